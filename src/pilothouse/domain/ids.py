@@ -1,0 +1,54 @@
+"""Identifiers: UUIDv7 for our own things, W3C trace context for traces and spans."""
+
+import os
+import re
+import time
+import uuid
+
+import msgspec
+
+_TRACEPARENT = re.compile(rb"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$")
+
+
+class TraceContext(msgspec.Struct, frozen=True):
+    """The trace a call belongs to and the span that caused it, as W3C `traceparent` carries them."""
+
+    trace_id: str
+    """32 lower-case hex digits, not all zero."""
+    parent_span_id: str
+    """16 lower-case hex digits; empty when this call starts the trace."""
+    sampled: bool = True
+
+
+def new_id() -> str:
+    """Return a UUIDv7 in its canonical text form; sorts by creation time to the millisecond."""
+    millis = time.time_ns() // 1_000_000
+    random_bits = int.from_bytes(os.urandom(10), "big")
+    value = (millis & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (random_bits >> 68) << 64 | 0b10 << 62
+    return str(uuid.UUID(int=value | (random_bits & ((1 << 62) - 1))))
+
+
+def new_trace_id() -> str:
+    """Return 32 random hex digits."""
+    return os.urandom(16).hex()
+
+
+def new_span_id() -> str:
+    """Return 16 random hex digits."""
+    return os.urandom(8).hex()
+
+
+def parse_traceparent(header: bytes) -> TraceContext | None:
+    """Return the context of a W3C `traceparent` header, None when it is not valid (and so must be ignored)."""
+    found = _TRACEPARENT.match(header.strip())
+    if found is None:
+        return None
+    version, trace_id, span_id, flags, rest = found.groups()
+    if version == b"ff" or (version == b"00" and rest) or not trace_id.strip(b"0") or not span_id.strip(b"0"):
+        return None
+    return TraceContext(trace_id.decode(), span_id.decode(), bool(int(flags, 16) & 1))
+
+
+def render_traceparent(trace_id: str, span_id: str, *, sampled: bool = True) -> str:
+    """Return the W3C `traceparent` header value, version 00."""
+    return f"00-{trace_id}-{span_id}-{'01' if sampled else '00'}"

@@ -1,0 +1,58 @@
+"""What a gateway needs to serve calls: keys, accounts and aliases as one immutable value."""
+
+import msgspec
+
+from pilothouse.domain.access import Project, VirtualKey
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An account at one provider: where calls go and with which secret."""
+
+    id: str
+    name: str
+    """Unique and usable in paths; the first half of `account/model`."""
+    provider: str
+    """The row of the provider table, such as `openai` or `vllm`."""
+    base_url: str = ""
+    """Overrides the row's own base URL; no trailing slash."""
+    sealed_secret: str = ""
+    """The provider key, encrypted (`domain.secret`); empty when none is needed."""
+    models: tuple[str, ...] = ()
+    """Model names to list; when `open_models` is false also the only ones that may be called."""
+    open_models: bool = True
+    enabled: bool = True
+    managed: bool = False
+    """Made and kept up by the installation itself (the local model, keys from the environment)."""
+    created_at_ns: int = 0
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One place an alias may lead to."""
+
+    account: str
+    model: str
+    weight: int = 1
+
+
+class Alias(msgspec.Struct, frozen=True):
+    """A model name of the operator's own that leads to one or more targets."""
+
+    id: str
+    name: str
+    targets: tuple[Target, ...]
+    managed: bool = False
+    created_at_ns: int = 0
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One consistent state of the registry, as the gateway uses it."""
+
+    version: int
+    """Grows by one with every change."""
+    made_at_ns: int
+    projects: tuple[Project, ...] = ()
+    keys: tuple[VirtualKey, ...] = ()
+    """Only keys that are neither revoked nor expired when the snapshot is made, plus recently ended ones, so that
+    their refusal can say why."""
+    accounts: tuple[Account, ...] = ()
+    aliases: tuple[Alias, ...] = ()

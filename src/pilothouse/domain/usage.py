@@ -1,0 +1,42 @@
+"""Token usage as disjoint buckets: their sum is the whole, whatever the provider's own convention is."""
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens of one call; every token is in exactly one bucket."""
+
+    input_tokens: int = 0
+    """Text input neither read from nor written to a cache."""
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    output_tokens: int = 0
+    """Visible text output, without reasoning."""
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
+    output_image_tokens: int = 0
+
+    @property
+    def input_total(self) -> int:
+        """All tokens that went in."""
+        return (
+            self.input_tokens
+            + self.cache_read_tokens
+            + self.cache_write_5m_tokens
+            + self.cache_write_1h_tokens
+            + self.input_audio_tokens
+            + self.input_image_tokens
+        )
+
+    @property
+    def output_total(self) -> int:
+        """All tokens that came out."""
+        return self.output_tokens + self.reasoning_tokens + self.output_audio_tokens + self.output_image_tokens
+
+    @property
+    def total(self) -> int:
+        """All tokens."""
+        return self.input_total + self.output_total
