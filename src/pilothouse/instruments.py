@@ -1,7 +1,8 @@
 """Our own logs and metrics; every metric name stands in this one list.
 
 A metric is a counter, a gauge or a histogram held in this process and rendered as Prometheus text by `render`.
-Increments are plain dictionary writes, cheap enough for the hot path and safe from any thread that holds the interpreter lock.
+Increments are plain dictionary writes, cheap enough for the hot path and safe from any thread that holds the
+interpreter lock.
 """
 
 import json

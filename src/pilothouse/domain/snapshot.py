@@ -3,6 +3,10 @@
 import msgspec
 
 from pilothouse.domain.access import Project, VirtualKey
+from pilothouse.errors import DataFolderNewer, SnapshotMissing
+
+FORMAT = 1
+"""Version of the file form; a gateway refuses a file of a higher one and keeps its last good copy."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -56,3 +60,29 @@ class Snapshot(msgspec.Struct, frozen=True):
     their refusal can say why."""
     accounts: tuple[Account, ...] = ()
     aliases: tuple[Alias, ...] = ()
+
+
+class _File(msgspec.Struct, frozen=True, array_like=True):
+    format: int
+    snapshot: msgspec.Raw
+
+
+_file_decoder = msgspec.msgpack.Decoder(_File)
+_snapshot_decoder = msgspec.msgpack.Decoder(Snapshot)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """Return the snapshot as the bytes of its file."""
+    return _encoder.encode([FORMAT, snapshot])
+
+
+def decode(data: bytes) -> Snapshot:
+    """Return the snapshot in the bytes of its file; raises `DataFolderNewer` or, for junk, `SnapshotMissing`."""
+    try:
+        file = _file_decoder.decode(data)
+        if file.format > FORMAT:
+            raise DataFolderNewer(f"the snapshot has format {file.format}, this version reads up to {FORMAT}")
+        return _snapshot_decoder.decode(file.snapshot)
+    except msgspec.MsgspecError as error:
+        raise SnapshotMissing(f"the snapshot file is damaged: {error}") from error
