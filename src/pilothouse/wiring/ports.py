@@ -1,0 +1,61 @@
+"""TCP ports: whether one is free, who has it, and which free one to take."""
+
+import errno
+import socket
+
+import psutil
+
+from pilothouse.errors import PortInUse, SettingsInvalid
+
+
+def check(host: str, port: int, setting: str) -> None:
+    """Raise `PortInUse` when something listens there; `setting` is how the operator chooses another port."""
+    try:
+        _bind(host, port).close()
+    except socket.gaierror as error:
+        raise SettingsInvalid(f"{host!r} is not an address of this machine: {error.strerror}", param="host") from error
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise SettingsInvalid(f"cannot listen on {host}:{port}: {error.strerror}", param=setting) from error
+        raise PortInUse(
+            f"port {port} is in use{_by(port)}; stop that, or choose another port: {setting}={port + 10000}",
+            param=setting,
+        ) from error
+
+
+def pick(host: str, wanted: int = 0) -> int:
+    """Return `wanted` when it is free, else any free port."""
+    try:
+        listener = _bind(host, wanted)
+    except OSError:
+        listener = _bind(host, 0)
+    with listener:
+        return listener.getsockname()[1]
+
+
+def holder(port: int) -> str | None:
+    """Return name and id of the process that listens on the port; None when the system does not tell."""
+    try:
+        listening = [found for found in psutil.net_connections(kind="tcp") if found.status == psutil.CONN_LISTEN]
+        pid = next((found.pid for found in listening if tuple(found.laddr)[1:2] == (port,)), None)
+        return f"{psutil.Process(pid).name()} (process {pid})" if pid else None
+    except psutil.Error:
+        return None
+
+
+def _by(port: int) -> str:
+    name = holder(port)
+    return f" by {name}" if name else ""
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1)
+    except OSError:
+        listener.close()
+        raise
+    return listener
