@@ -1,0 +1,80 @@
+"""Writes the OpenAPI document of the platform API: `python -m pilothouse.server.openapi > schemas/openapi.json`."""
+
+import sys
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme, Server
+
+from pilothouse.server.api import API
+from pilothouse.server.errors import Problem
+
+CONFIG = OpenAPIConfig(
+    title="Pilothouse API",
+    version="1",
+    description="The platform's own API. Errors are RFC 9457 problem details; times are RFC 3339 in UTC; money is decimal "
+    "strings in US dollars. Keys go in `Authorization: Bearer`; browsers use a session cookie and `X-CSRF-Token`.",
+    servers=[Server(url="/")],
+    components=Components(
+        security_schemes={
+            "key": SecurityScheme(type="http", scheme="bearer", description="A virtual key, `ph_…`."),
+            "session": SecurityScheme(type="apiKey", security_scheme_in="cookie", name="pilothouse_session"),
+        }
+    ),
+    security=[{"key": []}, {"session": []}],
+)
+
+
+def document() -> bytes:
+    """Return the OpenAPI document as indented JSON with a final newline; needs no database."""
+    app = Litestar([API], openapi_config=CONFIG, dependencies=_nothing())
+    schema = app.openapi_schema.to_schema()
+    schema["components"]["schemas"].update(_problem_schemas())
+    for path in schema["paths"].values():
+        for operation in path.values():
+            _add_problems(operation)
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _problem_schemas() -> dict[str, Any]:
+    _, schemas = msgspec.json.schema_components((Problem,), ref_template="#/components/schemas/{name}")
+    return dict(schemas)
+
+
+def _add_problems(operation: dict[str, Any]) -> None:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    operation["responses"].pop("400", None)
+    for parameter in operation.get("parameters", ()):
+        _tidy(parameter)
+    operation["responses"]["default"] = {"description": "What went wrong (RFC 9457).", "content": content}
+
+
+def _tidy(parameter: dict[str, Any]) -> None:
+    """Say what a caller may send: neither null nor the empty default that means "left out"."""
+    for noise in ("deprecated", "allowEmptyValue", "allowReserved"):
+        parameter.pop(noise, None)
+    schema: dict[str, Any] = parameter["schema"]
+    schema.pop("description", None)
+    if schema.get("default") == "":
+        del schema["default"]
+    for kind in schema.pop("oneOf", ()):
+        if kind != {"type": "null"}:
+            schema.update(kind)
+
+
+def _nothing() -> dict[str, Provide]:
+    return {name: Provide(_Nothing(), sync_to_thread=False) for name in ("parts", "live_tail", "replies")}
+
+
+class _Nothing:
+    """Stands for a part, because only the shapes of the routes are asked for."""
+
+    def __call__(self) -> None:
+        return None
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(document())

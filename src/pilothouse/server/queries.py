@@ -1,0 +1,96 @@
+"""What many lists share: time ranges, paging, and parameters nobody knows."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, TypeVar
+
+import msgspec
+from litestar.params import Dependency, Parameter
+
+from pilothouse.errors import InvalidRequest
+from pilothouse.server.parts import Parts
+from pilothouse.server.views import at
+
+_DEFAULT_RANGE = timedelta(hours=24)
+MAX_LIMIT = 200
+T = TypeVar("T")
+
+From = Annotated[str, Parameter(query="from", description="Start, RFC 3339; 24 hours before `to` when left out.")]
+To = Annotated[str, Parameter(query="to", description="End, RFC 3339; now when left out.")]
+Limit = Annotated[
+    str, Parameter(query="limit", schema_extra={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50})
+]
+Cursor = Annotated[str, Parameter(query="cursor", description="`next_cursor` of the page before.")]
+
+
+class TimeRange(msgspec.Struct, frozen=True):
+    """A range of time, start included, end excluded."""
+
+    from_at: datetime
+    to_at: datetime
+
+
+class Paging(msgspec.Struct, frozen=True):
+    """Which page of a list."""
+
+    limit: int
+    cursor: str
+
+
+async def time_range(parts: Parts, range_from: From = "", range_to: To = "") -> TimeRange:
+    """Read `from` and `to`; raises `InvalidRequest` when one is not a time or they are the wrong way round."""
+    to_at = moment(range_to, "to") if range_to else at(parts.clock.now_ns())
+    from_at = moment(range_from, "from") if range_from else to_at - _DEFAULT_RANGE
+    if from_at > to_at:
+        raise InvalidRequest(f"`from` ({range_from}) is after `to` ({range_to or 'now'}).", param="from")
+    return TimeRange(from_at, to_at)
+
+
+async def paging(limit: Limit = "50", cursor: Cursor = "") -> Paging:
+    """Read `limit` and `cursor`; raises `InvalidRequest` when the limit is not a number from 1 to 200."""
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:6]) <= MAX_LIMIT):
+        raise InvalidRequest(
+            f"`limit` must be a whole number from 1 to {MAX_LIMIT}, not {limit[:20]!r}.", param="limit"
+        )
+    return Paging(int(limit), cursor)
+
+
+def moment(text: str, param: str) -> datetime:
+    """Return the aware time of an RFC 3339 text; raises `InvalidRequest` that names the parameter."""
+    # A raw `+` of a zone offset arrives as a space, because that is what it means in a query string.
+    try:
+        value = msgspec.convert(text.replace(" ", "+") if "T" in text else text, datetime)
+    except msgspec.ValidationError:
+        value = None
+    if value is None or value.tzinfo is None:
+        raise InvalidRequest(
+            f"`{param}` must be a time in RFC 3339 form with a zone, such as 2026-01-31T09:30:00Z, not {text[:40]!r}.",
+            param=param,
+        )
+    return value
+
+
+def cut(items: Sequence[T], page: Paging, id_of: Callable[[T], str]) -> tuple[list[T], str | None]:
+    """Return one page of a short list that is wholly at hand, and the cursor of the next page."""
+    start = 0
+    if page.cursor:
+        wanted = _decode(page.cursor)
+        start = next((index + 1 for index, item in enumerate(items) if id_of(item) == wanted), -1)
+        if start < 0:
+            raise InvalidRequest("`cursor` is not one that this list gave, or its item is gone.", param="cursor")
+    chosen = list(items[start : start + page.limit])
+    more = start + page.limit < len(items)
+    return chosen, base64.urlsafe_b64encode(id_of(chosen[-1]).encode()).decode() if more else None
+
+
+def _decode(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor.encode()).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+PageDep = Annotated[Paging, Dependency(skip_validation=True)]
+RangeDep = Annotated[TimeRange, Dependency(skip_validation=True)]

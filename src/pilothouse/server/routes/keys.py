@@ -1,0 +1,128 @@
+"""Virtual keys: what applications send to the gateway and scripts to this API."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from litestar import Request, delete, get, post
+
+from pilothouse.domain.access import Permission, VirtualKey
+from pilothouse.errors import InvalidRequest
+from pilothouse.server.callers import ProjectDep
+from pilothouse.server.parts import Parts
+from pilothouse.server.pending import NewKey
+from pilothouse.server.queries import PageDep, cut
+from pilothouse.server.replies import RepliesDep
+from pilothouse.server.views import at, at_or_none, to_ns
+
+
+class KeyView(msgspec.Struct, frozen=True):
+    """A virtual key without its secret."""
+
+    id: str
+    project_id: str
+    name: str
+    hint: str
+    """The first characters of the secret."""
+    permissions: list[Permission]
+    models: list[str]
+    """Patterns of the model names it may call; empty means every model."""
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    status: Literal["active", "expired", "revoked"]
+
+
+class KeyPage(msgspec.Struct, frozen=True):
+    """A page of keys, newest first."""
+
+    items: list[KeyView]
+    next_cursor: str | None
+
+
+class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key to be made."""
+
+    name: str
+    permissions: tuple[Permission, ...] = (Permission.INFERENCE,)
+    models: tuple[str, ...] = ()
+    """Patterns with `*` for any part; empty means every model."""
+    expires_at: datetime | None = None
+    """None means never."""
+
+
+class KeyCreated(msgspec.Struct, frozen=True):
+    """A new key and its secret, which is shown this once."""
+
+    key: KeyView
+    secret: str
+
+
+def view(key: VirtualKey, now_ns: int) -> KeyView:
+    """Return the key as the API shows it: without digest or secret."""
+    status: Literal["active", "expired", "revoked"] = "active"
+    if key.revoked_at_ns is not None:
+        status = "revoked"
+    elif key.expires_at_ns is not None and key.expires_at_ns <= now_ns:
+        status = "expired"
+    return KeyView(
+        id=key.id,
+        project_id=key.project_id,
+        name=key.name,
+        hint=key.hint,
+        permissions=list(key.permissions),
+        models=list(key.models),
+        created_at=at(key.created_at_ns),
+        expires_at=at_or_none(key.expires_at_ns),
+        revoked_at=at_or_none(key.revoked_at_ns),
+        status=status,
+    )
+
+
+@get("/keys", operation_id="listKeys", summary="List keys")
+async def list_all(parts: Parts, project: ProjectDep, page: PageDep) -> KeyPage:
+    """Return the project's keys, ended ones too, newest first."""
+    found: list[VirtualKey] = await parts.registry.list_keys(project)
+    newest_first = sorted(found, key=lambda key: (key.created_at_ns, key.id), reverse=True)
+    items, next_cursor = cut(newest_first, page, lambda key: key.id)
+    return KeyPage([view(key, parts.clock.now_ns()) for key in items], next_cursor)
+
+
+@post("/keys", operation_id="createKey", summary="Make a key")
+async def create(
+    parts: Parts, project: ProjectDep, data: KeyBody, replies: RepliesDep, request: Request[Any, Any, Any]
+) -> KeyCreated:
+    """Make a key; its secret is in this answer and nowhere else."""
+    expires_at_ns = _expiry(data.expires_at, parts.clock.now_ns())
+
+    async def make() -> KeyCreated:
+        wanted = NewKey(
+            project_id=project,
+            name=data.name,
+            permissions=tuple(dict.fromkeys(data.permissions)),
+            models=tuple(data.models),
+            expires_at_ns=expires_at_ns,
+        )
+        key, secret = await parts.registry.create_key(wanted)
+        return KeyCreated(view(key, parts.clock.now_ns()), secret)
+
+    return await replies.once(request, data, make)
+
+
+@delete("/keys/{key_id:str}", operation_id="revokeKey", summary="Revoke a key", status_code=200)
+async def revoke(parts: Parts, project: ProjectDep, key_id: str) -> KeyView:
+    """End a key at once; it stays in the list as revoked."""
+    return view(await parts.registry.revoke_key(project, key_id), parts.clock.now_ns())
+
+
+HANDLERS = (list_all, create, revoke)
+
+
+def _expiry(expires_at: datetime | None, now_ns: int) -> int | None:
+    if expires_at is None:
+        return None
+    if expires_at.tzinfo is None:
+        raise InvalidRequest("`expires_at` needs a zone, such as 2026-01-31T09:30:00Z.", param="/expires_at")
+    if to_ns(expires_at) <= now_ns:
+        raise InvalidRequest("`expires_at` is in the past.", param="/expires_at")
+    return to_ns(expires_at)
