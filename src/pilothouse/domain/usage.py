@@ -18,6 +18,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     reasoning_tokens: int = 0
     output_audio_tokens: int = 0
     output_image_tokens: int = 0
+    inconsistent: bool = False
+    """The provider's figures contradict each other, such as more cached than input tokens; they are kept as given."""
 
     @property
     def input_total(self) -> int:

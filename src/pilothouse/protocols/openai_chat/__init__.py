@@ -1,0 +1,41 @@
+"""OpenAI chat completions, which most of the field speaks."""
+
+from pilothouse.domain.call import Operation
+from pilothouse.protocols.base import Dialect, ErrorBody, Reply
+from pilothouse.protocols.json_body import needs_canonical, rewrite
+from pilothouse.protocols.openai_chat.fold import fold
+from pilothouse.protocols.openai_chat.head import ChatHead, read_head
+from pilothouse.protocols.openai_chat.reply import read_reply, to_stream
+from pilothouse.protocols.openai_chat.scan import StreamScan
+from pilothouse.protocols.openai_error import read_error, render_error, render_stream_error
+
+__all__ = [
+    "DIALECT",
+    "ChatHead",
+    "ErrorBody",
+    "Reply",
+    "StreamScan",
+    "fold",
+    "needs_canonical",
+    "read_error",
+    "read_head",
+    "read_reply",
+    "render_error",
+    "render_stream_error",
+    "rewrite",
+    "to_stream",
+]
+
+DIALECT = Dialect(
+    name="openai_chat",
+    operation=Operation.CHAT,
+    path="/v1/chat/completions",
+    read_head=read_head,
+    needs_canonical=needs_canonical,
+    rewrite=rewrite,
+    read_reply=read_reply,
+    render_error=render_error,
+    render_stream_error=render_stream_error,
+    scan=StreamScan,
+    fold=fold,
+)

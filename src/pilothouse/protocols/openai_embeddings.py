@@ -1,0 +1,102 @@
+"""OpenAI embeddings."""
+
+from typing import Any, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from pilothouse.domain.call import Operation
+from pilothouse.errors import UpstreamProtocol
+from pilothouse.protocols import json_body, openai_error, openai_usage
+from pilothouse.protocols.base import Dialect, Reply
+from pilothouse.protocols.json_body import needs_canonical
+from pilothouse.protocols.openai_error import render_error, render_stream_error
+
+__all__ = ["DIALECT", "EmbeddingsHead", "needs_canonical", "read_head", "read_reply", "render_error", "rewrite"]
+
+
+class EmbeddingsHead(msgspec.Struct, frozen=True):
+    """What the gateway reads of an embeddings request."""
+
+    model: str | UnsetType = UNSET
+    user: Any = None
+
+    @property
+    def model_name(self) -> str:
+        """The requested model; empty when the request names none."""
+        return self.model if self.model is not UNSET else ""
+
+    @property
+    def streamed(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def wants_usage(self) -> bool:
+        """Never: usage always comes with the answer."""
+        return False
+
+    @property
+    def user_id(self) -> str:
+        """The caller's own name for its end user; empty when not given."""
+        return self.user if isinstance(self.user, str) else ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Embeddings requests have no metadata."""
+        return {}
+
+
+class _Body(msgspec.Struct):
+    model: Any = None
+    data: list[msgspec.Raw] | None = None
+    usage: Any = None
+    error: Any = None
+
+
+_HEAD = msgspec.json.Decoder(EmbeddingsHead)
+_BODY = msgspec.json.Decoder(_Body)
+
+
+def read_head(body: bytes) -> EmbeddingsHead:
+    """Return the head of an embeddings request; raises `InvalidJson`, or `InvalidRequest` naming the field."""
+    return json_body.read(body, _HEAD)
+
+
+def rewrite(body: bytes, *, model: str | None, ask_usage: bool = False) -> bytes:
+    """Return the body with exactly one canonical `model` key; usage need not be asked for."""
+    del ask_usage
+    return json_body.rewrite(body, model=model, ask_usage=False)
+
+
+def read_reply(body: bytes) -> Reply:
+    """Return what the record needs of an embeddings answer; the vectors are not decoded.
+
+    Raises `UpstreamProtocol` when the bytes are neither an answer nor an error object.
+    """
+    try:
+        found = _BODY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UpstreamProtocol(
+            "the provider's answer is not an embeddings object", upstream_status=200, body=body[:65536]
+        ) from error
+    if found.error or found.data is None:
+        problem = openai_error.read_error(body)
+        if problem is not None:
+            return Reply(error=problem)
+        raise UpstreamProtocol("the provider's answer has no data", upstream_status=200, body=body[:65536])
+    model = cast("str", found.model) if isinstance(found.model, str) else ""
+    return Reply(model=model, usage=openai_usage.read(found.usage))
+
+
+DIALECT = Dialect(
+    name="openai_embeddings",
+    operation=Operation.EMBEDDINGS,
+    path="/v1/embeddings",
+    read_head=read_head,
+    needs_canonical=needs_canonical,
+    rewrite=rewrite,
+    read_reply=read_reply,
+    render_error=render_error,
+    render_stream_error=render_stream_error,
+)

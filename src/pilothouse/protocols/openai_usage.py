@@ -1,0 +1,105 @@
+"""Token usage as OpenAI-compatible servers report it, turned into disjoint buckets."""
+
+from typing import Any
+
+import msgspec
+
+from pilothouse.domain.usage import Usage
+
+
+class PromptDetails(msgspec.Struct):
+    """Parts of the prompt tokens."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class CompletionDetails(msgspec.Struct):
+    """Parts of the completion tokens."""
+
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class RawUsage(msgspec.Struct):
+    """The `usage` object; `prompt_tokens` includes what was cached, `completion_tokens` includes reasoning."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+    prompt_cache_hit_tokens: int | None = None
+    """DeepSeek's word for cached tokens."""
+    cached_tokens: int | None = None
+    """Moonshot's place for cached tokens."""
+    reasoning_tokens: int | None = None
+    """SGLang's and Perplexity's place for reasoning tokens."""
+
+
+_NO_PROMPT_DETAILS = PromptDetails()
+_NO_COMPLETION_DETAILS = CompletionDetails()
+
+
+def read(raw: Any) -> Usage | None:
+    """Return the usage of a decoded `usage` value; None when it holds no token count or is not such an object."""
+    if not isinstance(raw, dict):
+        return None
+    try:
+        return buckets(msgspec.convert(raw, RawUsage, strict=False))
+    except msgspec.ValidationError:
+        return None
+
+
+def buckets(raw: RawUsage) -> Usage | None:
+    """Return the disjoint buckets; None when there is neither a prompt nor a completion count.
+
+    Figures that contradict each other are kept as they came, with `inconsistent` set.
+    """
+    if raw.prompt_tokens is None and raw.completion_tokens is None:
+        return None
+    into = raw.prompt_tokens_details or _NO_PROMPT_DETAILS
+    out = raw.completion_tokens_details or _NO_COMPLETION_DETAILS
+    prompt = raw.prompt_tokens or 0
+    cached = into.cached_tokens or raw.prompt_cache_hit_tokens or raw.cached_tokens or 0
+    written = into.cache_write_tokens or 0
+    audio_in, image_in = into.audio_tokens or 0, into.image_tokens or 0
+    reasoning = out.reasoning_tokens or raw.reasoning_tokens or 0
+    completion = _completion(raw, prompt, reasoning)
+    audio_out, image_out = out.audio_tokens or 0, out.image_tokens or 0
+    counts = (prompt, completion, cached, written, audio_in, image_in, reasoning, audio_out, image_out)
+    wrong = min(counts) < 0 or cached + written > prompt or reasoning > completion
+    wrong = wrong or max(audio_in, image_in) > prompt or max(audio_out, image_out) > completion
+    if wrong:
+        return Usage(
+            prompt,
+            cached,
+            written,
+            0,
+            audio_in,
+            image_in,
+            completion,
+            reasoning,
+            audio_out,
+            image_out,
+            inconsistent=True,
+        )
+    # Cached audio may be counted under both heads; the whole is right, so the overlap comes off the modality.
+    audio_in = min(audio_in, prompt - cached - written)
+    image_in = min(image_in, prompt - cached - written - audio_in)
+    audio_out = min(audio_out, completion - reasoning)
+    image_out = min(image_out, completion - reasoning - audio_out)
+    text_in = prompt - cached - written - audio_in - image_in
+    text_out = completion - reasoning - audio_out - image_out
+    return Usage(text_in, cached, written, 0, audio_in, image_in, text_out, reasoning, audio_out, image_out)
+
+
+def _completion(raw: RawUsage, prompt: int, reasoning: int) -> int:
+    """xAI leaves reasoning out of `completion_tokens`, which only the total reveals."""
+    completion = raw.completion_tokens or 0
+    if reasoning and raw.total_tokens == prompt + completion + reasoning:
+        return completion + reasoning
+    return completion
