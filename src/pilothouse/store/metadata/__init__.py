@@ -1,0 +1,1 @@
+"""Projects, people, keys, accounts and aliases in SQLite or PostgreSQL; knows rows and transactions, no rules."""

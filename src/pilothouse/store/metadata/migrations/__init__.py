@@ -1,0 +1,1 @@
+"""The way of a database from each earlier form to the next."""
