@@ -1,0 +1,146 @@
+"""One call on its way through the pipeline: what arrived, and one typed field for each stage to write."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+import msgspec
+
+from pilothouse.domain.access import VirtualKey
+from pilothouse.domain.call import Attempt, Outcome
+from pilothouse.domain.snapshot import Target
+from pilothouse.domain.usage import Usage
+from pilothouse.errors import PilothouseError
+from pilothouse.gateway.index import Deployment, Index, Resolution
+from pilothouse.protocols.base import Dialect, Head
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """What is known before anything is read of the body."""
+
+    id: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    started_at_ns: int
+    started_ns: int
+    """Monotonic."""
+    dialect: Dialect
+    headers: dict[bytes, bytes]
+    """Names in lower case; of a repeated header the last."""
+
+
+class Admission(msgspec.Struct, frozen=True, gc=False):
+    """Written by admit: who calls, and what they ask for."""
+
+    key: VirtualKey
+    body: bytes
+    head: Head
+    resolution: Resolution
+    index: Index
+    """The one that admitted the call, so that a change under way cannot split it."""
+
+
+class Routing(msgspec.Struct, frozen=True, gc=False):
+    """Written by route: where the call goes."""
+
+    alias: str
+    target: Target
+    deployment: Deployment
+
+
+class Exchange(msgspec.Struct):
+    """Written by provider while bytes come back; times in nanoseconds from the start of the call."""
+
+    overhead_ns: int = 0
+    """Time in the gateway itself until the first event was ready to go out."""
+    model_served: str = ""
+    finish_reason: str = ""
+    usage: Usage | None = None
+    usage_asked_for_caller: bool = False
+    first_token_ns: int | None = None
+    last_token_ns: int | None = None
+
+
+class Call:
+    """The context of one call; a stage writes only its own field."""
+
+    __slots__ = ("_monotonic_ns", "admission", "arrival", "attempts", "exchange", "key", "read_body", "routing")
+
+    def __init__(
+        self, arrival: Arrival, read_body: Callable[[], Awaitable[bytes]], monotonic_ns: Callable[[], int]
+    ) -> None:
+        self.arrival = arrival
+        self.read_body = read_body
+        self._monotonic_ns = monotonic_ns
+        self.key: VirtualKey | None = None
+        """Written by admit as soon as the key is known, before the body is read."""
+        self.admission: Admission | None = None
+        self.routing: Routing | None = None
+        self.attempts: list[Attempt] = []
+        self.exchange = Exchange()
+
+    def elapsed_ns(self) -> int:
+        """Return nanoseconds since the call arrived."""
+        return self._monotonic_ns() - self.arrival.started_ns
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How the delivery of a reply ended."""
+
+    outcome: Outcome
+    error: PilothouseError | None = None
+
+
+class Reply:
+    """An answer as a sequence of events: the first, pulled inside the attempt, and the rest.
+
+    An unstreamed answer is one event. `rest` raises `PilothouseError` when the upstream breaks off.
+    """
+
+    __slots__ = ("first", "headers", "on_end", "rest", "sent", "sent_bytes", "status")
+
+    def __init__(self, status: int, headers: Headers, first: bytes, rest: AsyncIterator[bytes] | None = None) -> None:
+        self.status = status
+        self.headers = headers
+        self.first = first
+        self.rest = rest
+        self.sent: list[bytes] = [first]
+        """What has gone out, up to the recording limit."""
+        self.sent_bytes = len(first)
+        self.on_end: Callable[[Ending], None] | None = None
+
+    def note_sent(self, event: bytes, limit_bytes: int) -> None:
+        """Keep an event for the record while the limit is not reached."""
+        if self.sent_bytes < limit_bytes:
+            self.sent.append(event)
+        self.sent_bytes += len(event)
+
+    def end(self, ending: Ending) -> None:
+        """Tell the record stage once that delivery is over."""
+        if self.on_end is not None:
+            on_end, self.on_end = self.on_end, None
+            on_end(ending)
+
+
+class Next(Protocol):
+    """The rest of the pipeline, seen from one stage."""
+
+    async def __call__(self, call: Call) -> Reply: ...
+
+
+class Stage(Protocol):
+    """One step of the pipeline."""
+
+    async def __call__(self, call: Call, following: Next) -> Reply: ...
+
+
+def admitted(call: Call) -> Admission:
+    """Return what admit wrote; a stage further in may rely on it."""
+    if call.admission is None:
+        raise AssertionError("a stage ran before admit")
+    return call.admission

@@ -1,0 +1,55 @@
+"""What goes back to the caller besides the provider's own bytes: error replies and the headers of every reply."""
+
+from pilothouse.domain.ids import render_traceparent
+from pilothouse.errors import (
+    ClientDisconnected,
+    PilothouseError,
+    UpstreamInvalid,
+    UpstreamNotFound,
+    UpstreamRateLimited,
+)
+from pilothouse.gateway.call import Arrival, Call, Headers, Reply
+
+_JSON = (b"content-type", b"application/json")
+_PASSED_ON = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited)
+"""Kinds of provider error of which the caller sees the provider's own status."""
+
+
+def refusal(call: Call, error: PilothouseError) -> Reply:
+    """Return the error as a reply in the caller's dialect, with the headers that clients act on."""
+    headers: Headers = [_JSON, (b"x-pilothouse-error", error.code.encode())]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", str(max(1, round(error.retry_after_s))).encode()))
+        headers.append((b"retry-after-ms", str(max(1, round(error.retry_after_s * 1000))).encode()))
+    return Reply(_status_of(error), headers, call.arrival.dialect.render_error(error, call.arrival.id))
+
+
+def _status_of(error: PilothouseError) -> int:
+    if isinstance(error, ClientDisconnected):
+        return ClientDisconnected.status
+    if isinstance(error, _PASSED_ON) and 400 <= error.upstream_status < 500:
+        return error.upstream_status
+    return error.status
+
+
+def identity_headers(arrival: Arrival) -> Headers:
+    """Return the headers by which a caller finds the call again."""
+    return [
+        (b"x-request-id", arrival.id.encode()),
+        (b"traceparent", render_traceparent(arrival.trace_id, arrival.span_id).encode()),
+        (b"x-pilothouse-trace-id", arrival.trace_id.encode()),
+    ]
+
+
+def call_headers(call: Call, attempts: int) -> Headers:
+    """Return the headers that say what the gateway did: attempts, its own share of the time, the model that served."""
+    overhead_ms = call.exchange.overhead_ns / 1e6
+    headers = [
+        (b"x-pilothouse-attempts", b"%d" % attempts),
+        (b"x-pilothouse-overhead-ms", b"%.3f" % overhead_ms),
+    ]
+    routing = call.routing
+    if routing is not None:
+        served = call.exchange.model_served or routing.target.model
+        headers.append((b"x-pilothouse-model", f"{routing.target.account}/{served}".encode("ascii", "replace")))
+    return headers

@@ -1,0 +1,24 @@
+"""Route: which account and upstream model serve the call."""
+
+import random
+
+from pilothouse.domain.snapshot import Target
+from pilothouse.gateway.call import Call, Next, Reply, Routing, admitted
+
+
+class Route:
+    """Draws one of the targets that the model name leads to, by weight."""
+
+    async def __call__(self, call: Call, following: Next) -> Reply:
+        """Pass the call on with its target."""
+        admission = admitted(call)
+        target = _draw(admission.resolution.targets)
+        deployment = admission.index.deployments[target.account]
+        call.routing = Routing(alias=admission.resolution.alias, target=target, deployment=deployment)
+        return await following(call)
+
+
+def _draw(targets: tuple[Target, ...]) -> Target:
+    if len(targets) == 1:
+        return targets[0]
+    return random.choices(targets, weights=[target.weight for target in targets])[0]

@@ -1,0 +1,94 @@
+"""The paths of the gateway that are not model calls: the model list, health and metrics."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from pilothouse import instruments
+from pilothouse.domain.clock import Clock
+from pilothouse.errors import EndpointUnknown, MethodNotAllowed, ModelUnknown, PilothouseError
+from pilothouse.gateway.admit import find_key
+from pilothouse.gateway.call import Headers, Send
+from pilothouse.gateway.index import Index
+from pilothouse.protocols.openai_error import render_error
+
+_JSON = b"application/json"
+_TEXT = b"text/plain; version=0.0.4; charset=utf-8"
+_MODELS = "/v1/models"
+
+
+class Side:
+    """Answers `/v1/models`, `/healthz`, `/readyz` and `/metrics`, and tells of paths that do not exist."""
+
+    def __init__(self, index: Callable[[], Index], clock: Clock, checks: Callable[[], dict[str, str | None]]) -> None:
+        self._index = index
+        self._clock = clock
+        self._checks = checks
+        """Per part of the gateway None, or why it cannot do its job."""
+        self._paths: dict[str, Callable[[dict[str, Any]], tuple[int, bytes, bytes]]] = {
+            _MODELS: self._models,
+            "/healthz": self._alive,
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+        }
+
+    async def __call__(self, scope: dict[str, Any], send: Send, allowed: str) -> None:
+        """Answer one request; `allowed` names the method of a path that exists for another."""
+        try:
+            status, content_type, body = self._answer(scope, allowed)
+        except PilothouseError as error:
+            status, content_type, body = error.status, _JSON, render_error(error, "")
+        headers: Headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+        if status == MethodNotAllowed.status:
+            headers.append((b"allow", (allowed or "GET").encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _answer(self, scope: dict[str, Any], allowed: str) -> tuple[int, bytes, bytes]:
+        path: str = scope["path"]
+        if allowed:
+            raise MethodNotAllowed(f"{path} takes {allowed}, not {scope['method']}")
+        answer = self._paths.get(path)
+        if answer is None and path.startswith(f"{_MODELS}/"):
+            answer = self._model
+        if answer is None:
+            raise EndpointUnknown(
+                f"the gateway has no path {path}; it serves /v1/chat/completions, /v1/embeddings and /v1/models"
+            )
+        if scope["method"] not in ("GET", "HEAD"):
+            raise MethodNotAllowed(f"{path} takes GET, not {scope['method']}")
+        return answer(scope)
+
+    def _names(self, scope: dict[str, Any]) -> list[tuple[str, str]]:
+        index = self._index()
+        return index.callable_names(find_key(index, dict(scope["headers"]), self._clock.now_ns()))
+
+    def _models(self, scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
+        data = [_model(name, owner) for name, owner in self._names(scope)]
+        return 200, _JSON, msgspec.json.encode({"object": "list", "data": data})
+
+    def _model(self, scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
+        wanted = scope["path"][len(_MODELS) + 1 :]
+        for name, owner in self._names(scope):
+            if name == wanted:
+                return 200, _JSON, msgspec.json.encode(_model(name, owner))
+        raise ModelUnknown(f"no model {wanted!r} that this key may call; GET /v1/models lists them", param="model")
+
+    def _alive(self, _scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
+        return 200, _JSON, b'{"status":"ok"}'
+
+    def _ready(self, _scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
+        checks = self._checks()
+        broken = {name: why for name, why in checks.items() if why}
+        body = {"status": "not ready" if broken else "ok", "parts": {n: why or "ok" for n, why in checks.items()}}
+        return 503 if broken else 200, _JSON, msgspec.json.encode(body)
+
+    def _metrics(self, scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
+        index = self._index()
+        find_key(index, dict(scope["headers"]), self._clock.now_ns())
+        return 200, _TEXT, instruments.render().encode()
+
+
+def _model(name: str, owner: str) -> dict[str, str | int]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner}

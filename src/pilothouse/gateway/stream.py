@@ -1,0 +1,89 @@
+"""A streamed answer on its way through the gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from pilothouse.errors import ClientDisconnected, PilothouseError, UpstreamCut, UpstreamTimeout
+from pilothouse.gateway.attempt import AttemptClock
+from pilothouse.gateway.call import Call
+from pilothouse.protocols.base import Scan
+from pilothouse.transport.base import Response
+
+
+class Stream:
+    """Passes an upstream's events on and notes in the call's exchange what the record needs of them."""
+
+    def __init__(self, call: Call, attempt: AttemptClock, response: Response, scan: Scan, silence_ns: int) -> None:
+        if call.routing is None:
+            raise AssertionError("a stream without a route")
+        self._call = call
+        self._deployment = call.routing.deployment
+        self._attempt = attempt
+        self._response = response
+        self._scan = scan
+        self._silence_ns = silence_ns
+        self._progress_ns = call.elapsed_ns()
+        self._held = b""
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield the bytes to pass on, the first time only once content has come.
+
+        Raises an `UpstreamError` when the stream holds an error, breaks off, or brings nothing but pings for
+        the allowed silence. Closing the generator closes the upstream connection.
+        """
+        try:
+            async for event in self._scanned():
+                yield event
+        except PilothouseError as error:
+            self._attempt.end(error)
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            self._attempt.end(ClientDisconnected("the client went away"))
+            raise
+        finally:
+            scan, exchange = self._scan, self._call.exchange
+            exchange.usage, exchange.finish_reason, exchange.model_served = scan.usage, scan.finish_reason, scan.model
+            self._attempt.end(None)
+            await self._response.close()
+
+    async def _scanned(self) -> AsyncIterator[bytes]:
+        scan = self._scan
+        async for chunk in self._response.chunks():
+            event = self._take(chunk)
+            if event:
+                yield event
+        tail = scan.end()
+        if scan.error is not None:
+            raise self._failure()
+        if not scan.complete:
+            raise UpstreamCut("the provider ended the stream before the answer's end")
+        if self._held or tail:
+            yield self._held + tail
+
+    def _take(self, chunk: bytes) -> bytes:
+        """Return what a chunk gives to pass on; what comes before the first content is held back."""
+        scan, exchange = self._scan, self._call.exchange
+        event = scan.feed(chunk)
+        if scan.error is not None:
+            raise self._failure()
+        now_ns = self._call.elapsed_ns()
+        if not event:
+            if now_ns - self._progress_ns > self._silence_ns:
+                raise UpstreamTimeout("the provider sends pings but no content")
+            return b""
+        if not scan.content_seen:
+            self._held += event
+            return b""
+        if exchange.first_token_ns is None:
+            exchange.first_token_ns = now_ns
+            self._attempt.first_content(now_ns)
+            event = self._held + event
+            self._held = b""
+        exchange.last_token_ns = self._progress_ns = now_ns
+        return event
+
+    def _failure(self) -> PilothouseError:
+        error, response = self._scan.error, self._response
+        if error is None:
+            raise AssertionError("asked for the error of a stream that has none")
+        return self._deployment.provider.failure(error.status or response.status, response.headers, error.raw)
