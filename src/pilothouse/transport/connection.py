@@ -1,0 +1,442 @@
+"""One upstream connection: HTTP/1.1 framing, deadlines and back-pressure, one call at a time.
+
+A connection is idle, waiting (written, no head yet), in a body, or dead. Its slot in the pool belongs to whoever
+called `start` until the head arrives, and to the connection itself afterwards.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol, cast
+
+import httptools
+
+from pilothouse import instruments
+from pilothouse.errors import UpstreamCut, UpstreamError, UpstreamProtocol, UpstreamTimeout
+from pilothouse.transport.base import Request, Timeouts
+
+_JOIN_BYTES = 65536
+_MAX_TRAILERS = 128
+_NO_TIMEOUTS = Timeouts()
+
+
+class Stale(Exception):
+    """A reused connection died before any byte of the answer; the call may go out once more."""
+
+
+class Owner(Protocol):
+    """What a connection needs of the pool it belongs to."""
+
+    peer: str
+    max_header_bytes: int
+    buffer_bytes: int
+
+    def release(self, connection: "Connection") -> None:
+        """Take the connection back; its answer ended cleanly."""
+        ...
+
+    def lost(self, connection: "Connection") -> None:
+        """Forget a connection that died between calls."""
+        ...
+
+    def vacate(self) -> None:
+        """Free the slot of a connection that died inside an answer or may not be used again."""
+        ...
+
+    def gone(self, connection: "Connection") -> None:
+        """Note that the connection's socket is closed."""
+        ...
+
+
+class PooledResponse:
+    """An answer on a `Connection`; also the iterator over its own body."""
+
+    __slots__ = ("_complete", "_connection", "_error", "_parts", "_waiter", "headers", "reused", "status")
+
+    def __init__(
+        self, connection: "Connection", status: int, headers: list[tuple[bytes, bytes]], parts: list[bytes]
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.reused = connection.served > 0
+        self._connection = connection
+        self._parts = parts
+        self._complete = False
+        self._error: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """Return the whole body; raises `UpstreamProtocol` over the limit, `UpstreamCut`, `UpstreamTimeout`."""
+        parts = self._parts
+        if not self._complete:
+            await self._gather(limit_bytes)
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        if len(body) > limit_bytes:
+            raise self._over(limit_bytes)
+        return body
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes off the socket; see the port for the errors."""
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        parts = self._parts
+        while not parts:
+            if self._complete:
+                raise StopAsyncIteration
+            await self._more()
+        chunk = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        if not self._complete:
+            self._connection.drained()
+        return chunk
+
+    async def close(self) -> None:
+        """Close the connection unless the answer has ended, in which case the pool has it already."""
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Do what `close` does, at once."""
+        if not self._complete and self._error is None:
+            self._connection.fail(UpstreamCut(f"the answer from {self._connection.peer} was closed unread"))
+
+    def settle(self, error: UpstreamError | None) -> None:
+        """Mark the answer as ended, whole or with an error, and wake its reader."""
+        if error is None:
+            self._complete = True
+        else:
+            self._error = error
+        self.wake()
+
+    def wake(self) -> None:
+        """Let a waiting reader look again."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def _more(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._connection.loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
+        finally:
+            self._waiter = None
+
+    async def _gather(self, limit_bytes: int) -> None:
+        whole: list[bytes] = []
+        size = 0
+        parts = self._parts
+        while True:
+            whole += parts
+            size += sum(map(len, parts))
+            parts.clear()
+            if size > limit_bytes:
+                self.abandon()
+                raise self._over(limit_bytes)
+            if self._complete:
+                break
+            self._connection.drained()
+            await self._more()
+        parts.append(b"".join(whole))
+
+    def _over(self, limit_bytes: int) -> UpstreamProtocol:
+        return UpstreamProtocol(
+            f"the answer from {self._connection.peer} is over the limit of {limit_bytes} bytes",
+            upstream_status=self.status,
+        )
+
+
+class Connection(asyncio.Protocol):
+    """The protocol object of one socket; httptools calls its `on_...` methods."""
+
+    __slots__ = (
+        "_aborted", "_between_s", "_big", "_complete", "_deadline", "_fault", "_fed", "_head_only", "_headers",
+        "_least_s", "_owner", "_parser", "_parts", "_paused", "_response", "_sink", "_spent", "_timeouts", "_timer",
+        "_timer_at", "_total_at", "_transport", "_unread", "_waiter", "idle_since", "loop", "peer", "served",
+    )  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner) -> None:
+        self.loop = loop
+        self.peer = owner.peer
+        self.served = 0
+        self.idle_since = 0.0
+        self._owner = owner
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[PooledResponse] | None = None
+        self._response: PooledResponse | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._sink: list[tuple[bytes, bytes]] = []
+        self._parts: list[bytes] = []
+        self._fault: UpstreamError | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timeouts = _NO_TIMEOUTS
+        self._least_s = self._between_s = self._timer_at = self._deadline = self._total_at = 0.0
+        self._fed = self._unread = 0
+        self._aborted = self._complete = self._spent = self._paused = self._head_only = self._big = False
+
+    # --- calls ---------------------------------------------------------------------------------------------------
+
+    def start(self, head: bytes, request: Request, total_at: float) -> asyncio.Future[PooledResponse]:
+        """Write the request and return the future of its answer's head; the connection must be idle."""
+        loop = self.loop
+        waiter: asyncio.Future[PooledResponse] = loop.create_future()
+        transport = self._transport
+        if self._aborted or transport is None:
+            waiter.set_exception(Stale())
+            return waiter
+        self._waiter = waiter
+        self._headers = []
+        self._parts = []
+        self._fed = 0
+        self._complete = False
+        self._head_only = request.method == b"HEAD"
+        timeouts = request.timeouts
+        now = loop.time()
+        if timeouts is not self._timeouts:
+            self._timeouts = timeouts
+            self._between_s = timeouts.between_bytes_s
+            self._least_s = min(timeouts.first_byte_s, timeouts.between_bytes_s, timeouts.total_s)
+        deadline = now + timeouts.first_byte_s
+        self._total_at = total_at
+        self._deadline = deadline if deadline < total_at else total_at
+        # The timer is armed no later than the nearest deadline this call can come to have, so that most calls on a
+        # busy connection never touch it.
+        soonest = min(now + self._least_s, total_at)
+        if self._timer is None or self._timer_at > soonest:
+            self._arm(soonest)
+        body = request.body
+        if len(body) < _JOIN_BYTES:
+            transport.write(head + body)
+            self._big = False
+        else:
+            transport.write(head)
+            transport.write(body)
+            self._big = True
+        return waiter
+
+    def drained(self) -> None:
+        """Note that the reader has taken everything that was buffered."""
+        self._unread = 0
+        if self._paused and self._transport is not None and not self._aborted:
+            self._paused = False
+            self._deadline = min(self.loop.time() + self._between_s, self._total_at)
+            self._transport.resume_reading()
+
+    def fail(self, error: UpstreamError | Stale) -> None:
+        """Close the connection at once and hand the error to whoever waits; does nothing on a dead one."""
+        if self._aborted:
+            return
+        self.abort()
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            # The slot is its waiter's, see `PooledTransport.send`.
+            if not waiter.done():
+                waiter.set_exception(error)
+            return
+        response, self._response = self._response, None
+        if response is not None and isinstance(error, UpstreamError):
+            response.settle(error)
+            self._owner.vacate()
+        else:
+            self._owner.lost(self)
+
+    def abort(self) -> None:
+        """Close the socket without telling anybody."""
+        self._aborted = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- the socket ----------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the transport; called by the event loop."""
+        self._transport = cast("asyncio.Transport", transport)
+        instruments.TRANSPORT_OPEN.inc()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, then act on what it found; called by the event loop."""
+        waiter = self._waiter
+        if waiter is None and self._response is None:
+            # Bytes that no request asked for: an answer smuggled ahead, or a server's farewell.
+            self.fail(Stale())
+            return
+        self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._complete:
+                self.fail(self._fault or self._broken(str(error)))
+                return
+            self._spent = True
+        response = self._response
+        if self._complete and response is not None:
+            self._finish(response)
+        elif not self._go_on(len(data)):
+            return
+        if waiter is None:
+            assert response is not None
+            response.wake()
+        elif response is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(response)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell an answer that ends with its connection from one that was cut; called by the event loop."""
+        instruments.TRANSPORT_OPEN.inc(by=-1)
+        self._owner.gone(self)
+        self._transport = None
+        if self._aborted:
+            return
+        if self._waiter is not None and not self._fed:
+            if self.served:
+                self.fail(Stale())
+            else:
+                self.fail(UpstreamCut(f"{self.peer} closed the connection without an answer"))
+        elif self._response is not None and exc is None and self._ends_with_close(self._response):
+            self._spent = True
+            response = self._response
+            self._finish(response)
+        else:
+            self.fail(UpstreamCut(f"{self.peer} closed the connection inside its answer"))
+
+    # --- the parser ----------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Note bytes behind the end of the answer."""
+        if self._complete:
+            self._spent = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; those behind the head (trailers) land in the sink."""
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Make the response, unless the answer is interim."""
+        if self._complete:
+            return
+        status = self._parser.get_status_code()
+        headers = self._headers
+        if status < 200:
+            if status == 101:
+                self._fault = self._broken("it switches protocols unasked")
+                raise self._fault
+            headers.clear()
+            return
+        self._check_head(headers)
+        self._headers = self._sink
+        self._response = PooledResponse(self, status, headers, self._parts)
+        if self._head_only:
+            self._complete = True
+            self._spent = not self._parser.should_keep_alive()
+
+    def on_body(self, data: bytes) -> None:
+        """Keep a piece of the body."""
+        if self._complete:
+            self._spent = True
+        else:
+            self._parts.append(data)
+
+    def on_message_complete(self) -> None:
+        """Mark the end of the answer; an interim one does not count."""
+        if self._response is not None and not self._complete:
+            self._complete = True
+            self._spent = not self._parser.should_keep_alive()
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _check_head(self, headers: list[tuple[bytes, bytes]]) -> None:
+        # httptools refuses conflicting lengths itself, but lets codings pass that would then be read as content.
+        for name, value in headers:
+            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                self._fault = self._broken("it uses a transfer coding that was not offered")
+                raise self._fault
+        if not self.served and self._parser.get_http_version() not in ("1.1", "1.0"):
+            self._fault = self._broken("its version of HTTP is neither 1.1 nor 1.0")
+            raise self._fault
+        if self._fed > self._owner.max_header_bytes:
+            size = sum(len(name) + len(value) + 4 for name, value in headers)
+            if size > self._owner.max_header_bytes:
+                self._fault = self._too_long()
+                raise self._fault
+
+    def _finish(self, response: PooledResponse) -> None:
+        """End the answer; keep the connection where both sides may use it again."""
+        transport = self._transport
+        self._waiter = self._response = None
+        self._unread = 0
+        if self._sink:
+            self._sink.clear()
+        if self._spent or transport is None or (self._big and transport.get_write_buffer_size()):
+            self.abort()
+            self._owner.vacate()
+        else:
+            if self._head_only:
+                self._parser = httptools.HttpResponseParser(self)
+            if self._paused:
+                self._paused = False
+                transport.resume_reading()
+            self.served += 1
+            self._owner.release(self)
+        response.settle(None)
+
+    def _go_on(self, size: int) -> bool:
+        """Guard the limits of an answer that has not ended; return False when it broke one."""
+        owner = self._owner
+        if self._response is None or (self._waiter is None and not self._parts):
+            # A head, a chunk extension or a trailer that does not end.
+            if self._fed > owner.max_header_bytes or len(self._sink) > _MAX_TRAILERS:
+                self.fail(self._too_long())
+                return False
+            return True
+        self._fed = 1
+        self._deadline = min(self.loop.time() + self._between_s, self._total_at)
+        self._unread += size
+        if self._unread > owner.buffer_bytes and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        return True
+
+    def _ends_with_close(self, response: PooledResponse) -> bool:
+        framing = (b"content-length", b"transfer-encoding")
+        return not any(name in framing for name, _ in response.headers)
+
+    def _arm(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self.loop.call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._aborted or (self._waiter is None and self._response is None):
+            return
+        now = self.loop.time()
+        deadline = self._total_at if self._paused else self._deadline
+        if now < deadline:
+            self._arm(max(min(deadline, now + self._least_s), now + 0.001))
+        elif deadline >= self._total_at:
+            self.fail(UpstreamTimeout(f"the call to {self.peer} took longer than its total limit"))
+        elif self._response is None:
+            self.fail(UpstreamTimeout(f"{self.peer} sent no answer within {self._timeouts.first_byte_s:g} s"))
+        else:
+            self.fail(UpstreamTimeout(f"{self.peer} was silent for {self._between_s:g} s inside its answer"))
+
+    def _broken(self, why: str) -> UpstreamProtocol:
+        return UpstreamProtocol(f"the answer from {self.peer} is not valid HTTP: {why}")
+
+    def _too_long(self) -> UpstreamProtocol:
+        return UpstreamProtocol(
+            f"the head or framing of the answer from {self.peer} is over {self._owner.max_header_bytes} bytes"
+        )
