@@ -85,7 +85,7 @@ def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:
     return msgspec.Raw(_ENCODER.encode(inner))
 
 
-def _invalid_json(body: bytes, error: ValueError) -> InvalidJson:
+def _invalid_json(body: bytes, error: Exception) -> InvalidJson:
     # msgspec reports an escaped half of a surrogate pair as truncated data; the standard library's parser has
     # the clearer words, and only a body that is refused anyway pays for it.
     try:
@@ -95,13 +95,11 @@ def _invalid_json(body: bytes, error: ValueError) -> InvalidJson:
         return InvalidJson(f"the request body is not valid JSON: {where}")
     except UnicodeDecodeError as clearer:
         return InvalidJson(f"the request body is not valid UTF-8 at byte {clearer.start}")
-    except RecursionError:
-        return InvalidJson("the request body is nested too deeply")
+    except (RecursionError, ValueError):
+        return InvalidJson("the request body is nested too deeply, or holds a number that is too long")
     if isinstance(error, UnicodeDecodeError):
         return InvalidJson("the request body is not valid UTF-8")
-    return InvalidJson(
-        "the request body is not valid JSON: a string holds half of a surrogate pair, or the body is not UTF-8"
-    )
+    return InvalidJson("the request body is not valid JSON: half of a surrogate pair in a string, or not UTF-8")
 
 
 def _wrong_field(body: bytes, kind: type[msgspec.Struct], error: msgspec.ValidationError) -> InvalidRequest:

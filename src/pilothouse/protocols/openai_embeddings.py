@@ -1,6 +1,6 @@
 """OpenAI embeddings."""
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -85,7 +85,7 @@ def read_reply(body: bytes) -> Reply:
         if problem is not None:
             return Reply(error=problem)
         raise UpstreamProtocol("the provider's answer has no data", upstream_status=200, body=body[:65536])
-    model = cast("str", found.model) if isinstance(found.model, str) else ""
+    model = found.model if isinstance(found.model, str) else ""
     return Reply(model=model, usage=openai_usage.read(found.usage))
 
 

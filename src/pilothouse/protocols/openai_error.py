@@ -79,7 +79,7 @@ def find_error(document: Any, raw: bytes) -> ErrorBody | None:
 
 
 def render_error(error: PilothouseError, request_id: str) -> bytes:
-    """Return the error as an OpenAI error object; where the caller's own request is at fault, in the provider's words."""
+    """Return the error as an OpenAI error object, in the provider's own words where those help the caller."""
     return _ENCODER.encode(_document(error, request_id))
 
 

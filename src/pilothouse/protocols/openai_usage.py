@@ -74,19 +74,8 @@ def buckets(raw: RawUsage) -> Usage | None:
     wrong = min(counts) < 0 or cached + written > prompt or reasoning > completion
     wrong = wrong or max(audio_in, image_in) > prompt or max(audio_out, image_out) > completion
     if wrong:
-        return Usage(
-            prompt,
-            cached,
-            written,
-            0,
-            audio_in,
-            image_in,
-            completion,
-            reasoning,
-            audio_out,
-            image_out,
-            inconsistent=True,
-        )
+        raw_parts = (prompt, cached, written, 0, audio_in, image_in, completion, reasoning, audio_out, image_out)
+        return Usage(*raw_parts, inconsistent=True)
     # Cached audio may be counted under both heads; the whole is right, so the overlap comes off the modality.
     audio_in = min(audio_in, prompt - cached - written)
     image_in = min(image_in, prompt - cached - written - audio_in)

@@ -1,4 +1,4 @@
-"""Server-sent events on byte level: lines end at LF or CRLF and nowhere else, so that no character of a text is a break."""
+"""Server-sent events on byte level: lines end at LF or CRLF and nowhere else, so no character of a text is a break."""
 
 from collections.abc import Iterator
 
@@ -29,11 +29,14 @@ def _next_boundary(buffer: bytes, start: int, size: int) -> int:
 
 
 def parse(frame: bytes) -> tuple[bytes, bytes]:
-    """Return an event's name and data; data is empty for a comment. A line `error: …` counts as data of an event `error`,
-    as older llama.cpp servers write it."""
+    """Return an event's name and data; data is empty for a comment.
+
+    A line `error: …` counts as data of an event `error`, as older llama.cpp servers write it.
+    """
     if frame.startswith(b"data:") and frame.count(b"\n") == 2 and frame.endswith(b"\n\n"):
         return b"", frame[5:-2].strip()
-    name, data = b"", []
+    name = b""
+    data: list[bytes] = []
     for line in frame.lstrip(b"\xef\xbb\xbf").split(b"\n"):
         field, _, value = line.rstrip(b"\r").partition(b":")
         value = value.removeprefix(b" ")

@@ -1,0 +1,1 @@
+"""Upstream accounts: base URL, auth, paths and what their failures mean; never how the bytes of a dialect look."""

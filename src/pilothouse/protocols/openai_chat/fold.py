@@ -129,7 +129,7 @@ class _FoldedChoice:
 
 
 def _merge(held: Any, new: dict[str, Any]) -> dict[str, Any]:
-    """Put an object's pieces together: texts one after the other, anything else the last. For `function_call` and `audio`."""
+    """Put the pieces of an object (`function_call`, `audio`) together: join texts, of anything else keep the last."""
     out: dict[str, Any] = dict(cast("dict[str, Any]", held)) if isinstance(held, dict) else {}
     for key, value in new.items():
         old: Any = out.get(key)
@@ -148,8 +148,11 @@ class _Call:
 
 
 class _FoldedCalls:
-    """Tool calls of one choice. Index tells parallel calls apart where servers set it rightly; where all stand on index 0
-    or the index is missing, another id together with a name starts another call."""
+    """Tool calls of one choice.
+
+    The index tells parallel calls apart where servers set it rightly; where all stand on index 0 or the index is
+    missing, another id together with a name starts another call.
+    """
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
@@ -226,7 +229,9 @@ def _error(document: Any, data: bytes) -> Any:
         return {"message": data.decode(errors="replace")}
     found = openai_error.find_error(document, data)
     inner: Any = cast("dict[str, Any]", document).get("error") if isinstance(document, dict) else None
-    return inner or ({"message": found.message, "type": found.type} if found else document)
+    if inner or found is None:
+        return inner or cast("Any", document)
+    return {"message": found.message, "type": found.type}
 
 
 def _decode(data: bytes) -> Any:

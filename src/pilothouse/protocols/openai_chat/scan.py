@@ -1,6 +1,6 @@
 """The light scan of a chat stream on its way through."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -11,7 +11,7 @@ from pilothouse.protocols.base import ErrorBody
 from pilothouse.protocols.openai_chat.reply import to_stream
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
-"""Above the largest event any provider sends (inline audio or images), so that a stream without breaks cannot fill memory."""
+"""Above the largest event any provider sends (inline audio or images); a stream without breaks cannot fill memory."""
 
 
 class _Delta(msgspec.Struct):
@@ -59,7 +59,7 @@ _ANY = msgspec.json.Decoder()
 class StreamScan:
     """Splits a stream into events, passes them on byte for byte, and notes what the record needs.
 
-    Only whole events are passed on, so that after a cut the caller's side is still at an event's border and can be told.
+    Only whole events are passed on, so that after a cut the caller's side is at an event's border and can be told.
     With `hide_usage` the event that carries usage and no choice is withheld: the gateway asked for it, not the caller.
     """
 
@@ -83,7 +83,7 @@ class StreamScan:
 
     @property
     def complete(self) -> bool:
-        """Whether the answer came to its proper end: `[DONE]`, or a finish reason and a clean end; never after an error."""
+        """Whether the answer came to its proper end: `[DONE]`, or a finish reason and a clean end; no error."""
         return self.error is None and (self.done or (self._ended and self.finish_reason != ""))
 
     def feed(self, chunk: bytes) -> bytes:
@@ -191,7 +191,7 @@ class StreamScan:
         self.error = openai_error.find_error(document, data) or self.error
         if isinstance(document, dict) and self.error is None:
             self.content_seen = True
-            self.usage = openai_usage.read(document.get("usage")) or self.usage
+            self.usage = openai_usage.read(cast("dict[str, Any]", document).get("usage")) or self.usage
         return True
 
 
@@ -206,8 +206,8 @@ def _is_json(data: bytes) -> bool:
 def _is_quiet(events: bytes) -> bool:
     """Return whether nothing in the events can concern the record, going by their bytes alone.
 
-    Most servers send `"usage":null` and `"finish_reason":null` in every event, so only other values count. A quote inside
-    a text is escaped, so that a text cannot look like a key.
+    Most servers send `"usage":null` and `"finish_reason":null` in every event, so only other values count. A quote
+    inside a text is escaped, so that a text cannot look like a key.
     """
     if b'"usage"' in events and events.count(b'"usage"') != _nulls(events, b'"usage":null', b'"usage": null'):
         return False

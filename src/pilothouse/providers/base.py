@@ -1,0 +1,73 @@
+"""The port of a provider: one account, where calls go and with which key, and what its failures mean.
+
+None of the methods blocks or does I/O; the secret stands only in the headers of the requests they return.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from pilothouse.domain.call import Operation
+from pilothouse.errors import UpstreamError
+from pilothouse.transport.base import Request
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """One call on its way out, its body already in the provider's dialect and with the provider's model name."""
+
+    operation: Operation
+    body: bytes
+    streamed: bool = False
+    trace: str = ""
+    """The W3C `traceparent` to send; empty sends none."""
+
+
+class AccountOptions(msgspec.Struct, frozen=True):
+    """What an operator sets for one account."""
+
+    account: str
+    base_url: str = ""
+    """Overrides the row's own. Without a path, the row's usual one (`/v1`) is taken."""
+    secret: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every request, such as `OpenAI-Organization`."""
+
+    def __repr__(self) -> str:
+        return f"AccountOptions(account={self.account!r}, base_url={self.base_url!r}, secret=***)"
+
+
+class ProviderKind(msgspec.Struct, frozen=True):
+    """One row of the provider table, as the UI shows it."""
+
+    name: str
+    title: str
+    base_url: str
+    """The default; empty when the operator has to give one."""
+    needs_secret: bool
+    free: bool
+    """Calls cost nothing: the operator's own hardware."""
+    managed: bool = False
+    """Made by the installation itself, not by people."""
+
+
+class Provider(Protocol):
+    """One account at one provider."""
+
+    def request(self, call: Outbound) -> Request:
+        """Return the request to send; raises `EndpointUnknown` when the provider has no such operation."""
+        ...
+
+    def failure(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> UpstreamError:
+        """Return the error that an answer stands for, told by its status and typed error fields alone.
+
+        Also takes an error object that came with status 200, whole or as a stream's event.
+        """
+        ...
+
+    def probe(self) -> Request:
+        """Return a cheap request that only succeeds with the right URL and key."""
+        ...
+
+    def models(self, body: bytes) -> list[str]:
+        """Return the model names in the probe's answer; raises `UpstreamProtocol` when it is no such list."""
+        ...
