@@ -1,0 +1,1 @@
+"""Rules of projects, people, virtual keys, accounts and aliases, and the snapshot that the gateway uses."""
