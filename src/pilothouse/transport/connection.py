@@ -29,6 +29,8 @@ class Owner(Protocol):
     peer: str
     max_header_bytes: int
     buffer_bytes: int
+    alive: "set[Connection]"
+    """Connections whose socket is open; they enter and leave it themselves."""
 
     def release(self, connection: "Connection") -> None:
         """Take the connection back; its answer ended cleanly."""
@@ -40,10 +42,6 @@ class Owner(Protocol):
 
     def vacate(self) -> None:
         """Free the slot of a connection that died inside an answer or may not be used again."""
-        ...
-
-    def gone(self, connection: "Connection") -> None:
-        """Note that the connection's socket is closed."""
         ...
 
 
@@ -157,9 +155,9 @@ class Connection(asyncio.Protocol):
     """The protocol object of one socket; httptools calls its `on_...` methods."""
 
     __slots__ = (
-        "_aborted", "_between_s", "_big", "_complete", "_deadline", "_fault", "_fed", "_head_only", "_headers",
+        "_between_s", "_big", "_complete", "_deadline", "_fault", "_fed", "_head_only", "_headers",
         "_least_s", "_owner", "_parser", "_parts", "_paused", "_response", "_sink", "_spent", "_timeouts", "_timer",
-        "_timer_at", "_total_at", "_transport", "_unread", "_waiter", "idle_since", "loop", "peer", "served",
+        "_timer_at", "_total_at", "_transport", "_unread", "_waiter", "dead", "idle_since", "loop", "peer", "served",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner) -> None:
@@ -180,7 +178,7 @@ class Connection(asyncio.Protocol):
         self._timeouts = _NO_TIMEOUTS
         self._least_s = self._between_s = self._timer_at = self._deadline = self._total_at = 0.0
         self._fed = self._unread = 0
-        self._aborted = self._complete = self._spent = self._paused = self._head_only = self._big = False
+        self.dead = self._complete = self._spent = self._paused = self._head_only = self._big = False
 
     # --- calls ---------------------------------------------------------------------------------------------------
 
@@ -189,7 +187,7 @@ class Connection(asyncio.Protocol):
         loop = self.loop
         waiter: asyncio.Future[PooledResponse] = loop.create_future()
         transport = self._transport
-        if self._aborted or transport is None:
+        if self.dead or transport is None:
             waiter.set_exception(Stale())
             return waiter
         self._waiter = waiter
@@ -225,14 +223,14 @@ class Connection(asyncio.Protocol):
     def drained(self) -> None:
         """Note that the reader has taken everything that was buffered."""
         self._unread = 0
-        if self._paused and self._transport is not None and not self._aborted:
+        if self._paused and self._transport is not None and not self.dead:
             self._paused = False
             self._deadline = min(self.loop.time() + self._between_s, self._total_at)
             self._transport.resume_reading()
 
     def fail(self, error: UpstreamError | Stale) -> None:
         """Close the connection at once and hand the error to whoever waits; does nothing on a dead one."""
-        if self._aborted:
+        if self.dead:
             return
         self.abort()
         waiter, self._waiter = self._waiter, None
@@ -250,7 +248,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close the socket without telling anybody."""
-        self._aborted = True
+        self.dead = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -262,6 +260,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport; called by the event loop."""
         self._transport = cast("asyncio.Transport", transport)
+        self._owner.alive.add(self)
         instruments.TRANSPORT_OPEN.inc()
 
     def data_received(self, data: bytes) -> None:
@@ -295,9 +294,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell an answer that ends with its connection from one that was cut; called by the event loop."""
         instruments.TRANSPORT_OPEN.inc(by=-1)
-        self._owner.gone(self)
+        self._owner.alive.discard(self)
         self._transport = None
-        if self._aborted:
+        if self.dead:
             return
         if self._waiter is not None and not self._fed:
             if self.served:
@@ -420,7 +419,7 @@ class Connection(asyncio.Protocol):
 
     def _on_timer(self) -> None:
         self._timer = None
-        if self._aborted or (self._waiter is None and self._response is None):
+        if self.dead or (self._waiter is None and self._response is None):
             return
         now = self.loop.time()
         deadline = self._total_at if self._paused else self._deadline

@@ -8,7 +8,14 @@ import ssl
 from collections import deque
 
 from pilothouse import instruments
-from pilothouse.errors import InvalidRequest, ShuttingDown, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from pilothouse.errors import (
+    InvalidRequest,
+    ShuttingDown,
+    UpstreamCut,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from pilothouse.transport.base import Origin, Request, Timeouts
 from pilothouse.transport.connection import Connection, PooledResponse, Stale
 from pilothouse.transport.dial import Dialer
@@ -49,8 +56,10 @@ class PooledTransport:
         waiter = connection.start(head, request, total_at)
         try:
             return await waiter
-        except BaseException:
+        except BaseException as error:
             _give_up(waiter, connection, pool)
+            if isinstance(error, Stale):
+                raise UpstreamCut(f"{pool.peer} closes its connections at once") from None
             raise
 
     async def close(self) -> None:
@@ -149,7 +158,6 @@ class OriginPool:
             async with asyncio.timeout_at(deadline):
                 connection = await self._dialer.open(self._origin, self._connection)
             outcome = "ok"
-            self.alive.add(connection)
         except TimeoutError as error:
             outcome = "timeout"
             raise UpstreamTimeout(f"no connection to {self.peer} within {timeouts.connect_s:g} s") from error
@@ -197,10 +205,6 @@ class OriginPool:
         if not self.count:
             self.empty.set()
 
-    def gone(self, connection: Connection) -> None:
-        """Note that the connection's socket is closed."""
-        self.alive.discard(connection)
-
     def evict(self, oldest: float) -> None:
         """Close connections that are idle since before `oldest`; the list is in the order of last use."""
         keep = next((index for index, held in enumerate(self.idle) if held.idle_since > oldest), len(self.idle))
@@ -233,7 +237,7 @@ class OriginPool:
         if turn.cancelled() or not turn.done() or turn.exception() is not None:
             return
         connection = turn.result()
-        if connection is None:
+        if connection is None or connection.dead:
             self.vacate()
         else:
             self.release(connection)
