@@ -29,6 +29,7 @@ _RECORD_OVERHEAD_BYTES = 1024
 _GROUP_RECORDS = 512
 _GROUP_BYTES = 2 * 1024**2
 _IDLE_S = 0.25
+_BREATH_S = 0.002
 _HOUSEKEEPING_S = 0.1
 _RETRY_MIN_S = 0.05
 _RETRY_MAX_S = 2.0
@@ -75,6 +76,7 @@ class SpoolWriter:
         self._closing = threading.Event()
         self._pause = threading.Event()
         self._give_up_at = float("inf")
+        self._more_to_do = False
         self._failure: Exception | None = None
         self._dropped_at = float("-inf")
         self._encoder = msgspec.msgpack.Encoder()
@@ -203,7 +205,7 @@ class SpoolWriter:
                 elif self._closing.is_set():
                     return
                 if group is None or time.monotonic() >= housekeeping_at:
-                    journal.keep_house(idle=group is None)
+                    self._more_to_do = journal.keep_house(idle=group is None)
                     self._failure = None
                     self._measure_room(journal)
                     housekeeping_at = time.monotonic() + _HOUSEKEEPING_S
@@ -218,7 +220,7 @@ class SpoolWriter:
             self._asleep = True
             # Looked at again after the flag is up: a record queued in between rang no bell.
             if not self._queue and not self._closing.is_set():
-                self._bell.wait(_IDLE_S)
+                self._bell.wait(_BREATH_S if self._more_to_do else _IDLE_S)
             self._asleep = False
             self._bell.clear()
             if not self._queue:
