@@ -6,7 +6,6 @@ from functools import partial
 import msgspec
 
 from pilothouse.domain.clock import Clock
-from pilothouse.domain.secret import SecretBox
 from pilothouse.gateway.admit import Admit
 from pilothouse.gateway.call import Call, Next, Reply, Stage
 from pilothouse.gateway.index import Index
@@ -25,7 +24,6 @@ class Parts(msgspec.Struct, frozen=True):
     clock: Clock
     spool: SpoolWriter
     transport: Transport
-    secrets: SecretBox
     index: Callable[[], Index]
     """The index of the newest snapshot; raises `SnapshotMissing` while there is none."""
 

@@ -9,7 +9,7 @@ import msgspec
 
 from pilothouse.domain.call import Operation
 from pilothouse.errors import UpstreamError
-from pilothouse.transport.base import Request
+from pilothouse.transport.base import Request, Timeouts
 
 
 class Outbound(msgspec.Struct, frozen=True):
@@ -20,6 +20,7 @@ class Outbound(msgspec.Struct, frozen=True):
     streamed: bool = False
     trace: str = ""
     """The W3C `traceparent` to send; empty sends none."""
+    timeouts: Timeouts = Timeouts()
 
 
 class AccountOptions(msgspec.Struct, frozen=True):

@@ -93,7 +93,7 @@ class OpenAIAccount:
         headers = self._streamed if call.streamed else self._plain
         if call.trace:
             headers = (*headers, (b"traceparent", call.trace.encode()))
-        return Request(self._origin, b"POST", target, headers, call.body)
+        return Request(self._origin, b"POST", target, headers, call.body, call.timeouts)
 
     def failure(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> UpstreamError:
         """Return the error that an answer stands for, told by its status and typed error fields alone."""
