@@ -18,7 +18,12 @@ import msgspec
 
 from pilothouse.errors import SettingsInvalid
 from pilothouse.gateway.options import GatewayOptions
+from pilothouse.providers.local import LocalModelOptions
 from pilothouse.server.options import ServerOptions
+from pilothouse.spool.files import SpoolOptions
+from pilothouse.store.embedded.options import EmbeddedOptions
+from pilothouse.store.metadata.options import MetadataOptions
+from pilothouse.transport.options import TransportOptions
 
 FILE_NAME = "pilothouse.toml"
 PREFIX = "PILOTHOUSE_"
@@ -27,8 +32,8 @@ SHORT_NAMES: Mapping[str, str] = {
     "PILOTHOUSE_LOG_LEVEL": "log_level",
     "PILOTHOUSE_URL": "url",
     "PILOTHOUSE_KEY": "key",
-    "PILOTHOUSE_METADATA_URL": "metadata_url",
-    "PILOTHOUSE_TELEMETRY_URL": "store.url",
+    "PILOTHOUSE_METADATA_URL": "metadata.url",
+    "PILOTHOUSE_TELEMETRY_URL": "telemetry.url",
     "PILOTHOUSE_REDIS_URL": "redis_url",
     "PILOTHOUSE_GATEWAY_PORT": "gateway.port",
     "PILOTHOUSE_PLATFORM_PORT": "server.port",
@@ -36,6 +41,10 @@ SHORT_NAMES: Mapping[str, str] = {
     "ANTHROPIC_API_KEY": "anthropic_api_key",
 }
 """Environment names that do not follow from the setting's own name."""
+_WIRED = frozenset(
+    {"source", *(f"embedded.{name}" for name in ("path", "secret", "username", "host", "port", "port_file"))}
+)
+"""Fields that follow from the data folder and are not for the operator to set."""
 _SECRET = re.compile(r"(^|[._])(secret|key|token|password)$")
 _HEADER = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
 _ASSIGNMENT = re.compile(r"""^\s*([A-Za-z0-9_."'-]+)\s*=""")
@@ -51,8 +60,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of everything Pilothouse keeps; in a settings file, relative to that file."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
-    metadata_url: str = ""
-    """`postgresql://user:password@host/database`; empty means SQLite in the data folder."""
     redis_url: str = ""
     """`redis://…` for counters that several gateway workers share; empty means counters inside the one process."""
     openai_api_key: str = ""
@@ -64,7 +71,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     """For commands: the virtual key to show; empty means the local token of the data folder."""
     gateway: GatewayOptions = GatewayOptions()
+    transport: TransportOptions = TransportOptions()
+    spool: SpoolOptions = SpoolOptions()
     server: ServerOptions = ServerOptions()
+    metadata: MetadataOptions = MetadataOptions(url="")
+    embedded: EmbeddedOptions = EmbeddedOptions(path=Path(), secret="")
+    local_model: LocalModelOptions = LocalModelOptions()
     source: Path | None = None
     """Where the file settings came from; not a setting itself."""
 
@@ -133,21 +145,21 @@ def masked(key: str, value: Any) -> Any:
 
 
 def _rows() -> Iterator[Row]:
+    default = Settings()
     for field in msgspec.structs.fields(Settings):
-        if field.name == "source":
-            continue
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            for inner in msgspec.structs.fields(field.type):
-                yield _row(f"{field.name}.{inner.name}", inner, field.type)
-        else:
-            yield _row(field.name, field, Settings)
+        section = _get(default, field.name)
+        if isinstance(section, msgspec.Struct):
+            for inner in msgspec.structs.fields(section):
+                if f"{field.name}.{inner.name}" not in _WIRED:
+                    yield _row(f"{field.name}.{inner.name}", inner.type, default, type(section))
+        elif field.name not in _WIRED:
+            yield _row(field.name, field.type, default, Settings)
 
 
-def _row(key: str, field: msgspec.structs.FieldInfo, owner: type[msgspec.Struct]) -> Row:
-    default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+def _row(key: str, kind: Any, defaults: Settings, owner: type[msgspec.Struct]) -> Row:
     own = (PREFIX + key.replace(".", "__").upper(),) if "." in key else ()
     short = tuple(name for name, target in SHORT_NAMES.items() if target == key)
-    return Row(key, (*short, *own), field.type, default, owner)
+    return Row(key, (*short, *own), kind, _get(defaults, key), owner)
 
 
 def _find_file(environment: Mapping[str, str], folder: Path) -> Path | None:

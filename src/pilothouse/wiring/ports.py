@@ -10,16 +10,21 @@ from pilothouse.errors import PortInUse, SettingsInvalid
 
 def check(host: str, port: int, setting: str) -> None:
     """Raise `PortInUse` when something listens there; `setting` is how the operator chooses another port."""
+    listen(host, port, setting).close()
+
+
+def listen(host: str, port: int, setting: str, backlog: int = 1) -> socket.socket:
+    """Return a listening socket; raises `PortInUse` that names who has the port, or `SettingsInvalid` for the host."""
     try:
-        _bind(host, port).close()
+        return _bind(host, port, backlog)
     except socket.gaierror as error:
         raise SettingsInvalid(f"{host!r} is not an address of this machine: {error.strerror}", param="host") from error
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise SettingsInvalid(f"cannot listen on {host}:{port}: {error.strerror}", param=setting) from error
+        other = port + 10000 if port < 50000 else port - 10000
         raise PortInUse(
-            f"port {port} is in use{_by(port)}; stop that, or choose another port: {setting}={port + 10000}",
-            param=setting,
+            f"port {port} is in use{_by(port)}; stop that, or choose another port: {setting}={other}", param=setting
         ) from error
 
 
@@ -48,13 +53,13 @@ def _by(port: int) -> str:
     return f" by {name}" if name else ""
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, backlog: int = 1) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(1)
+        listener.listen(backlog)
     except OSError:
         listener.close()
         raise

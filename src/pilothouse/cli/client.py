@@ -1,0 +1,166 @@
+"""Calls to the platform's HTTP API."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar, get_type_hints
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import typer
+
+from pilothouse import errors, settings
+from pilothouse.cli.terminal import Json
+from pilothouse.errors import (
+    CallerError,
+    Forbidden,
+    InternalError,
+    KeyMissing,
+    PilothouseError,
+    PlatformError,
+    Unauthorized,
+    Unreachable,
+)
+from pilothouse.settings import Settings
+
+T = TypeVar("T")
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_ANYWHERE = frozenset({"0.0.0.0", "::"})
+_TIMEOUT_S = 30.0
+_OPTIONS: Mapping[str, tuple[Any, Any]] = MappingProxyType(
+    {
+        "project": (
+            Annotated[
+                str, typer.Option(help="Id of the project; by default the key's, or the first.", show_default=False)
+            ],
+            "",
+        ),
+        "as_json": (Json, False),
+        "url": (
+            Annotated[
+                str, typer.Option(help="Address of the platform; by default this machine's.", show_default=False)
+            ],
+            "",
+        ),
+        "key": (
+            Annotated[str, typer.Option(help="Virtual key; on the machine itself none is needed.", show_default=False)],
+            "",
+        ),
+    }
+)
+
+
+class _Problem(msgspec.Struct):
+    detail: str = ""
+    title: str = ""
+    code: str = ""
+    request_id: str = ""
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Return the function as a command with the options `--project`, `--json`, `--url` and `--key` after its own.
+
+    It is called with the `Api` they name and whether JSON is wanted, then with its own arguments by name.
+    """
+
+    def call(*, url: str, key: str, project: str, as_json: bool, **own: Any) -> None:
+        function(Api(url, key, project), as_json, **own)
+
+    _, _, *own = inspect.signature(function).parameters.values()
+    hints = get_type_hints(function, include_extras=True)
+    parameters = [one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in _OPTIONS.items()
+    ]
+    call.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    return call
+
+
+class Api:
+    """The API of one installation, as one caller."""
+
+    def __init__(self, url: str = "", key: str = "", project: str = "") -> None:
+        chosen = settings.load()
+        self.url = (url or chosen.url or _own_url(chosen)).rstrip("/")
+        headers = {"Authorization": f"Bearer {key or chosen.key or _local_token(chosen, self.url)}"}
+        if project:
+            headers["X-Pilothouse-Project"] = project
+        self._client = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=_TIMEOUT_S)
+
+    def get(self, path: str, kind: type[T], query: Mapping[str, Any] | None = None) -> T:
+        """Return the answer of a GET as `kind`."""
+        wanted = {name: value for name, value in (query or {}).items() if value not in (None, "", [])}
+        return self._send("GET", path, kind, params=wanted)
+
+    def post(self, path: str, kind: type[T], body: Mapping[str, Any]) -> T:
+        """Return the answer of a POST as `kind`."""
+        return self._send("POST", path, kind, content=msgspec.json.encode(body))
+
+    def delete(self, path: str, kind: type[T]) -> T:
+        """Return the answer of a DELETE as `kind`."""
+        return self._send("DELETE", path, kind)
+
+    def _send(self, method: str, path: str, kind: type[T], **arguments: Any) -> T:
+        try:
+            answer = self._client.request(method, path, headers={"Content-Type": "application/json"}, **arguments)
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{self.url!r} is not a web address: {error}") from error
+        except httpx.TransportError as error:
+            raise Unreachable(
+                f"no Pilothouse answers at {self.url} ({type(error).__name__}); start it with `pilothouse up`, "
+                "or give its address with --url"
+            ) from error
+        if answer.is_success:
+            try:
+                return msgspec.json.decode(answer.content, type=kind)
+            except msgspec.DecodeError as error:
+                raise Unreachable(f"what answers at {self.url} is not the Pilothouse API of this version") from error
+        raise _refusal(answer)
+
+
+def _refusal(answer: httpx.Response) -> PilothouseError:
+    try:
+        problem = msgspec.json.decode(answer.content, type=_Problem)
+    except msgspec.DecodeError:
+        problem = _Problem()
+    detail = problem.detail or problem.title or f"the platform answered {answer.status_code}"
+    found = _classes().get(problem.code) or _by_status(answer.status_code)
+    if issubclass(found, Unauthorized):
+        detail += "; give a key with --key, or PILOTHOUSE_KEY"
+    if issubclass(found, InternalError) and problem.request_id:
+        detail += f" (request {problem.request_id})"
+    return found(detail)
+
+
+def _classes() -> dict[str, type[PilothouseError]]:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PilothouseError)]
+    return {kind.code: kind for kind in kinds}
+
+
+def _by_status(status: int) -> type[PilothouseError]:
+    if status == Unauthorized.status:
+        return KeyMissing
+    if status == Forbidden.status:
+        return Forbidden
+    return CallerError if status < 500 else PlatformError
+
+
+def _own_url(chosen: Settings) -> str:
+    if chosen.server.public_url:
+        return chosen.server.public_url
+    host = "127.0.0.1" if chosen.server.host in _ANYWHERE else chosen.server.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{chosen.server.port}"
+
+
+def _local_token(chosen: Settings, url: str) -> str:
+    if urlsplit(url).hostname not in _LOOPBACK:
+        return ""
+    try:
+        return (chosen.data / "run" / "local.token").read_text().strip()
+    except OSError:
+        return ""

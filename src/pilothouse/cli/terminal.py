@@ -1,0 +1,54 @@
+"""What commands share on the terminal: their common options, tables and JSON."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def print_line(text: str) -> None:
+    """Print one line as it is, whatever the width of the terminal."""
+    sys.stdout.write(text + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    """Print rows under their headings, or `empty` when there are none."""
+    if not rows:
+        print_line(empty)
+        return
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    # a pipe has no width of its own: let columns be as wide as they need, so that scripts see whole values
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    console.print(table)
+
+
+def show_time(moment: datetime | None) -> str:
+    """Return a time in the reader's own zone, to the second."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "–"
+
+
+def show_ms(milliseconds: float | None) -> str:
+    """Return a duration with three significant digits and its unit."""
+    if milliseconds is None:
+        return "–"
+    return f"{milliseconds / 1000:.3g} s" if milliseconds >= 1000 else f"{milliseconds:.3g} ms"
+
+
+def show_money(amount: Decimal | None) -> str:
+    """Return an amount in US dollars, `unpriced` for None."""
+    return "unpriced" if amount is None else f"${amount:.4f}"

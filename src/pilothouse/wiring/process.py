@@ -1,0 +1,66 @@
+"""What every process of ours does at its start and end: logs, its lock, signals, and watching its parent."""
+
+import asyncio
+import os
+import re
+import signal
+import threading
+from types import FrameType
+
+from pilothouse import instruments
+from pilothouse.settings import Settings
+
+_SECRETS = re.compile(r"\b(ph[slo]?_|sk-)[A-Za-z0-9_-]{12,}|(?<=://)([^/\s:@]*):[^/\s@]+@|(?i:(?<=bearer ))[^\s\"]+")
+_PARENT_GONE_S = 8.0
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to standard error as JSON lines, secrets scrubbed."""
+    known = [secret for secret in (settings.openai_api_key, settings.anthropic_api_key) if secret]
+    instruments.start_logging(settings.log_level, lambda text: scrub(text, known))
+
+
+def scrub(text: str, known: list[str]) -> str:
+    """Return the text without anything that looks like a key of ours or a provider's, or a password in an address."""
+    for secret in known:
+        text = text.replace(secret, "•••")
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or ''}•••{'@' if found[0].endswith('@') else ''}", text)
+
+
+def end_with_parent() -> None:
+    """End this process when the parent's end of standard input closes, however the parent ended.
+
+    The process gets SIGTERM, and is ended for good when it has not gone within 8 s.
+    """
+    threading.Thread(target=_watch_parent, name="parent-watch", daemon=True).start()
+
+
+async def until_signal() -> None:
+    """Wait for SIGTERM or SIGINT; the handlers stay in place until the event loop ends."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def block_until_signal() -> None:
+    """Wait for SIGTERM or SIGINT in a process without an event loop."""
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    # with a timeout, so that the interpreter gets to run the handler while native threads hold the processor
+    while not stopped.wait(0.2):
+        pass
+
+
+def _watch_parent() -> None:
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(_PARENT_GONE_S)
+    os._exit(1)
