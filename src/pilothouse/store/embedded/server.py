@@ -1,0 +1,73 @@
+"""The store process's main function."""
+
+import errno
+import os
+import signal
+import socket
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from pilothouse.errors import PortInUse
+from pilothouse.store.embedded.engine import Engine
+from pilothouse.store.embedded.http import Front
+from pilothouse.store.embedded.options import EmbeddedOptions
+
+
+def run(options: EmbeddedOptions) -> None:
+    """Serve the embedded store until SIGTERM or SIGINT; blocks, from the main thread of a process of its own.
+
+    Writes the port file once it answers. Running statements end before the engine is closed. Raises
+    `DataFolderInUse`, `DataFolderUnwritable`, `StoreUnavailable` or `PortInUse` before it serves anything.
+    """
+    # uvicorn restores these handlers after its own graceful stop and sends the signal again.
+    signal.signal(signal.SIGTERM, _ignore)
+    signal.signal(signal.SIGINT, _ignore)
+    engine = Engine(options)
+    engine.open()
+    try:
+        with _listen(options.host, options.port) as listener:
+            front = Front(engine, options)
+            config = uvicorn.Config(
+                front,
+                lifespan="off",
+                http="httptools",
+                access_log=False,
+                log_config=None,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=int(options.stop_grace_s),
+            )
+            if options.port_file is not None:
+                _publish(options.port_file, listener.getsockname()[1])
+            uvicorn.Server(config).run(sockets=[listener])
+            front.close()
+    finally:
+        engine.close()
+        if options.port_file is not None:
+            options.port_file.unlink(missing_ok=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(f"port {port} on {host} is taken; the telemetry store cannot listen there") from error
+        raise
+    return listener
+
+
+def _publish(path: Path, port: int) -> None:
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_text(f"{port}\n", encoding="ascii")
+    os.replace(draft, path)
+
+
+def _ignore(_signal: int, _frame: FrameType | None) -> None:
+    """Let the code after the server's graceful stop run."""
