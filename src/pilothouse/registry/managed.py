@@ -8,7 +8,7 @@ from pilothouse.domain.clock import Clock
 from pilothouse.domain.ids import new_id
 from pilothouse.domain.snapshot import Account, Alias
 from pilothouse.errors import SettingsInvalid
-from pilothouse.registry import addresses, rules
+from pilothouse.registry import addresses, kinds, rules
 from pilothouse.registry.changes import ManagedAlias, NewAccount
 from pilothouse.registry.sealing import Sealer
 from pilothouse.store.metadata.database import Transaction
@@ -21,6 +21,7 @@ def apply_accounts(tx: Transaction, wanted: Sequence[NewAccount], sealer: Sealer
     """
     changed: list[str] = []
     for new in wanted:
+        kinds.check(new.provider, new.base_url, has_secret=bool(new.secret), managed=True)
         current = tx.accounts.by_name(rules.account_name(new.name))
         if current is None:
             tx.accounts.insert(_account(new, new_id(), sealer, clock.now_ns()))

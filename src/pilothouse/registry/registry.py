@@ -13,7 +13,7 @@ from pilothouse.domain.ids import new_id
 from pilothouse.domain.secret import SecretBox
 from pilothouse.domain.snapshot import Account, Alias, Snapshot, Target
 from pilothouse.errors import Conflict, InvalidRequest, KeyExpired, KeyRevoked, KeyUnknown, NotFound, SettingsInvalid
-from pilothouse.registry import addresses, managed, rules
+from pilothouse.registry import addresses, kinds, managed, rules
 from pilothouse.registry.changes import AccountChange, ManagedAlias, NewAccount, NewKey
 from pilothouse.registry.sealing import Sealer
 from pilothouse.registry.writer import Change, Outcome, Writer
@@ -155,7 +155,7 @@ class Registry:
         account = Account(
             id=account_id,
             name=rules.account_name(new.name),
-            provider=rules.provider(new.provider),
+            provider=new.provider,
             base_url=addresses.base_url(new.base_url),
             sealed_secret=self._sealer.seal(account_id, rules.secret(new.secret)),
             models=rules.models(new.models),
@@ -163,6 +163,7 @@ class Registry:
             enabled=new.enabled,
             created_at_ns=self._clock.now_ns(),
         )
+        kinds.check(account.provider, account.base_url, has_secret=bool(account.sealed_secret))
 
         def work(tx: Transaction) -> Outcome[Account]:
             _refuse_taken(account.name, (other.name for other in tx.accounts.all()), "account")
@@ -183,6 +184,7 @@ class Registry:
             updated = msgspec.structs.replace(account, **self._new_values(account, checked))
             if updated == account:
                 return Outcome(account, changed=False)
+            kinds.check(updated.provider, updated.base_url, has_secret=bool(updated.sealed_secret))
             tx.accounts.replace(updated)
             return Outcome(updated)
 
@@ -334,7 +336,7 @@ def _refuse_managed(is_managed: bool, what: str) -> None:
 def _refuse_redirected_secret(account: Account, change: AccountChange) -> None:
     if change.base_url is UNSET or change.secret is not UNSET or not account.sealed_secret:
         return
-    if not addresses.same_origin(account.base_url, change.base_url):
+    if kinds.redirects(account.provider, account.base_url, change.base_url):
         raise InvalidRequest("enter the provider key again: calls would go to another server", param="secret")
 
 

@@ -49,13 +49,6 @@ def alias_name(name: str) -> str:
     return name
 
 
-def provider(name: str) -> str:
-    """Return the name of a row of the provider table."""
-    if not _ACCOUNT_NAME.fullmatch(name):
-        raise InvalidRequest("there is no such kind of provider", param="provider")
-    return name
-
-
 def email(text: str) -> str:
     """Return an email address in lower case, as it is compared."""
     found = text.strip().lower()
