@@ -1,16 +1,22 @@
-"""Every route of the platform API, in one list."""
+"""Every route of the platform, in one list."""
 
 from litestar import Router
 from litestar.di import Provide
 
-from pilothouse.server.callers import caller_of
+from pilothouse.server.callers import caller_of, project_of
 from pilothouse.server.queries import paging, time_range
-from pilothouse.server.routes import aliases, keys, overview, projects, providers, session, system, traces
-
-
-async def project_of() -> str:
-    return ""
-
+from pilothouse.server.routes import (
+    aliases,
+    health,
+    keys,
+    overview,
+    pages,
+    projects,
+    providers,
+    session,
+    system,
+    traces,
+)
 
 API = Router(
     "/api/v1",
@@ -31,3 +37,4 @@ API = Router(
         "during": Provide(time_range),
     },
 )
+ROUTES = (API, *health.HANDLERS, *pages.HANDLERS)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import Send
 
 from pilothouse.errors import (
     BodyTooLarge,
@@ -20,11 +21,13 @@ from pilothouse.errors import (
     PilothouseError,
     Unauthorized,
 )
+from pilothouse.server import scope
 
 _log = logging.getLogger(__name__)
 _AT = re.compile(r" - at `\$(.*)`$")
 _FIELD = re.compile(r"(?:unknown|required) field `(.*?)`")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+NOTHING = "There is nothing at this address. The API starts at /api/v1."
 _HIDDEN = "Something went wrong here. The log of this installation has the reason under this request id."
 _WRITES = frozenset({"POST", "PUT", "PATCH"})
 
@@ -115,7 +118,9 @@ def headers(error: PilothouseError) -> dict[str, str]:
 def render(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Answer an exception; the one exception handler of the application."""
     ours = translate(error)
-    request_id = str(request.scope.get("pilothouse_request_id", ""))
+    if isinstance(ours, MethodNotAllowed) and scope.route(request) in ("", "/{path}"):
+        ours = EndpointUnknown(NOTHING)
+    request_id = scope.values(request).get(scope.REQUEST_ID, "")
     if ours.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, PilothouseError):
         _log.error("request %s %s failed, request id %s", request.method, request.url.path, request_id, exc_info=error)
     more = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
@@ -155,7 +160,7 @@ def _from_validation(error: ValidationException) -> PilothouseError:
 def _from_status(error: HTTPException) -> PilothouseError:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return EndpointUnknown("There is nothing at this address. The API starts at /api/v1.")
+            return EndpointUnknown(NOTHING)
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return MethodNotAllowed(
                 "This address exists, but not for this method; the Allow header lists those it has."
@@ -168,3 +173,12 @@ def _from_status(error: HTTPException) -> PilothouseError:
             return CallerError(error.detail)
         case _:
             return InternalError(_HIDDEN)
+
+
+async def send_problem(send: Send, error: PilothouseError, request_id: str, method: str) -> None:
+    """Answer an error before the application itself is reached."""
+    body = msgspec.json.encode(problem(error, request_id, method))
+    pairs = {**headers(error), "content-type": "application/problem+json", "content-length": str(len(body))}
+    head = [(name.encode(), value.encode()) for name, value in pairs.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": head})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

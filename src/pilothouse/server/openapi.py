@@ -15,8 +15,8 @@ from pilothouse.server.errors import Problem
 CONFIG = OpenAPIConfig(
     title="Pilothouse API",
     version="1",
-    description="The platform's own API. Errors are RFC 9457 problem details; times are RFC 3339 in UTC; money is decimal "
-    "strings in US dollars. Keys go in `Authorization: Bearer`; browsers use a session cookie and `X-CSRF-Token`.",
+    description="The platform's own API. Errors are RFC 9457 problem details; times are RFC 3339 in UTC; money is "
+    "decimal strings in US dollars. Keys go in `Authorization: Bearer`; browsers use a cookie and `X-CSRF-Token`.",
     servers=[Server(url="/")],
     components=Components(
         security_schemes={
@@ -30,7 +30,9 @@ CONFIG = OpenAPIConfig(
 
 def document() -> bytes:
     """Return the OpenAPI document as indented JSON with a final newline; needs no database."""
-    app = Litestar([API], openapi_config=CONFIG, dependencies=_nothing())
+    # Only the shapes of the routes are asked for, so nothing stands behind them.
+    nothing = {name: Provide(Given(None), sync_to_thread=False) for name in ("parts", "live_tail", "once", "attempts")}
+    app = Litestar([API], openapi_config=CONFIG, dependencies=nothing)
     schema = app.openapi_schema.to_schema()
     schema["components"]["schemas"].update(_problem_schemas())
     for path in schema["paths"].values():
@@ -65,15 +67,15 @@ def _tidy(parameter: dict[str, Any]) -> None:
             schema.update(kind)
 
 
-def _nothing() -> dict[str, Provide]:
-    return {name: Provide(_Nothing(), sync_to_thread=False) for name in ("parts", "live_tail", "replies")}
+class Given:
+    """Provides a value that exists already."""
 
+    def __init__(self, value: Any) -> None:
+        self._value = value
 
-class _Nothing:
-    """Stands for a part, because only the shapes of the routes are asked for."""
-
-    def __call__(self) -> None:
-        return None
+    def __call__(self) -> Any:
+        """Return the value."""
+        return self._value
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     secure_cookies: bool | None = None
     """Whether cookies are sent over TLS only; None means when `public_url` is https."""
     session_hours: float = 24 * 14
-    """How long a browser keeps its session cookie."""
+    """The end of a browser's session however busy it is."""
     max_body_bytes: int = 4 * 1024 * 1024
     metrics_public: bool = False
     """Whether `/metrics` answers without a key."""

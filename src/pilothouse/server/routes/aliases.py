@@ -7,6 +7,7 @@ import msgspec
 from litestar import delete, get, put
 
 from pilothouse.domain.snapshot import Account, Alias, Target
+from pilothouse.server.callers import CallerDep
 from pilothouse.server.parts import Parts
 from pilothouse.server.queries import PageDep, cut
 from pilothouse.server.views import at
@@ -85,30 +86,28 @@ def view(alias: Alias) -> RouteView:
 @get("/routes", operation_id="listRoutes", summary="List routes")
 async def list_all(parts: Parts, page: PageDep) -> RoutePage:
     """Return every route by name."""
-    found: list[Alias] = await parts.registry.list_aliases()
-    items, next_cursor = cut(sorted(found, key=lambda alias: alias.name), page, lambda alias: alias.id)
+    items, next_cursor = cut(await parts.registry.list_aliases(), page, lambda alias: alias.id)
     return RoutePage([view(alias) for alias in items], next_cursor)
 
 
 @put("/routes/{name:str}", operation_id="putRoute", summary="Make or replace a route")
-async def store(parts: Parts, name: str, data: RouteBody) -> RouteView:
+async def store(parts: Parts, caller: CallerDep, name: str, data: RouteBody) -> RouteView:
     """Make the route, or give it other targets."""
     targets = tuple(Target(target.account, target.model, target.weight) for target in data.targets)
-    return view(await parts.registry.put_alias(name, targets))
+    return view(await parts.registry.put_alias(name, targets, actor=caller.actor))
 
 
 @delete("/routes/{route_id:str}", operation_id="deleteRoute", summary="Delete a route", status_code=204)
-async def remove(parts: Parts, route_id: str) -> None:
+async def remove(parts: Parts, caller: CallerDep, route_id: str) -> None:
     """Delete a route; calls to its name are refused from then on."""
-    await parts.registry.delete_alias(route_id)
+    await parts.registry.delete_alias(route_id, actor=caller.actor)
 
 
 @get("/models", operation_id="listModels", summary="List callable models")
 async def models(parts: Parts) -> ModelList:
     """Return every name that can be sent as `model`."""
-    accounts: list[Account] = await parts.registry.list_accounts()
-    aliases: list[Alias] = await parts.registry.list_aliases()
-    routes = [_route_model(alias) for alias in sorted(aliases, key=lambda alias: alias.name)]
+    accounts = await parts.registry.list_accounts()
+    routes = [_route_model(alias) for alias in await parts.registry.list_aliases()]
     return ModelList(routes + [one for account in accounts if account.enabled for one in _account_models(account)])
 
 

@@ -7,11 +7,10 @@ import msgspec
 from litestar import Request, get, patch, post
 
 from pilothouse.domain.access import Project
-from pilothouse.errors import NotFound
 from pilothouse.server.callers import CallerDep
 from pilothouse.server.parts import Parts
 from pilothouse.server.queries import PageDep, cut
-from pilothouse.server.replies import RepliesDep
+from pilothouse.server.replies import OnceDep
 from pilothouse.server.views import at
 
 
@@ -44,28 +43,27 @@ def view(project: Project) -> ProjectView:
 @get("/projects", operation_id="listProjects", summary="List projects")
 async def list_all(parts: Parts, caller: CallerDep, page: PageDep) -> ProjectPage:
     """Return the projects that the caller may see, oldest first; a key sees its own."""
-    found: list[Project] = await parts.registry.list_projects()
-    mine = [project for project in found if caller.project_id in ("", project.id)]
+    mine = [project for project in await parts.registry.list_projects() if caller.sees(project.id)]
     items, next_cursor = cut(mine, page, lambda project: project.id)
     return ProjectPage([view(project) for project in items], next_cursor)
 
 
 @post("/projects", operation_id="createProject", summary="Make a project")
-async def create(parts: Parts, data: ProjectBody, replies: RepliesDep, request: Request[Any, Any, Any]) -> ProjectView:
+async def create(
+    parts: Parts, caller: CallerDep, data: ProjectBody, once: OnceDep, request: Request[Any, Any, Any]
+) -> ProjectView:
     """Make a project; its name is unique."""
 
     async def make() -> ProjectView:
-        return view(await parts.registry.create_project(data.name))
+        return view(await parts.registry.create_project(data.name, actor=caller.actor))
 
-    return await replies.once(request, data, make)
+    return await once(request, ProjectView, make)
 
 
 @patch("/projects/{project_id:str}", operation_id="renameProject", summary="Rename a project")
 async def rename(parts: Parts, caller: CallerDep, project_id: str, data: ProjectBody) -> ProjectView:
     """Give a project another name."""
-    if caller.project_id not in ("", project_id):
-        raise NotFound("There is no such project, or this key does not belong to it.")
-    return view(await parts.registry.rename_project(project_id, data.name))
+    return view(await parts.registry.rename_project(project_id, data.name, actor=caller.actor))
 
 
 HANDLERS = (list_all, create, rename)

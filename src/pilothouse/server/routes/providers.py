@@ -7,10 +7,21 @@ import msgspec
 from litestar import Request, delete, get, patch, post
 
 from pilothouse.domain.snapshot import Account
-from pilothouse.server.parts import Parts
-from pilothouse.server.pending import NewAccount
+from pilothouse.errors import InvalidRequest, NotFound, SettingsInvalid
+from pilothouse.providers import table
+from pilothouse.providers.base import AccountOptions
+from pilothouse.registry import addresses
+from pilothouse.registry.changes import AccountChange, NewAccount
+from pilothouse.registry.registry import Registry
+from pilothouse.server import probes
+from pilothouse.server.callers import CallerDep
+from pilothouse.server.parts import Parts, ServerParts
+from pilothouse.server.probes import ProviderTest
 from pilothouse.server.queries import PageDep, cut
-from pilothouse.server.replies import RepliesDep
+from pilothouse.server.replies import OnceDep
+from pilothouse.server.views import at
+
+_HINT_MIN_CHARS = 20
 
 
 class ProviderView(msgspec.Struct, frozen=True):
@@ -50,16 +61,17 @@ class ProviderBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: str = ""
     models: tuple[str, ...] = ()
     open_models: bool = True
+    enabled: bool = True
 
 
 class ProviderPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to change of an account; what is left out stays."""
 
-    name: str | msgspec.UnsetType = msgspec.UNSET
     base_url: str | msgspec.UnsetType = msgspec.UNSET
+    """Another host needs the secret again, so that a stored one is never sent elsewhere."""
     secret: str | msgspec.UnsetType = msgspec.UNSET
     """Empty takes the secret away."""
-    models: list[str] | msgspec.UnsetType = msgspec.UNSET
+    models: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     open_models: bool | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
 
@@ -71,25 +83,7 @@ class ProviderDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base_url: str = ""
     secret: str = ""
     account_id: str = ""
-    """The saved account whose secret is used when `secret` is empty."""
-
-
-class ProviderFailure(msgspec.Struct, frozen=True):
-    """Why a test failed."""
-
-    code: str
-    detail: str
-    """What happened and what to do."""
-
-
-class ProviderTest(msgspec.Struct, frozen=True):
-    """How a real call to the provider went."""
-
-    ok: bool
-    latency_ms: float
-    models: list[str]
-    """The names that the provider lists."""
-    error: ProviderFailure | None
+    """The saved account whose secret is used when `secret` is empty; only for the same host."""
 
 
 class ProviderKindView(msgspec.Struct, frozen=True):
@@ -102,6 +96,8 @@ class ProviderKindView(msgspec.Struct, frozen=True):
     needs_secret: bool
     free: bool
     """Whether its calls cost nothing because the models run here."""
+    managed: bool
+    """Made by the installation itself, not by people."""
 
 
 class ProviderKindList(msgspec.Struct, frozen=True):
@@ -110,17 +106,32 @@ class ProviderKindList(msgspec.Struct, frozen=True):
     items: list[ProviderKindView]
 
 
+def view(registry: Registry, account: Account) -> ProviderView:
+    """Return the account as the API shows it."""
+    return ProviderView(
+        id=account.id,
+        name=account.name,
+        provider=account.provider,
+        base_url=account.base_url,
+        secret_hint=_hint(registry, account),
+        models=list(account.models),
+        open_models=account.open_models,
+        enabled=account.enabled,
+        managed=account.managed,
+        created_at=at(account.created_at_ns),
+    )
+
+
 @get("/providers", operation_id="listProviders", summary="List provider accounts")
 async def list_all(parts: Parts, page: PageDep) -> ProviderPage:
-    """Return every account, without secrets, oldest first."""
-    found: list[Account] = await parts.registry.list_accounts()
-    items, next_cursor = cut(found, page, lambda account: account.id)
-    return ProviderPage([view(parts, account) for account in items], next_cursor)
+    """Return every account, without secrets, by name."""
+    items, next_cursor = cut(await parts.registry.list_accounts(), page, lambda account: account.id)
+    return ProviderPage([view(parts.registry, account) for account in items], next_cursor)
 
 
 @post("/providers", operation_id="createProvider", summary="Make a provider account")
 async def create(
-    parts: Parts, data: ProviderBody, replies: RepliesDep, request: Request[Any, Any, Any]
+    parts: Parts, caller: CallerDep, data: ProviderBody, once: OnceDep, request: Request[Any, Any, Any]
 ) -> ProviderView:
     """Make an account; the secret is encrypted and never given back."""
 
@@ -130,32 +141,52 @@ async def create(
             provider=data.provider,
             base_url=data.base_url,
             secret=data.secret,
-            models=tuple(data.models),
+            models=data.models,
             open_models=data.open_models,
+            enabled=data.enabled,
         )
-        return view(parts, await parts.registry.create_account(wanted))
+        probes.open_account(data.provider, AccountOptions(data.name, addresses.base_url(data.base_url), data.secret))
+        return view(parts.registry, await parts.registry.create_account(wanted, actor=caller.actor))
 
-    return await replies.once(request, data, make)
+    return await once(request, ProviderView, make)
 
 
 @patch("/providers/{provider_id:str}", operation_id="updateProvider", summary="Change a provider account")
-async def update(parts: Parts, provider_id: str, data: ProviderPatch) -> ProviderView:
+async def update(parts: Parts, caller: CallerDep, provider_id: str, data: ProviderPatch) -> ProviderView:
     """Change the given fields of an account."""
-    return view(parts, await parts.registry.update_account(provider_id, data))
+    change = AccountChange(
+        base_url=data.base_url,
+        secret=data.secret,
+        models=data.models,
+        open_models=data.open_models,
+        enabled=data.enabled,
+    )
+    return view(parts.registry, await parts.registry.update_account(provider_id, change, actor=caller.actor))
 
 
 @delete(
     "/providers/{provider_id:str}", operation_id="deleteProvider", summary="Delete a provider account", status_code=204
 )
-async def remove(parts: Parts, provider_id: str) -> None:
+async def remove(parts: Parts, caller: CallerDep, provider_id: str) -> None:
     """Delete an account; calls to its models are refused from then on."""
-    await parts.registry.delete_account(provider_id)
+    await parts.registry.delete_account(provider_id, actor=caller.actor)
 
 
 @post("/providers/test", operation_id="testProviderDraft", summary="Test an unsaved account", status_code=200)
 async def test_draft(parts: Parts, data: ProviderDraft) -> ProviderTest:
     """Call the provider for real with data that is not saved."""
-    return await probes.test_draft(parts, data)
+    base_url = addresses.base_url(data.base_url)
+    secret = data.secret
+    if not secret and data.account_id:
+        account = await _find(parts, data.account_id)
+        if data.provider != account.provider or base_url != account.base_url:
+            raise InvalidRequest(
+                "Another address needs the secret again; a stored one is not sent there.", param="secret"
+            )
+        secret = parts.registry.account_secret(account)
+    return await probes.run(
+        parts.transport, probes.open_account(data.provider, AccountOptions("draft", base_url, secret))
+    )
 
 
 @post(
@@ -163,17 +194,37 @@ async def test_draft(parts: Parts, data: ProviderDraft) -> ProviderTest:
 )
 async def test_saved(parts: Parts, provider_id: str) -> ProviderTest:
     """Call the provider for real with a saved account."""
-    return await probes.test_saved(parts, provider_id)
+    account = await _find(parts, provider_id)
+    options = AccountOptions(account.name, account.base_url, parts.registry.account_secret(account))
+    return await probes.run(parts.transport, probes.open_account(account.provider, options))
 
 
 @get("/provider-kinds", operation_id="listProviderKinds", summary="List kinds of provider")
-async def kinds(parts: Parts) -> ProviderKindList:
-    """Return every kind of provider that an account can be made for."""
-    return ProviderKindList([])
+async def kinds() -> ProviderKindList:
+    """Return every kind of provider that an account can be of."""
+    return ProviderKindList(
+        [
+            ProviderKindView(kind.name, kind.title, kind.base_url, kind.needs_secret, kind.free, kind.managed)
+            for kind in table.describe()
+        ]
+    )
 
 
 HANDLERS = (list_all, create, update, remove, test_draft, test_saved, kinds)
 
 
-def view(parts: Parts, account: Account) -> ProviderView:
-    raise NotImplementedError
+async def _find(parts: ServerParts, account_id: str) -> Account:
+    for account in await parts.registry.list_accounts():
+        if account.id == account_id:
+            return account
+    raise NotFound("There is no such provider account.")
+
+
+def _hint(registry: Registry, account: Account) -> str | None:
+    if not account.sealed_secret:
+        return None
+    try:
+        secret = registry.account_secret(account)
+    except SettingsInvalid:
+        return "cannot be opened: sealed with another secret.key"
+    return f"{secret[:3]}…{secret[-4:]}" if len(secret) >= _HINT_MIN_CHARS else "…"

@@ -1,13 +1,19 @@
 """The browser's session: who is signed in, signing in and out, and the first person of an installation."""
 
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import msgspec
 from litestar import Request, Response, delete, get, post
+from litestar.datastructures import Cookie
 
+from pilothouse import __version__
 from pilothouse.domain.access import Role
+from pilothouse.domain.people import Session
+from pilothouse.registry.people import SignedIn
+from pilothouse.server.attempts import AttemptsDep
+from pilothouse.server.auth import COOKIE
 from pilothouse.server.callers import CallerDep
-from pilothouse.server.parts import Parts
+from pilothouse.server.parts import Parts, ServerParts
 
 
 class PersonView(msgspec.Struct, frozen=True):
@@ -46,31 +52,75 @@ class FirstRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: str
     name: str
     password: str
-    """12 to 256 characters."""
+    """10 to 1,024 characters."""
+
+
+class _Flags(TypedDict):
+    path: str
+    httponly: bool
+    samesite: Literal["lax"]
+    secure: bool
 
 
 @get("/session", operation_id="getSession", summary="Who is signed in")
-async def show(parts: Parts, caller: CallerDep, request: Request[Any, Any, Any]) -> SessionView:
+async def show(parts: Parts, caller: CallerDep) -> SessionView:
     """Return the signed-in person and the CSRF token; answers signed-out browsers too."""
-    return await sessions.view(parts, request)
+    return await _view(parts, caller.session)
 
 
 @post("/session", operation_id="signIn", summary="Sign in", status_code=200)
 async def sign_in(parts: Parts, data: SignIn, request: Request[Any, Any, Any]) -> Response[SessionView]:
     """Start a session by email and password; sets the session cookie."""
-    return await sessions.start(parts, request, data)
+    begun = await parts.people.sign_in(data.email, data.password, _address(request))
+    return await _begin(parts, request, begun)
 
 
 @delete("/session", operation_id="signOut", summary="Sign out", status_code=204)
 async def sign_out(parts: Parts, request: Request[Any, Any, Any]) -> Response[None]:
     """End the session and clear its cookie."""
-    return await sessions.end(parts, request)
+    secret = request.cookies.get(COOKIE)
+    if secret:
+        await parts.people.sign_out(secret)
+    gone = Cookie(COOKIE, value="", max_age=0, **_flags(parts))
+    return Response(None, status_code=204, cookies=[gone], headers={"clear-site-data": '"cache"'})
 
 
 @post("/session/first-run", operation_id="firstRun", summary="Make the first person", status_code=201)
-async def first_run(parts: Parts, data: FirstRun, request: Request[Any, Any, Any]) -> Response[SessionView]:
+async def first_run(
+    parts: Parts, data: FirstRun, attempts: AttemptsDep, request: Request[Any, Any, Any]
+) -> Response[SessionView]:
     """Make the first person, an owner, with the one-time link, and sign them in."""
-    return await sessions.first(parts, request, data)
+    attempts.count(_address(request))
+    begun = await parts.people.redeem_link(data.token, data.email, data.name, data.password)
+    return await _begin(parts, request, begun, status=201)
 
 
 HANDLERS = (show, sign_in, sign_out, first_run)
+
+
+async def _view(parts: ServerParts, session: Session | None) -> SessionView:
+    person = session.person if session else None
+    shown = PersonView(person.id, person.email, person.name, person.highest_role or Role.VIEWER) if person else None
+    first = person is None and await parts.people.first_run()
+    return SessionView(shown, session.csrf_token if session else None, first, __version__)
+
+
+async def _begin(
+    parts: ServerParts, request: Request[Any, Any, Any], begun: SignedIn, status: int = 200
+) -> Response[SessionView]:
+    # Whatever session the browser carried before ends here, so that none can be planted on it.
+    before = request.cookies.get(COOKIE)
+    if before:
+        await parts.people.sign_out(before)
+    left_s = max(1, (begun.session.expires_at_ns - parts.clock.now_ns()) // 1_000_000_000)
+    cookie = Cookie(COOKIE, value=begun.secret, max_age=left_s, **_flags(parts))
+    return Response(await _view(parts, begun.session), status_code=status, cookies=[cookie])
+
+
+def _flags(parts: ServerParts) -> _Flags:
+    options = parts.options
+    return {"path": options.prefix or "/", "httponly": True, "samesite": "lax", "secure": options.cookies_secure}
+
+
+def _address(request: Request[Any, Any, Any]) -> str:
+    return request.client.host if request.client else ""

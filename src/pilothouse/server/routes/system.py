@@ -1,25 +1,17 @@
-"""How the installation is doing: system facts, alive, ready, metrics."""
+"""What the installation runs on."""
+
+import asyncio
 
 import msgspec
 from litestar import get
 
-from pilothouse.server.parts import Parts, SpoolStats
+from pilothouse import __version__
+from pilothouse.errors import PilothouseError
+from pilothouse.server.parts import Parts, ServerParts, SpoolStats
+from pilothouse.server.routes import health
+from pilothouse.server.routes.health import PartView
 
-
-class PartView(msgspec.Struct, frozen=True):
-    """Whether one part can do its job."""
-
-    name: str
-    ok: bool
-    detail: str
-    """Empty when ok, else why not."""
-
-
-class ReadyView(msgspec.Struct, frozen=True):
-    """Whether this process can do its job."""
-
-    ready: bool
-    parts: list[PartView]
+_STATS_S = 5.0
 
 
 class StoreView(msgspec.Struct, frozen=True):
@@ -52,7 +44,42 @@ class SystemView(msgspec.Struct, frozen=True):
 @get("/system", operation_id="getSystem", summary="What the installation runs on")
 async def show(parts: Parts) -> SystemView:
     """Return versions, addresses, the store, the spools and every part's health."""
-    raise NotImplementedError
+    ready = await health.check(parts)
+    store, snapshot_version = await asyncio.gather(_store(parts), _snapshot_version(parts))
+    return SystemView(
+        version=__version__,
+        gateway_url=parts.gateway_url,
+        public_url=parts.options.public_url,
+        store=store,
+        spools=list(await asyncio.to_thread(parts.spool_stats)),
+        parts=ready.parts,
+        ready=ready.ready,
+        snapshot_version=snapshot_version,
+    )
 
 
 HANDLERS = (show,)
+
+
+async def _store(parts: ServerParts) -> StoreView:
+    try:
+        async with asyncio.timeout(_STATS_S):
+            stats = await parts.telemetry.stats()
+    except (PilothouseError, TimeoutError) as error:
+        detail = str(error) or "The store did not answer in time."
+        return StoreView(ok=False, detail=detail, engine="", rows=None, size_bytes=None, parts=None)
+    return StoreView(
+        ok=True,
+        detail="",
+        engine=stats.engine_version,
+        rows=stats.rows,
+        size_bytes=stats.size_bytes,
+        parts=stats.parts,
+    )
+
+
+async def _snapshot_version(parts: ServerParts) -> int | None:
+    try:
+        return await parts.registry.version()
+    except PilothouseError:
+        return None

@@ -1,0 +1,126 @@
+"""The outermost layer of every answer: request ids, trace context, host check, security headers, HEAD, counting."""
+
+import re
+from typing import Any, cast
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from pilothouse import instruments
+from pilothouse.domain import ids
+from pilothouse.errors import Forbidden
+from pilothouse.server.errors import send_problem
+from pilothouse.server.options import ServerOptions
+from pilothouse.server.scope import REQUEST_ID
+
+_REQUEST_ID_FORM = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+_SECURITY = (
+    (b"content-security-policy", _CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+
+
+class Edge:
+    """Wraps the application; every answer passes through here, also those to addresses that do not exist."""
+
+    def __init__(self, app: ASGIApp, options: ServerOptions) -> None:
+        self._app = app
+        self._prefix = options.prefix
+        self._hosts = options.allowed_hosts if options.checks_host else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers)
+        values = cast("dict[str, Any]", scope)
+        values[REQUEST_ID] = request_id
+        answer = _Answer(values, send, request_id, headers.get(b"traceparent"))
+        if self._hosts is not None and _host(headers) not in self._hosts:
+            refused = Forbidden(
+                "This server is not known by that host name; set `server.public_url` to the address that people use."
+            )
+            await send_problem(answer.send, refused, request_id, scope["method"])
+            return
+        self._strip_prefix(values)
+        if scope["method"] == "HEAD":
+            values["method"] = "GET"
+            answer.head_only = True
+            receive = _HeadReceive(receive).receive
+        await self._app(scope, receive, answer.send)
+
+    def _strip_prefix(self, scope: dict[str, Any]) -> None:
+        """Serve below the prefix of `public_url`, whether or not the proxy in front has taken it away."""
+        path: str = scope["path"]
+        if self._prefix and (path == self._prefix or path.startswith(self._prefix + "/")):
+            scope["path"] = path[len(self._prefix) :] or "/"
+            scope["raw_path"] = scope["path"].encode()
+
+
+class _Answer:
+    """Adds our headers to the head of an answer and drops the body of one to HEAD."""
+
+    def __init__(self, scope: dict[str, Any], send: Send, request_id: str, traceparent: bytes | None) -> None:
+        self._scope = scope
+        self._send = send
+        self._request_id = request_id
+        context = ids.parse_traceparent(traceparent) if traceparent else None
+        trace_id = context.trace_id if context else ids.new_trace_id()
+        self._traceparent = ids.render_traceparent(trace_id, ids.new_span_id(), sampled=not context or context.sampled)
+        self.head_only = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in headers}
+            headers += [(name, value) for name, value in _SECURITY if name not in present]
+            if b"cache-control" not in present:
+                headers.append((b"cache-control", b"no-store"))
+            headers.append((b"x-request-id", self._request_id.encode()))
+            headers.append((b"traceparent", self._traceparent.encode()))
+            route = str(self._scope.get("path_template", "")) or "none"
+            instruments.API_REQUESTS.inc(route, str(message["status"]))
+            await self._send({**message, "headers": headers})
+        elif message["type"] == "http.response.body" and self.head_only:
+            await self._send({**message, "body": b""})
+        else:
+            await self._send(message)
+
+
+class _HeadReceive:
+    """After the request body, says that the client has gone, so that an endless answer to HEAD ends."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._done = False
+
+    async def receive(self) -> Any:
+        if self._done:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._done = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if _REQUEST_ID_FORM.fullmatch(given) else ids.new_id()
+
+
+def _host(headers: dict[bytes, bytes]) -> str:
+    """Return the name in the Host header, lower-case, without port; IPv6 keeps its brackets."""
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.rpartition(":")[0] if ":" in host else host

@@ -1,7 +1,0 @@
-"""Stand-ins until the registry is there."""
-
-from typing import Any
-
-NewKey: Any = dict
-NewAccount: Any = dict
-AccountPatch: Any = dict

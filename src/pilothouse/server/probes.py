@@ -1,0 +1,118 @@
+"""Tests of provider accounts: one real, cheap, authenticated call, and what its failure means for the operator."""
+
+import asyncio
+import ssl
+from time import perf_counter
+
+import msgspec
+
+from pilothouse.errors import (
+    InvalidRequest,
+    PilothouseError,
+    SettingsInvalid,
+    UpstreamError,
+    UpstreamProtocol,
+    UpstreamTimeout,
+)
+from pilothouse.providers import table
+from pilothouse.providers.base import AccountOptions, Provider
+from pilothouse.transport.base import Response, Timeouts, Transport
+
+TIMEOUT_S = 10.0
+_LIMIT_BYTES = 8 * 1024 * 1024
+_TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=TIMEOUT_S, between_bytes_s=TIMEOUT_S, total_s=TIMEOUT_S)
+_OK = range(200, 300)
+
+
+class ProviderFailure(msgspec.Struct, frozen=True):
+    """Why a test failed."""
+
+    code: str
+    """An error code, or `upstream_tls` or `upstream_html` where these say more."""
+    detail: str
+    """What happened and what to do."""
+
+
+class ProviderTest(msgspec.Struct, frozen=True):
+    """How a real call to the provider went."""
+
+    ok: bool
+    latency_ms: float
+    models: list[str]
+    """The names that the provider lists."""
+    error: ProviderFailure | None
+
+
+def open_account(provider: str, options: AccountOptions) -> Provider:
+    """Return the account; raises `InvalidRequest` with the field when it cannot be used as given."""
+    try:
+        return table.make(provider, options)
+    except SettingsInvalid as error:
+        raise InvalidRequest(error.detail, param=error.param) from error
+
+
+async def run(transport: Transport, provider: Provider) -> ProviderTest:
+    """Call the provider once, within 10 seconds; never raises for what the other side does."""
+    started = perf_counter()
+    models: list[str] = []
+    failure: ProviderFailure | None = None
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            models = await _ask(transport, provider)
+    except TimeoutError:
+        failure = _explain(UpstreamTimeout(f"No answer within {TIMEOUT_S:.0f} s."))
+    except UpstreamError as error:
+        failure = _explain(error)
+    return ProviderTest(failure is None, round((perf_counter() - started) * 1000, 3), models, failure)
+
+
+class _WebPage(UpstreamProtocol):
+    code = "upstream_html"
+
+
+async def _ask(transport: Transport, provider: Provider) -> list[str]:
+    request = msgspec.structs.replace(provider.probe(), timeouts=_TIMEOUTS)
+    response = await transport.send(request)
+    try:
+        body = await response.read(_LIMIT_BYTES)
+    finally:
+        await response.close()
+    page = _is_page(response, body)
+    if response.status not in _OK:
+        error = provider.failure(response.status, response.headers, body)
+        raise _WebPage(f"A web page with status {response.status} came back.") if page else error
+    if page:
+        raise _WebPage("A web page came back.")
+    return provider.models(body)
+
+
+def _is_page(response: Response, body: bytes) -> bool:
+    kind = next((value for name, value in response.headers if name == b"content-type"), b"")
+    return kind.lower().startswith(b"text/html") or body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
+
+
+_ADVICE = {
+    "upstream_auth": "The provider refuses the key: check that it is whole, still valid, and of this provider.",
+    "upstream_billing": "The key works, but the provider account is out of credit.",
+    "upstream_unreachable": "Nothing answers at the base URL: check host, port and network.",
+    "upstream_tls": "The encrypted connection failed: check http or https in the base URL, and the certificate.",
+    "upstream_timeout": "The provider took too long: check the base URL, the network and any proxy.",
+    "upstream_html": "The base URL leads to a web page, not to an API: its path is often `/v1`.",
+    "upstream_not_found": "The host answers, but has no API at this path: the base URL's path is often `/v1`.",
+    "upstream_protocol": "What answers is not the API that was expected: check the base URL.",
+    "upstream_cut": "The connection was cut in the middle of the answer.",
+}
+
+
+def _explain(error: PilothouseError) -> ProviderFailure:
+    code = "upstream_tls" if _is_tls(error) else error.code
+    advice = _ADVICE.get(code)
+    return ProviderFailure(code, f"{advice} ({error.detail})" if advice else error.detail)
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,26 @@
+"""What is not the API: the web UI and the OpenAPI document."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.params import Dependency
+
+from pilothouse.server.ui import Ui
+
+UiDep = Annotated[Ui, Dependency(skip_validation=True)]
+SchemaDep = Annotated[bytes, Dependency(skip_validation=True)]
+
+
+@get(["/", "/{path:path}"], include_in_schema=False)
+async def page(ui: UiDep, request: Request[Any, Any, Any], path: str = "") -> Response[bytes]:
+    """Return a file of the web UI."""
+    return await ui.answer(request, path)
+
+
+@get("/schema/openapi.json", include_in_schema=False)
+async def schema(openapi_document: SchemaDep) -> Response[bytes]:
+    """Return the OpenAPI document."""
+    return Response(openapi_document, media_type="application/json")
+
+
+HANDLERS = (page, schema)
