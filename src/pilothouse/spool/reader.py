@@ -5,6 +5,8 @@ import os
 import sqlite3
 import time
 import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +14,7 @@ from typing import Self
 import msgspec
 
 from pilothouse import instruments
+from pilothouse.errors import DataFolderUnwritable
 from pilothouse.spool.files import (
     CURSOR_FILE,
     SPOOL_FILE,
@@ -98,25 +101,28 @@ class SpoolReader:
 
         A batch ends before the group that would exceed a bound, and holds at least one group. One that reaches no
         bound is held back until its oldest record is `linger_s` old. Cheap when nothing was written since the last
-        call. Raises `DataFolderNewer`, `DiskFull` never; `sqlite3.OperationalError` when the disk fails.
+        call. Raises `DataFolderNewer`, or `DataFolderUnwritable` when the disk fails.
         """
-        spool = self._follow()
-        if spool is None:
-            return None
-        if self._in_flight is None:
-            found = self._next_range(spool, max_bytes, max_records, linger_s)
-            if found is None:
+        with self._translated():
+            spool = self._follow()
+            if spool is None:
                 return None
-            self._store(self._acked_id, found)
-        return self._load(spool)
+            if self._in_flight is None:
+                found = self._next_range(spool, max_bytes, max_records, linger_s)
+                if found is None:
+                    return None
+                self._store(self._acked_id, found)
+            return self._load(spool, *(self._in_flight or (0, 0)))
 
     def ack(self, batch: Batch) -> None:
-        """Note durably that the batch has arrived; the writer then deletes it."""
-        self._store(max(batch.last_id, self._acked_id), None)
+        """Note durably that the batch has arrived; the writer then deletes it. Raises `DataFolderUnwritable`."""
+        with self._translated():
+            self._store(max(batch.last_id, self._acked_id), None)
 
     def set_aside(self, item: Item, reason: str) -> None:
         """Keep a record that nobody can make sense of, so that the rest goes on; doing it twice keeps it once."""
-        self._reject(Rejected(item.group_id, item.position, time.time_ns(), item.kind, reason, item.payload))
+        with self._translated():
+            self._reject(Rejected(item.group_id, item.position, time.time_ns(), item.kind, reason, item.payload))
 
     def rejected(self, limit: int = 100) -> list[Rejected]:
         """Return what was set aside, newest first."""
@@ -127,10 +133,12 @@ class SpoolReader:
 
     def oldest_age_s(self) -> float:
         """Return the age of the oldest record that is not acknowledged, 0 when there is none."""
-        spool = self._follow()
-        if spool is None:
-            return 0.0
-        row = spool.execute("SELECT at_ns FROM groups WHERE id > ? ORDER BY id LIMIT 1", (self._acked_id,)).fetchone()
+        with self._translated():
+            spool = self._follow()
+            if spool is None:
+                return 0.0
+            query = "SELECT at_ns FROM groups WHERE id > ? ORDER BY id LIMIT 1"
+            row = spool.execute(query, (self._acked_id,)).fetchone()
         return max(0.0, (time.time_ns() - row[0]) / 1e9) if row else 0.0
 
     def close(self) -> None:
@@ -146,6 +154,13 @@ class SpoolReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise DataFolderUnwritable(f"the spool {self.path.name} cannot be read: {error}") from error
 
     def _follow(self) -> sqlite3.Connection | None:
         """Return the writer's database, opened anew when the writer has replaced the file; None while it is absent."""
@@ -208,9 +223,7 @@ class SpoolReader:
             return None
         return rows[0][0], last_id
 
-    def _load(self, spool: sqlite3.Connection) -> Batch | None:
-        assert self._in_flight is not None
-        first_id, last_id = self._in_flight
+    def _load(self, spool: sqlite3.Connection, first_id: int, last_id: int) -> Batch:
         items: list[Item] = []
         size_bytes = 0
         oldest_at_ns = 0
