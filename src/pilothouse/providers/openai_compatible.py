@@ -18,9 +18,9 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 _OWN_HEADERS = frozenset(
     {
-        "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "cookie", "expect",
-        "host", "keep-alive", "proxy-authorization", "te", "trailer", "traceparent", "transfer-encoding", "upgrade",
-        "x-api-key",
+        "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "cookie",
+        "expect", "host", "keep-alive", "proxy-authorization", "te", "trailer", "traceparent", "transfer-encoding",
+        "upgrade", "x-api-key",
     }
 )  # fmt: skip
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
