@@ -96,7 +96,7 @@ def prepare(root: Path) -> Layout:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_format(layout)
         if not layout.secret_key.exists():
-            write_private(layout.secret_key, secrets.token_bytes(KEY_BYTES))
+            _create_once(layout.secret_key, secrets.token_bytes(KEY_BYTES))
         probe = layout.run / f".writable-{os.getpid()}"
         write_private(probe, b"")
         probe.unlink()
@@ -128,6 +128,18 @@ def write_private(path: Path, content: bytes) -> None:
     finally:
         os.close(descriptor)
     partial.replace(path)
+
+
+def _create_once(path: Path, content: bytes) -> None:
+    """Put `content` at `path` unless something is there: of several processes that start at once, one wins."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    write_private(draft, content)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
 
 
 class Lock:

@@ -11,6 +11,7 @@ import uvicorn
 
 from pilothouse.errors import PlatformError
 from pilothouse.wiring import ports
+from pilothouse.wiring.joined_writes import JoinedWritesProtocol
 
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 75
@@ -25,7 +26,8 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The environment variable that chooses another port."""
     drain_s: float
     """How long open requests may take to end on exit; then they are cancelled."""
-    date_header: bool = True
+    lifespan: bool = False
+    """Whether the application has start and end hooks of its own."""
 
 
 class HttpServer:
@@ -35,13 +37,13 @@ class HttpServer:
         self._options = options
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=JoinedWritesProtocol,
+            proxy_headers=False,
             ws="none",
-            lifespan="auto",
+            lifespan="on" if options.lifespan else "off",
             access_log=False,
             log_config=None,
             server_header=False,
-            date_header=options.date_header,
             backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(options.drain_s)),

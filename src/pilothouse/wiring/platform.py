@@ -99,6 +99,7 @@ def _http_options(settings: Settings, drain_s: float) -> HttpOptions:
         port=settings.server.port,
         setting="PILOTHOUSE_PLATFORM_PORT",
         drain_s=min(drain_s, 10.0),
+        lifespan=True,
     )
 
 
