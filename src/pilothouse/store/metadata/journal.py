@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 from pilothouse.store.metadata import tables
 
@@ -73,9 +73,11 @@ class Audit:
 
     def newest(self, limit: int, before_id: str = "") -> list[AuditEntry]:
         """Return the newest entries, those older than `before_id` when it is given."""
-        statement = select(_audit).order_by(_audit.c.id.desc()).limit(limit)
+        statement = select(_audit).order_by(_audit.c.at_ns.desc(), _audit.c.id.desc()).limit(limit)
         if before_id:
-            statement = statement.where(_audit.c.id < before_id)
+            at_ns = select(_audit.c.at_ns).where(_audit.c.id == before_id).scalar_subquery()
+            older = or_(_audit.c.at_ns < at_ns, and_(_audit.c.at_ns == at_ns, _audit.c.id < before_id))
+            statement = statement.where(older)
         return [_entry(row) for row in self._connection.execute(statement).all()]
 
 
