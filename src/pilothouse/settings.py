@@ -23,6 +23,7 @@ from pilothouse.server.options import ServerOptions
 from pilothouse.spool.files import SpoolOptions
 from pilothouse.store.embedded.options import EmbeddedOptions
 from pilothouse.store.metadata.options import MetadataOptions
+from pilothouse.store.telemetry.options import StoreOptions
 from pilothouse.transport.options import TransportOptions
 
 FILE_NAME = "pilothouse.toml"
@@ -75,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spool: SpoolOptions = SpoolOptions()
     server: ServerOptions = ServerOptions()
     metadata: MetadataOptions = MetadataOptions(url="")
+    telemetry: StoreOptions = StoreOptions()
     embedded: EmbeddedOptions = EmbeddedOptions(path=Path(), secret="")
     local_model: LocalModelOptions = LocalModelOptions()
     source: Path | None = None

@@ -1,21 +1,17 @@
 """`pilothouse keys`: virtual keys."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 import typer
 
 from pilothouse.cli.client import Api, command
+from pilothouse.cli.lengths import length
 from pilothouse.cli.terminal import print_json, print_line, print_table, show_time
 from pilothouse.domain.access import Permission
-from pilothouse.errors import InvalidRequest
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke virtual keys.")
-
-_SPAN = re.compile(r"^(\d+)([smhdw])$")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class KeyView(msgspec.Struct):
@@ -66,7 +62,7 @@ def create(
         "name": name,
         "permissions": permission or [Permission.INFERENCE],
         "models": model or [],
-        "expires_at": datetime.now(UTC) + span(expires) if expires else None,
+        "expires_at": datetime.now(UTC) + length(expires) if expires else None,
     }
     made = api.post("/keys", KeyCreated, body)
     if as_json:
@@ -109,11 +105,3 @@ def revoke(
         print_json(ended)
     else:
         print_line(f"revoked {ended.name} ({ended.hint})")
-
-
-def span(text: str) -> timedelta:
-    """Return the length of time that `30d`, `12h` and the like name; raises `InvalidRequest`."""
-    found = _SPAN.match(text.strip())
-    if found is None:
-        raise InvalidRequest(f"{text!r} is not a length of time; write a number and one of s, m, h, d, w, such as 30d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -59,8 +59,8 @@ class Machine:
     def _parts(self) -> list[Part]:
         gateway, server = self.settings.gateway, self.settings.server
         parts = [
-            Part(role="platform", ready_url=_url(server.host, server.port, "/readyz"), stop_turn=1),
-            Part(role="gateway", ready_url=_url(gateway.host, gateway.port, "/readyz"), stop_turn=0),
+            Part(role="platform", ready_url=ports.url(server.host, server.port, "/readyz"), stop_turn=1),
+            Part(role="gateway", ready_url=ports.url(gateway.host, gateway.port, "/readyz"), stop_turn=0),
         ]
         if self.settings.telemetry.url:
             addresses.forget(self.layout, addresses.STORE)
@@ -103,8 +103,3 @@ class Machine:
         source = self.settings.source
         names = {"PILOTHOUSE_DATA": str(self.layout.root)}
         return {**names, "PILOTHOUSE_SETTINGS": str(source.absolute())} if source else names
-
-
-def _url(host: str, port: int, path: str) -> str:
-    reachable = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
-    return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}{path}"

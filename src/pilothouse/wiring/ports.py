@@ -38,6 +38,12 @@ def pick(host: str, wanted: int = 0) -> int:
         return listener.getsockname()[1]
 
 
+def url(host: str, port: int, path: str = "") -> str:
+    """Return the address under which this machine reaches a server that listens on `host`."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}{path}"
+
+
 def holder(port: int) -> str | None:
     """Return name and id of the process that listens on the port; None when the system does not tell."""
     try:
