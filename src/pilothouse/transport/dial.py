@@ -57,11 +57,24 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
+def explain(error: OSError) -> tuple[str, str]:
+    """Return the metric's outcome and the reason in words for a connection that was not made."""
+    if isinstance(error, socket.gaierror):
+        return "dns", "the host name does not resolve"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "tls", f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, ssl.SSLError):
+        return "tls", f"the TLS handshake failed ({error.reason})"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused", "it refuses connections"
+    return "failed", error.strerror or type(error).__name__
+
+
 class Dialer:
     """Opens connections as the options say."""
 
     def __init__(self, options: TransportOptions) -> None:
-        self._tls = tls_context(options.ca_file)
+        self.tls = tls_context(options.ca_file)
         self._proxy = Proxy.parse(options.proxy_url) if options.proxy_url else None
         self._no_proxy = tuple(host.lower().lstrip(".") for host in options.no_proxy)
 
@@ -88,7 +101,7 @@ class Dialer:
             if proxy is not None and secure:
                 await _tunnel(sock, origin, proxy)
             _, protocol = await loop.create_connection(
-                factory, sock=sock, ssl=self._tls if secure else None, server_hostname=origin.host if secure else None
+                factory, sock=sock, ssl=self.tls if secure else None, server_hostname=origin.host if secure else None
             )
         except BaseException:
             sock.close()

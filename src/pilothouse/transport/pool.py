@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import re
-import socket
-import ssl
 from collections import deque
 
 from pilothouse import instruments
@@ -18,7 +16,7 @@ from pilothouse.errors import (
 )
 from pilothouse.transport.base import Origin, Request, Timeouts
 from pilothouse.transport.connection import Connection, PooledResponse, Stale
-from pilothouse.transport.dial import Dialer
+from pilothouse.transport.dial import Dialer, explain
 from pilothouse.transport.head import HeadWriter
 from pilothouse.transport.options import TransportOptions
 
@@ -165,7 +163,7 @@ class OriginPool:
             outcome = "proxy"
             raise
         except OSError as error:
-            outcome, why = _why(error)
+            outcome, why = explain(error)
             raise UpstreamUnreachable(f"no connection to {self.peer}: {why}") from error
         finally:
             instruments.TRANSPORT_CONNECTS.inc(outcome)
@@ -251,16 +249,3 @@ def _writer(origin: Origin, dialer: Dialer) -> HeadWriter:
     if proxy.authorization:
         host += b"proxy-authorization: " + proxy.authorization + b"\r\n"
     return HeadWriter(b"http://" + origin.authority.encode(), host)
-
-
-def _why(error: OSError) -> tuple[str, str]:
-    """Return the metric's outcome and a sentence for people."""
-    if isinstance(error, socket.gaierror):
-        return "dns", "the host name does not resolve"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "tls", f"its certificate is not trusted ({error.verify_message})"
-    if isinstance(error, ssl.SSLError):
-        return "tls", f"the TLS handshake failed ({error.reason})"
-    if isinstance(error, ConnectionRefusedError):
-        return "refused", "it refuses connections"
-    return "failed", error.strerror or type(error).__name__

@@ -1,0 +1,630 @@
+"""The contract of the upstream client, for every implementation, against a raw server that misbehaves."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from tests.transport.upstream import OK, Call, Script, Upstream, answering, until
+
+from pilothouse.errors import (
+    InvalidRequest,
+    PilothouseError,
+    ShuttingDown,
+    UpstreamCut,
+    UpstreamProtocol,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from pilothouse.plugins import pick
+from pilothouse.transport.base import Origin, Request, Response, Timeouts, Transport
+from pilothouse.transport.options import TransportOptions
+from pilothouse.transport.table import TRANSPORTS
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+
+Make = Callable[..., Transport]
+
+
+@pytest.fixture(params=sorted(TRANSPORTS))
+async def make(request: pytest.FixtureRequest) -> AsyncIterator[Make]:
+    made: list[Transport] = []
+
+    def build(**options: object) -> Transport:
+        transport = pick("transport", TRANSPORTS, request.param)(TransportOptions(**options))
+        made.append(transport)
+        return transport
+
+    yield build
+    for transport in made:
+        await transport.close()
+
+
+async def fetch(transport: Transport, request: Request, limit: int = 1 << 20) -> tuple[Response, bytes]:
+    response = await transport.send(request)
+    try:
+        return response, await response.read(limit)
+    finally:
+        await response.close()
+
+
+async def fail(make: Make, script: Script, expected: type[PilothouseError], **timeouts: float) -> PilothouseError:
+    async with Upstream(script) as upstream:
+        with pytest.raises(expected) as caught:
+            await fetch(make(), upstream.request(target=b"/v1/chat?key=sk-secret", **timeouts))
+        assert "sk-secret" not in str(caught.value)
+        await until(lambda: upstream.closed == upstream.connections)
+    return caught.value
+
+
+# --- what goes out ---------------------------------------------------------------------------------------------------
+
+
+async def test_head_and_body_arrive_as_given(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        headers = ((b"content-type", b"application/json"), (b"authorization", b"Bearer sk-1"))
+        await fetch(make(), upstream.request(b"POST", b"/v1/chat?x=%20y", b'{"a":1}', headers))
+    call = upstream.calls[0]
+    assert call.lines[0] == b"POST /v1/chat?x=%20y HTTP/1.1"
+    sent = {line.split(b": ", 1)[0].lower(): line.split(b": ", 1)[1] for line in call.lines[1:]}
+    assert sent == {
+        b"host": b"127.0.0.1:%d" % upstream.port,
+        b"content-type": b"application/json",
+        b"authorization": b"Bearer sk-1",
+        b"accept-encoding": b"identity",
+        b"content-length": b"7",
+    }
+    assert call.body == b'{"a":1}'
+
+
+async def test_get_without_body_has_no_length_and_own_accept_encoding_is_kept(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        await fetch(make(), upstream.request(b"GET", b"/v1/models", b"", ((b"Accept-Encoding", b"gzip"),)))
+    names = [line.split(b":")[0].lower() for line in upstream.calls[0].lines[1:]]
+    assert sorted(names) == [b"accept-encoding", b"host"]
+
+
+async def test_post_without_body_says_length_zero(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        await fetch(make(), upstream.request(b"POST", b"/", b""))
+    assert b"content-length: 0" in upstream.calls[0].head.lower()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"headers": ((b"x-a", b"1\r\nx-b: 2"),)},
+        {"headers": ((b"x-a", b"1\n"),)},
+        {"headers": ((b"x-a", b"1\r"),)},
+        {"headers": ((b"x-a", b"\0"),)},
+        {"headers": ((b"x a", b"1"),)},
+        {"headers": ((b"x-a:", b"1"),)},
+        {"headers": ((b"", b"1"),)},
+        {"headers": ((b"Content-Length", b"5"),)},
+        {"headers": ((b"transfer-encoding", b"chunked"),)},
+        {"headers": ((b"Host", b"other"),)},
+        {"headers": ((b"connection", b"close"),)},
+        {"target": b"/a b"},
+        {"target": b"/a\r\nx: y"},
+        {"target": b"http://other/"},
+        {"target": b""},
+        {"method": b"GE T"},
+        {"method": b"GET\r\n"},
+        {"method": b""},
+    ],
+)
+async def test_a_head_that_could_smuggle_is_refused_before_a_byte_is_sent(make: Make, fields: dict[str, bytes]) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        with pytest.raises(InvalidRequest):
+            await make().send(upstream.request(**fields))
+    assert not upstream.calls
+
+
+# --- framing of answers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (HEAD + b"Content-Length: 5\r\n\r\nhello", b"hello"),
+        (HEAD + b"Content-Length: 0\r\n\r\n", b""),
+        (CHUNKED + b"5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\n\r\n", b"hello world"),
+        (CHUNKED + b"5\r\nhello\r\n0\r\nx-trailer: 1\r\n\r\n", b"hello"),
+        (CHUNKED + b"0\r\n\r\n", b""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (b"HTTP/1.1 304 Not Modified\r\ncontent-length: 10\r\n\r\n", b""),
+        (b"HTTP/1.1 500 \r\ncontent-length: 2\r\n\r\nno", b"no"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, b"hi"),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + OK, b"hi"),
+    ],
+)
+@pytest.mark.parametrize("bytewise", [False, True])
+async def test_whole_answers_are_read_and_the_connection_is_used_again(
+    make: Make, answer: bytes, body: bytes, bytewise: bool
+) -> None:
+    pieces = [answer[index : index + 1] for index in range(len(answer))] if bytewise else [answer]
+    async with Upstream(answering(*pieces)) as upstream:
+        transport = make()
+        for reused in (False, True):
+            response, got = await fetch(transport, upstream.request())
+            assert (got, response.reused) == (body, reused)
+        assert upstream.connections == 1
+
+
+async def test_head_has_no_body_whatever_its_length_says(make: Make) -> None:
+    async with Upstream(answering(HEAD + b"content-length: 999\r\n\r\n")) as upstream:
+        transport = make()
+        for _ in range(2):
+            response, body = await fetch(transport, upstream.request(b"HEAD", b"/", b""))
+            assert (response.status, body) == (200, b"")
+        assert upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD + b"\r\nuntil the end",
+        b"HTTP/1.0 200 OK\r\n\r\nuntil the end",
+        HEAD + b"connection: close\r\n\r\nuntil the end",
+        HEAD + b"connection: close\r\ncontent-length: 13\r\n\r\nuntil the end",
+        b"HTTP/1.0 200 OK\r\ncontent-length: 13\r\n\r\nuntil the end",
+    ],
+)
+async def test_answers_that_end_with_their_connection(make: Make, answer: bytes) -> None:
+    async with Upstream(answering(answer, then="cut")) as upstream:
+        transport = make()
+        for _ in range(2):
+            response, body = await fetch(transport, upstream.request())
+            assert (body, response.reused) == (b"until the end", False)
+
+
+async def test_connection_close_is_obeyed_by_a_client_whose_server_stays_open(make: Make) -> None:
+    async with Upstream(answering(HEAD + b"connection: close\r\ncontent-length: 2\r\n\r\nhi")) as upstream:
+        transport = make()
+        await fetch(transport, upstream.request())
+        await fetch(transport, upstream.request())
+        await until(lambda: upstream.closed == 2)
+
+
+async def test_http_1_0_with_keep_alive_is_used_again(make: Make) -> None:
+    answer = b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nhi"
+    async with Upstream(answering(answer)) as upstream:
+        transport = make()
+        await fetch(transport, upstream.request())
+        await fetch(transport, upstream.request())
+        assert upstream.connections == 1
+
+
+async def test_headers_keep_order_and_have_lower_case_names(make: Make) -> None:
+    answer = HEAD + b"Set-Cookie: a\r\nX-B:  two words \r\nSET-COOKIE: b\r\ncontent-length: 0\r\n\r\n"
+    async with Upstream(answering(answer)) as upstream:
+        response, _ = await fetch(make(), upstream.request())
+    assert response.headers[:3] == [(b"set-cookie", b"a"), (b"x-b", b"two words"), (b"set-cookie", b"b")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>not http</html>\r\n\r\n",
+        HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\nhi",
+        HEAD + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        HEAD + b"content-length: -2\r\n\r\nhi",
+        HEAD + b"content-length: 99999999999999999999999999\r\n\r\nhi",
+        HEAD + b"x-a : 1\r\ncontent-length: 2\r\n\r\nhi",
+        HEAD + b"x-a: \0\r\ncontent-length: 2\r\n\r\nhi",
+        HEAD + b"no colon\r\n\r\n",
+        CHUNKED + b"zz\r\nhi\r\n0\r\n\r\n",
+        CHUNKED + b"fffffffffffffffffff\r\nhi\r\n0\r\n\r\n",
+        CHUNKED + b"2\r\nhixx0\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\ncontent-length: 2\r\n\r\nhi",
+        HEAD + b"x-long: " + b"a" * 70000 + b"\r\ncontent-length: 2\r\n\r\nhi",
+    ],
+    ids=lambda answer: repr(answer[:70]),
+)
+async def test_broken_answers_are_refused_and_their_connection_is_closed(make: Make, answer: bytes) -> None:
+    error = await fail(make, answering(answer), UpstreamProtocol, first_byte_s=5)
+    assert "127.0.0.1:" in str(error)
+
+
+@pytest.mark.parametrize("piece", [b"zz\r\n", b"2\r\nhixx", b"fffffffffffffffffff\r\n"])
+async def test_framing_that_breaks_after_the_head(make: Make, piece: bytes) -> None:
+    async def script(call: Call) -> None:
+        await call.write(CHUNKED + b"5\r\nhello\r\n")
+        await asyncio.sleep(0.02)
+        await call.write(piece)
+
+    async with Upstream(script) as upstream:
+        response = await make().send(upstream.request())
+        with pytest.raises(UpstreamProtocol):
+            await response.read(100)
+        await response.close()
+        await until(lambda: upstream.closed == 1)
+
+
+async def test_a_body_over_the_readers_limit_is_refused(make: Make) -> None:
+    async with Upstream(answering(HEAD + b"content-length: 1000\r\n\r\n", b"x" * 1000)) as upstream:
+        transport = make()
+        with pytest.raises(UpstreamProtocol):
+            await fetch(transport, upstream.request(), limit=999)
+        assert (await fetch(transport, upstream.request(), limit=1000))[1] == b"x" * 1000
+
+
+async def test_bytes_behind_an_answer_never_become_the_next_answer(make: Make) -> None:
+    evil = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nEVIL"
+    async with Upstream(answering(OK + evil)) as upstream:
+        transport = make()
+        for _ in range(3):
+            response, body = await fetch(transport, upstream.request())
+            assert (body, response.reused) == (b"hi", False)
+
+
+# --- cuts and reuse --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("then", ["cut", "reset"])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (),
+        (b"HTTP/1.1 2",),
+        (HEAD + b"content-length: 10\r\n",),
+        (HEAD + b"content-length: 10\r\n\r\n",),
+        (HEAD + b"content-length: 10\r\n\r\nhello",),
+        (CHUNKED,),
+        (CHUNKED + b"5\r\nhello\r\n",),
+        (CHUNKED + b"5\r\nhel",),
+        (CHUNKED + b"5\r\nhello\r\n0\r\n",),
+        (b"HTTP/1.1 100 Continue\r\n\r\n",),
+    ],
+    ids=repr,
+)
+async def test_an_answer_that_ends_early_is_cut(make: Make, pieces: tuple[bytes, ...], then: str) -> None:
+    await fail(make, answering(*pieces, then=then), UpstreamCut)
+
+
+async def test_chunks_before_a_cut_are_handed_out(make: Make) -> None:
+    async with Upstream(answering(CHUNKED + b"5\r\nhello\r\n", then="cut")) as upstream:
+        response = await make().send(upstream.request())
+        chunks = response.chunks()
+        assert await anext(chunks) == b"hello"
+        with pytest.raises(UpstreamCut):
+            await anext(chunks)
+        await response.close()
+
+
+@pytest.mark.parametrize("then", ["cut", "reset"])
+async def test_a_reused_connection_that_dies_unanswered_is_replaced_once(make: Make, then: str) -> None:
+    async def script(call: Call) -> None:
+        if len(upstream.calls) == 2:
+            call.cut() if then == "cut" else call.reset()
+        else:
+            await call.write(OK)
+
+    async with Upstream(script) as upstream:
+        transport = make()
+        await fetch(transport, upstream.request())
+        response, body = await fetch(transport, upstream.request())
+        assert (body, response.reused) == (b"hi", False)
+        assert [call.connection for call in upstream.calls] == [1, 1, 2]
+
+
+async def test_it_is_replaced_no_more_than_once(make: Make) -> None:
+    async def script(call: Call) -> None:
+        if len(upstream.calls) == 1:
+            await call.write(OK)
+        else:
+            call.cut()
+
+    async with Upstream(script) as upstream:
+        transport = make()
+        await fetch(transport, upstream.request())
+        with pytest.raises(UpstreamCut):
+            await fetch(transport, upstream.request())
+        assert len(upstream.calls) == 3
+
+
+async def test_a_fresh_connection_that_dies_is_not_replaced(make: Make) -> None:
+    async with Upstream(answering(then="cut")) as upstream:
+        with pytest.raises(UpstreamCut):
+            await fetch(make(), upstream.request())
+        assert len(upstream.calls) == 1
+
+
+async def test_a_reused_connection_that_dies_after_a_byte_is_not_replaced(make: Make) -> None:
+    async def script(call: Call) -> None:
+        if len(upstream.calls) == 1:
+            await call.write(OK)
+        else:
+            await call.write(b"HTTP/1.1 200")
+            call.cut()
+
+    async with Upstream(script) as upstream:
+        transport = make()
+        await fetch(transport, upstream.request())
+        with pytest.raises(UpstreamCut):
+            await fetch(transport, upstream.request())
+        assert len(upstream.calls) == 2
+
+
+async def test_an_answer_before_the_request_is_sent_whole_is_read_and_the_connection_closed(make: Make) -> None:
+    answer = b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno"
+    gate = asyncio.Event()
+
+    async def script(call: Call) -> None:
+        await call.write(answer)
+        await gate.wait()
+        await call.gone()
+
+    async with Upstream(script, read_body=False) as upstream:
+        response, body = await fetch(make(), upstream.request(body=b"x" * 30_000_000))
+        assert (response.status, body) == (413, b"no")
+        gate.set()
+        await until(lambda: upstream.closed == 1)
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+async def test_no_answer_in_time(make: Make) -> None:
+    await fail(make, lambda call: call.gone(), UpstreamTimeout, first_byte_s=0.05)
+
+
+async def test_half_a_head_in_time_is_not_enough(make: Make) -> None:
+    async def script(call: Call) -> None:
+        await call.write(HEAD)
+        await call.gone()
+
+    await fail(make, script, UpstreamTimeout, first_byte_s=0.05)
+
+
+async def test_silence_inside_a_body(make: Make) -> None:
+    async def script(call: Call) -> None:
+        await call.write(CHUNKED + b"5\r\nhello\r\n")
+        await call.gone()
+
+    await fail(make, script, UpstreamTimeout, between_bytes_s=0.05)
+
+
+async def test_a_slow_drip_is_ended_by_the_total(make: Make) -> None:
+    async def script(call: Call) -> None:
+        await call.write(CHUNKED)
+        with contextlib.suppress(ConnectionError):
+            while not call.writer.is_closing():
+                await call.write(b"1\r\nx\r\n")
+                await asyncio.sleep(0.01)
+
+    await fail(make, script, UpstreamTimeout, between_bytes_s=5, total_s=0.1)
+
+
+async def test_a_slow_drip_within_the_limits_is_read_to_its_end(make: Make) -> None:
+    async def script(call: Call) -> None:
+        await call.write(CHUNKED)
+        for _ in range(10):
+            await call.write(b"1\r\nx\r\n")
+            await asyncio.sleep(0.01)
+        await call.write(b"0\r\n\r\n")
+
+    async with Upstream(script) as upstream:
+        assert (await fetch(make(), upstream.request(between_bytes_s=0.08)))[1] == b"x" * 10
+
+
+async def test_a_slow_reader_is_not_a_slow_upstream(make: Make) -> None:
+    piece = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+
+    async def script(call: Call) -> None:
+        await call.write(CHUNKED, *[piece] * 200, b"0\r\n\r\n")
+
+    async with Upstream(script) as upstream:
+        response = await make().send(upstream.request(between_bytes_s=0.05))
+        size = 0
+        async for chunk in response.chunks():
+            if not size:
+                await asyncio.sleep(0.2)
+            size += len(chunk)
+        await response.close()
+        assert size == 200 * 65536
+
+
+async def test_a_slow_reader_slows_the_upstream(make: Make) -> None:
+    written = 0
+
+    async def script(call: Call) -> None:
+        nonlocal written
+        await call.write(CHUNKED)
+        for _ in range(1000):
+            await call.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            written += 65536
+
+    async with Upstream(script) as upstream:
+        response = await make().send(upstream.request())
+        await asyncio.sleep(0.3)
+        # Socket buffers on both sides take some MB, the rest of the 65 MB has to wait.
+        assert written < 30_000_000
+        await response.close()
+
+
+# --- cancelling and closing ------------------------------------------------------------------------------------------
+
+
+async def test_cancelling_before_the_head_closes_the_connection(make: Make) -> None:
+    async with Upstream(lambda call: call.gone()) as upstream:
+        task = asyncio.ensure_future(make().send(upstream.request()))
+        await until(lambda: len(upstream.calls) == 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: upstream.closed == 1)
+
+
+@pytest.mark.parametrize("how", ["read", "chunks"])
+async def test_cancelling_inside_the_body_closes_the_connection(make: Make, how: str) -> None:
+    async def script(call: Call) -> None:
+        await call.write(CHUNKED + b"5\r\nhello\r\n")
+        await call.gone()
+
+    async with Upstream(script) as upstream:
+        response = await make().send(upstream.request())
+        started = asyncio.Event()
+
+        async def consume() -> None:
+            started.set()
+            if how == "read":
+                await response.read(100)
+            async for _ in response.chunks():
+                pass
+
+        task = asyncio.ensure_future(consume())
+        await started.wait()
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: upstream.closed == 1)
+
+
+async def test_closing_an_unread_answer_closes_its_connection_and_may_be_repeated(make: Make) -> None:
+    async def script(call: Call) -> None:
+        await call.write(CHUNKED + b"5\r\nhello\r\n")
+        await call.gone()
+
+    async with Upstream(script) as upstream:
+        response = await make().send(upstream.request())
+        await response.close()
+        await response.close()
+        await until(lambda: upstream.closed == 1)
+
+
+async def test_chunks_come_without_waiting_for_the_next(make: Make) -> None:
+    seen: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def script(call: Call) -> None:
+        await call.write(CHUNKED)
+        for number in range(5):
+            piece = b"data: %d\n\n" % number
+            await call.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            assert await seen.get() == piece
+        await call.write(b"0\r\n\r\n")
+
+    async with Upstream(script) as upstream:
+        response = await make().send(upstream.request())
+        async for chunk in response.chunks():
+            seen.put_nowait(chunk)
+        await response.close()
+
+
+async def test_close_ends_idle_connections_and_refuses_new_calls(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        transport = make()
+        await fetch(transport, upstream.request())
+        await transport.close()
+        await until(lambda: upstream.closed == 1)
+        with pytest.raises(ShuttingDown):
+            await transport.send(upstream.request())
+
+
+# --- many calls ------------------------------------------------------------------------------------------------------
+
+
+async def test_many_calls_share_few_connections_in_turn(make: Make) -> None:
+    async def script(call: Call) -> None:
+        await asyncio.sleep(0.002)
+        await call.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(call.body), call.body)
+
+    async with Upstream(script) as upstream:
+        transport = make(max_connections_per_origin=3)
+        bodies = [b"%d" % number for number in range(40)]
+        answers = await asyncio.gather(*(fetch(transport, upstream.request(body=body)) for body in bodies))
+        assert [body for _, body in answers] == bodies
+        assert [call.body for call in upstream.calls] == bodies
+        assert upstream.connections == 3
+
+
+async def test_a_full_pool_is_waited_for_only_so_long(make: Make) -> None:
+    async with Upstream(lambda call: call.gone()) as upstream:
+        transport = make(max_connections_per_origin=1, queue_s=0.05)
+        first = asyncio.ensure_future(transport.send(upstream.request()))
+        await until(lambda: len(upstream.calls) == 1)
+        with pytest.raises(UpstreamTimeout):
+            await transport.send(upstream.request(connect_s=0.01))
+        first.cancel()
+        await asyncio.wait([first])
+
+
+async def test_cancelled_and_broken_calls_free_their_places(make: Make) -> None:
+    async def script(call: Call) -> None:
+        if call.body == b"stall":
+            await call.gone()
+        elif call.body == b"cut":
+            call.cut()
+        else:
+            await call.write(OK)
+
+    async with Upstream(script) as upstream:
+        transport = make(max_connections_per_origin=1)
+        for _ in range(3):
+            tasks = [
+                asyncio.ensure_future(fetch(transport, upstream.request(body=body)))
+                for body in (b"stall", b"cut", b"fine", b"stall", b"fine")
+            ]
+            count = len(upstream.calls)
+            await until(lambda count=count: len(upstream.calls) > count)
+            tasks[3].cancel()
+            tasks[0].cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            kinds = [type(result) for result in results]
+            cancelled = asyncio.CancelledError
+            assert kinds == [cancelled, UpstreamCut, tuple, cancelled, tuple]
+
+
+async def test_idle_connections_are_closed_in_time(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        transport = make(idle_s=0.1)
+        await fetch(transport, upstream.request())
+        await until(lambda: upstream.closed == 1)
+
+
+# --- reaching the upstream -------------------------------------------------------------------------------------------
+
+
+async def test_nobody_listens(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        request = upstream.request(target=b"/v1?key=sk-secret")
+    with pytest.raises(UpstreamUnreachable) as caught:
+        await make().send(request)
+    assert f"127.0.0.1:{upstream.port}" in str(caught.value)
+    assert "sk-secret" not in str(caught.value)
+
+
+async def test_no_such_host(make: Make) -> None:
+    origin, _ = Origin.parse("http://no-such-host.invalid/v1")
+    with pytest.raises(UpstreamUnreachable):
+        await make().send(Request(origin, b"GET", b"/", ()))
+
+
+async def test_a_host_that_does_not_answer_in_time(make: Make) -> None:
+    # A listener whose queue is full drops the SYN of the next client.
+    async with contextlib.AsyncExitStack() as stack:
+        port = full_listener(stack)
+        request = Request(Origin("http", "127.0.0.1", port), b"GET", b"/", (), b"", Timeouts(connect_s=0.1))
+        with pytest.raises(UpstreamTimeout):
+            await make().send(request)
+
+
+def full_listener(stack: contextlib.AsyncExitStack) -> int:
+    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+    for _ in range(4):
+        client = stack.enter_context(socket.socket())
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            client.connect(listener.getsockname())
+    return int(listener.getsockname()[1])
+
+
+async def test_an_ipv6_literal(make: Make) -> None:
+    async with Upstream(answering(OK), host="::1") as upstream:
+        origin, _ = Origin.parse(f"http://[::1]:{upstream.port}/v1")
+        assert (await fetch(make(), Request(origin, b"GET", b"/", ())))[1] == b"hi"
+    assert b"host: [::1]:%d\r\n" % upstream.port in upstream.calls[0].head.lower()
