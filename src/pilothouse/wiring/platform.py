@@ -20,21 +20,23 @@ from pilothouse.server.parts import ServerParts, SpoolStats
 from pilothouse.settings import Settings
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.metadata.options import MetadataOptions
+from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.transport.base import Transport
 from pilothouse.transport.table import TRANSPORTS
 from pilothouse.wiring import addresses, managed, welcome
 from pilothouse.wiring.data_folder import Layout, write_private
 from pilothouse.wiring.http_server import HttpOptions, HttpServer
 from pilothouse.wiring.spools import depths
-from pilothouse.wiring.telemetry import open_telemetry
+from pilothouse.wiring.telemetry import open_telemetry, telemetry_options
 
 
 @asynccontextmanager
 async def serve_ingest(settings: Settings, layout: Layout, drain_s: float) -> AsyncGenerator[None]:
     """Drain the spools into the store; on exit the running batch ends first."""
-    async with open_telemetry(settings, layout) as telemetry:
-        loop = IngestLoop(layout.spool, telemetry, Catalog())
-        await loop.start()
+    telemetry = Telemetry(telemetry_options(settings, layout))
+    # not before the schema is up: a store without our tables refuses records, and refused records are set aside
+    loop = IngestLoop(layout.spool, telemetry, Catalog())
+    async with open_telemetry(telemetry, on_open=loop.start):
         try:
             yield
         finally:
@@ -61,7 +63,8 @@ async def serve_api(settings: Settings, layout: Layout, drain_s: float) -> Async
         parts.push_async_callback(publisher.stop)
         transport: Transport = pick("transport", TRANSPORTS, settings.transport.implementation)(settings.transport)
         parts.push_async_callback(transport.close)
-        telemetry = await parts.enter_async_context(open_telemetry(settings, layout))
+        telemetry = Telemetry(telemetry_options(settings, layout))
+        opening = await parts.enter_async_context(open_telemetry(telemetry))
 
         async def publishing() -> str | None:
             return publisher.ping()
@@ -77,7 +80,7 @@ async def serve_api(settings: Settings, layout: Layout, drain_s: float) -> Async
                 local_token=_local_token(parts, layout),
                 gateway_url=f"http://{settings.gateway.host}:{settings.gateway.port}",
                 spool_stats=lambda: _spool_stats(layout),
-                health={"snapshot publisher": publishing},
+                health={"snapshot publisher": publishing, "store schema": opening.problem},
             )
         )
         server = await parts.enter_async_context(HttpServer(app, _http_options(settings, drain_s)))

@@ -1,6 +1,6 @@
-"""The telemetry client of a process, connected in the background for as long as the store takes to start."""
+"""The telemetry client of a process, opened in the background for as long as the store takes to start."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -8,48 +8,61 @@ import msgspec
 from pilothouse.errors import StoreUnavailable
 from pilothouse.loops import Loop
 from pilothouse.settings import Settings
-from pilothouse.store.telemetry import StoreOptions, Telemetry
+from pilothouse.store.telemetry.client import Telemetry
+from pilothouse.store.telemetry.options import StoreOptions
 from pilothouse.wiring import addresses
 from pilothouse.wiring.data_folder import Layout
 
+_RETRY_S = 0.1
 _IDLE_S = 3600.0
 
 
+class Opening(Loop):
+    """Waits for the store and brings its schema up, once, with as many tries as it takes; then calls `on_open`."""
+
+    backoff_max_s = 2.0
+
+    def __init__(self, telemetry: Telemetry, on_open: Callable[[], Awaitable[None]] | None) -> None:
+        super().__init__("telemetry schema")
+        self._telemetry = telemetry
+        self._on_open = on_open
+        self._open = False
+
+    async def tick(self) -> float:
+        """Try once; returns the time until the next try."""
+        if self._open:
+            return _IDLE_S
+        try:
+            await self._telemetry.connect()
+        except StoreUnavailable:
+            return _RETRY_S
+        await self._telemetry.migrate()
+        self._open = True
+        if self._on_open is not None:
+            await self._on_open()
+        return _IDLE_S
+
+    async def problem(self) -> str | None:
+        """Return None once the schema is up, else why it is not."""
+        return None if self._open else self.last_error or "waits for the telemetry store"
+
+
 @asynccontextmanager
-async def open_telemetry(settings: Settings, layout: Layout) -> AsyncGenerator[Telemetry]:
-    """Return the client at once; until the store answers, its methods raise `StoreUnavailable`."""
-    telemetry = Telemetry(_options(settings, layout))
-    opening = _Opening(telemetry)
+async def open_telemetry(
+    telemetry: Telemetry, on_open: Callable[[], Awaitable[None]] | None = None
+) -> AsyncGenerator[Opening]:
+    """Open the client in the background, and close it on exit."""
+    opening = Opening(telemetry, on_open)
     await opening.start()
     try:
-        yield telemetry
+        yield opening
     finally:
         await opening.stop(0.5)
         await telemetry.close()
 
 
-class _Opening(Loop):
-    """Connects and brings the schema up, once, with as many tries as it takes."""
-
-    backoff_max_s = 0.5
-
-    def __init__(self, telemetry: Telemetry) -> None:
-        super().__init__("telemetry connection")
-        self._telemetry = telemetry
-        self._open = False
-
-    async def tick(self) -> float:
-        if not self._open:
-            try:
-                await self._telemetry.connect()
-            except StoreUnavailable:
-                return 0.1
-            await self._telemetry.migrate()
-            self._open = True
-        return _IDLE_S
-
-
-def _options(settings: Settings, layout: Layout) -> StoreOptions:
+def telemetry_options(settings: Settings, layout: Layout) -> StoreOptions:
+    """Return how to reach the store: the configured one, else the embedded one of this data folder."""
     if settings.telemetry.url:
         return settings.telemetry
     address = addresses.find(layout, addresses.STORE)
