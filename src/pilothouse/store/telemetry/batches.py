@@ -1,0 +1,184 @@
+"""Spans as columns for one insert in ClickHouse's Native format.
+
+Measured over HTTP into the embedded store, batches of 1,000 spans of 3.2 kB: Native from column lists 21.9 k rows/s,
+MsgPack rows 13.0 k (and falling to 10 k at 10,000 rows, where Native reaches 69 k). Of the time of a row about 5 µs
+are the client's encoding and 10 µs the columns and previews made here.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
+from operator import attrgetter
+from typing import cast
+
+import msgspec
+
+from pilothouse.domain.span import Span
+from pilothouse.domain.usage import Usage
+from pilothouse.store.telemetry import previews
+
+BUCKETS: tuple[str, ...] = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+)
+"""The token columns, named as the fields of `Usage`."""
+
+_U16, _U32, _I63 = 2**16 - 1, 2**32 - 1, 2**63 - 1
+_COST_LIMIT = Decimal(10) ** 24
+_NO_USAGE = Usage()
+_json = msgspec.json.Encoder()
+
+Read = Callable[[Span], object]
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column of the insert: its name and type in the table, and where its value comes from."""
+
+    name: str
+    type: str
+    read: Read
+
+
+def columns(spans: Sequence[Span]) -> list[list[object]]:
+    """Return the values of `COLUMNS` for `spans`.
+
+    Numbers outside a column's range are clamped: one odd record must never hold up the batch it is in.
+    """
+    return [list(map(column.read, spans)) for column in COLUMNS]
+
+
+def cleaned(values: list[list[object]]) -> list[list[object]]:
+    """Return the columns with replacement characters for text that is no Unicode (lone surrogates)."""
+    return [[_clean(value) for value in column] for column in values]
+
+
+def _clamped(name: str, limit: int) -> Read:
+    get: Callable[[Span], int] = attrgetter(name)
+
+    def read(span: Span) -> int:
+        return _within(get(span), limit)
+
+    return read
+
+
+def _optional(name: str) -> Read:
+    get: Callable[[Span], int | None] = attrgetter(name)
+
+    def read(span: Span) -> int | None:
+        value = get(span)
+        return None if value is None else _within(value, _I63)
+
+    return read
+
+
+def _text(name: str, kind: str = "LowCardinality(String)") -> Column:
+    return Column(name, kind, attrgetter(name))
+
+
+def _strings(name: str) -> Column:
+    return Column(name, "Map(LowCardinality(String), String)", attrgetter(name))
+
+
+def _tokens(name: str) -> Column:
+    get: Callable[[Usage], int] = attrgetter(name)
+
+    def read(span: Span) -> int:
+        return _within(get(span.usage or _NO_USAGE), _U32)
+
+    return Column(name, "UInt32", read)
+
+
+def _cost(span: Span) -> Decimal | None:
+    amount = span.cost_usd
+    if amount is None:
+        return None
+    try:
+        return amount if -_COST_LIMIT < amount < _COST_LIMIT else None
+    except InvalidOperation:
+        return None
+
+
+def _attempts(span: Span) -> str:
+    if not span.attempts:
+        return ""
+    try:
+        return _json.encode(span.attempts).decode()
+    except UnicodeEncodeError:
+        return _json.encode(_clean(msgspec.to_builtins(span.attempts))).decode()
+
+
+def _within(value: int, limit: int) -> int:
+    return value if 0 <= value <= limit else (0 if value < 0 else limit)
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in cast("dict[object, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in cast("list[object]", value)]
+    return value
+
+
+COLUMNS: tuple[Column, ...] = (
+    _text("project_id"),
+    _text("trace_id", "String"),
+    _text("span_id", "String"),
+    _text("parent_span_id", "String"),
+    _text("name"),
+    _text("kind"),
+    _text("source"),
+    Column("started_at", "DateTime64(9, 'UTC')", _clamped("started_at_ns", _I63)),
+    Column("duration_ns", "UInt64", _clamped("duration_ns", _I63)),
+    Column("first_token_ns", "Nullable(UInt64)", _optional("first_token_ns")),
+    Column("last_token_ns", "Nullable(UInt64)", _optional("last_token_ns")),
+    Column("overhead_ns", "Nullable(UInt64)", _optional("overhead_ns")),
+    _text("status"),
+    _text("outcome"),
+    Column("http_status", "UInt16", _clamped("http_status", _U16)),
+    _text("error_code"),
+    _text("error_detail", "String"),
+    _text("operation"),
+    _text("dialect"),
+    Column("streamed", "Bool", attrgetter("streamed")),
+    _text("model_requested"),
+    _text("model_served"),
+    _text("account"),
+    _text("provider"),
+    _text("alias"),
+    _text("finish_reason"),
+    _text("input", "String"),
+    _text("output", "String"),
+    Column("input_size_bytes", "UInt64", _clamped("input_size_bytes", _I63)),
+    Column("output_size_bytes", "UInt64", _clamped("output_size_bytes", _I63)),
+    Column("metered", "Bool", lambda span: span.usage is not None),
+    *(_tokens(name) for name in BUCKETS),
+    Column("usage_inconsistent", "Bool", lambda span: span.usage is not None and span.usage.inconsistent),
+    Column("cost_usd", "Nullable(Decimal(38, 12))", _cost),
+    _text("cost_status"),
+    _text("cost_detail"),
+    _text("price_version"),
+    _text("key_id"),
+    _text("user_id", "String"),
+    _text("session_id", "String"),
+    _text("environment"),
+    _text("request_id", "String"),
+    Column("tags", "Array(LowCardinality(String))", attrgetter("tags")),
+    _strings("metadata"),
+    _strings("attributes"),
+    Column("attempts", "String", _attempts),
+    _strings("request_headers"),
+    _strings("response_headers"),
+    Column("input_preview", "String", lambda span: previews.of_input(span.input)),
+    Column("output_preview", "String", lambda span: previews.of_output(span.output)),
+)
+NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+TYPES: tuple[str, ...] = tuple(column.type for column in COLUMNS)

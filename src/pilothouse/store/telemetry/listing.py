@@ -1,0 +1,213 @@
+"""The trace list: pages that stay stable while spans come in.
+
+By start time, newest first, it looks at the newest spans first and widens the window until the page is full, so that
+a list over 30 days reads minutes. Any span of a trace starts no earlier than the trace, hence all traces not seen yet
+start no later than the last candidate: what is above that line is final. Any other order groups the whole range.
+"""
+
+import msgspec
+
+from pilothouse.domain.reading import SortField, TraceFilter, TracePage, TraceSummary
+from pilothouse.errors import InvalidRequest
+from pilothouse.store.telemetry import summaries
+from pilothouse.store.telemetry.conditions import Conditions, nanoseconds, of_spans, sound, within
+from pilothouse.store.telemetry.connection import Connection, Query
+
+MAX_LIMIT = 200
+_FIRST_WINDOW_NS = 15 * 60 * 10**9
+_WIDENING = 8
+_LAST = 2**62
+"""Sorts a trace without the value behind every other."""
+
+_KEYS: dict[SortField, str] = {
+    "started_at": "toUnixTimestamp64Nano(min(started_at))",
+    "duration": (
+        "max(toUnixTimestamp64Nano(started_at) + toInt64(duration_ns)) - toUnixTimestamp64Nano(min(started_at))"
+    ),
+    "ttft": "toInt64(argMinIf(first_token_ns, (started_at, span_id), is_call AND first_token_ns IS NOT NULL))",
+    "tokens": f"toInt64(sumIf({summaries.INPUT_TOTAL} + {summaries.OUTPUT_TOTAL}, is_call))",
+    "cost": "toInt64(toFloat64(sumIf(cost_usd, is_call AND cost_status = 'priced')) * 1e9)",
+}
+
+
+class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """Where a page ended: sort key and id of its last trace, and from where the next one has to look."""
+
+    sort: str
+    descending: bool
+    key: int
+    trace_id: str
+    upper_ns: int
+
+
+class _Candidate(msgspec.Struct):
+    trace_id: str
+    key: int
+
+
+class _Found(msgspec.Struct):
+    started_ns: int
+    newest_ns: int
+    """The latest start of a matching span."""
+    summary: TraceSummary
+
+
+_TRACES_WITH = "trace_id IN (SELECT trace_id FROM spans FINAL WHERE %WHERE%)"
+_cursors = msgspec.json.Decoder(_Cursor)
+
+
+async def fetch(connection: Connection, wanted: TraceFilter) -> TracePage:
+    """Return one page; raises `InvalidRequest` for a cursor that is not from the same list."""
+    cursor = _read_cursor(wanted)
+    if wanted.sort == "started_at" and wanted.descending:
+        return await _Scan(connection, wanted, cursor).page()
+    return await _sorted(connection, wanted, cursor)
+
+
+class _Scan:
+    """The walk from the newest spans back."""
+
+    def __init__(self, connection: Connection, wanted: TraceFilter, cursor: _Cursor | None) -> None:
+        self._connection = connection
+        self._wanted = wanted
+        self._cursor = cursor
+        self._limit = _limit(wanted)
+        self._conditions = of_spans(wanted)
+        self._from_ns = nanoseconds(wanted.from_at)
+        self._upper_ns = min(nanoseconds(wanted.to_at), cursor.upper_ns if cursor else _LAST)
+        self._pool: dict[str, _Found] = {}
+
+    async def page(self) -> TracePage:
+        """Return the page; at most one query for candidates and one for summaries per window."""
+        window_ns = _FIRST_WINDOW_NS
+        floor_ns = max(self._from_ns, self._upper_ns - window_ns)
+        settled_ns = self._upper_ns
+        while self._upper_ns > self._from_ns and len(self._settled(settled_ns)) < self._limit:
+            full, last_ns = await self._step(floor_ns)
+            if full:
+                settled_ns, self._upper_ns = last_ns, last_ns
+                continue
+            settled_ns, self._upper_ns = floor_ns, floor_ns
+            window_ns *= _WIDENING
+            floor_ns = max(self._from_ns, floor_ns - window_ns)
+        exhausted = self._upper_ns <= self._from_ns
+        ready = self._settled(-_LAST if exhausted else settled_ns)
+        ready.sort(key=_place, reverse=True)
+        page = ready[: self._limit]
+        more = len(ready) > len(page) or not exhausted
+        return TracePage([found.summary for found in page], self._next(page) if more and page else None)
+
+    async def _step(self, floor_ns: int) -> tuple[bool, int]:
+        """Take the next candidates of the window into the pool; returns whether it holds more, and the last start."""
+        ask = self._limit + 1
+        found = await _candidates(
+            self._connection, self._wanted.project_id, (floor_ns, self._upper_ns), self._conditions, ask
+        )
+        fresh = [one for one in found if one.trace_id not in self._pool]
+        if fresh:
+            reach_ns = summaries.REACH_NS
+            low, high = min(one.key for one in fresh), max(one.key for one in fresh)
+            known = await summaries.fetch(
+                self._connection,
+                self._wanted.project_id,
+                [one.trace_id for one in fresh],
+                low - reach_ns,
+                high + reach_ns,
+            )
+            for one in fresh:
+                if one.trace_id in known:
+                    started_ns, summary = known[one.trace_id]
+                    self._pool[one.trace_id] = _Found(started_ns, one.key, summary)
+        if len(found) < ask:
+            return False, floor_ns
+        # The end of a range is not in it: one more keeps traces of the same nanosecond, unless none of them was new.
+        return True, found[-1].key + (1 if fresh and found[-1].key + 1 < self._upper_ns else 0)
+
+    def _settled(self, above_ns: int) -> list[_Found]:
+        """Return the traces below the cursor that no unseen trace can come before."""
+        end = (self._cursor.key, self._cursor.trace_id) if self._cursor else (_LAST, "")
+        return [found for found in self._pool.values() if found.started_ns >= above_ns and _place(found) < end]
+
+    def _next(self, page: list[_Found]) -> str:
+        last = page[-1]
+        shown = {found.summary.trace_id for found in page}
+        end = _place(last)
+        pending = [
+            found.newest_ns
+            for found in self._pool.values()
+            if found.summary.trace_id not in shown and _place(found) < end
+        ]
+        upper_ns = max([last.started_ns, self._upper_ns, *pending]) + 1
+        return _write_cursor(self._wanted, last.started_ns, last.summary.trace_id, upper_ns)
+
+
+async def _candidates(
+    connection: Connection, project_id: str, range_ns: tuple[int, int], conditions: Conditions, limit: int
+) -> list[_Candidate]:
+    where = within(project_id, *range_ns).plus(*conditions.parts, **conditions.parameters, limit=limit)
+    sql = "\n".join((
+        "SELECT trace_id, toUnixTimestamp64Nano(max(started_at)) AS key FROM spans FINAL",
+        "WHERE", where.sql,
+        "GROUP BY trace_id ORDER BY key DESC, trace_id DESC LIMIT {limit:UInt32}",
+    ))  # fmt: skip
+    return await connection.select(Query("candidates", sql, where.parameters), _Candidate)
+
+
+async def _sorted(connection: Connection, wanted: TraceFilter, cursor: _Cursor | None) -> TracePage:
+    limit = _limit(wanted)
+    range_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
+    conditions = of_spans(wanted)
+    where = within(wanted.project_id, *range_ns).plus(**conditions.parameters, limit=limit + 1)
+    having = where
+    if conditions.parts:
+        having = having.plus(_TRACES_WITH.replace("%WHERE%", where.plus(*conditions.parts).sql))
+    order, beyond, missing = ("DESC", "<", -_LAST) if wanted.descending else ("ASC", ">", _LAST)
+    after = ""
+    if cursor is not None:
+        having = having.plus(cursor_key=cursor.key, cursor_id=sound(cursor.trace_id))
+        after = f"HAVING (key, trace_id) {beyond} ({{cursor_key:Int64}}, {{cursor_id:String}})"
+    sql = "\n".join((
+        "SELECT trace_id,", f"ifNull({_KEYS[wanted.sort]}, {missing}) AS key",
+        "FROM spans FINAL WHERE", having.sql,
+        "GROUP BY trace_id", after,
+        f"ORDER BY key {order}, trace_id {order}", "LIMIT {limit:UInt32}",
+    ))  # fmt: skip
+    found = await connection.select(Query("sorted", sql, having.parameters), _Candidate)
+    reach_ns = summaries.REACH_NS
+    known = await summaries.fetch(
+        connection,
+        wanted.project_id,
+        [one.trace_id for one in found[:limit]],
+        range_ns[0] - reach_ns,
+        range_ns[1] + reach_ns,
+    )
+    items = [known[one.trace_id][1] for one in found[:limit] if one.trace_id in known]
+    if len(found) <= limit:
+        return TracePage(items, None)
+    last = found[limit - 1]
+    return TracePage(items, _write_cursor(wanted, last.key, last.trace_id, 0))
+
+
+def _place(found: _Found) -> tuple[int, str]:
+    return found.started_ns, found.summary.trace_id
+
+
+def _limit(wanted: TraceFilter) -> int:
+    return max(1, min(wanted.limit, MAX_LIMIT))
+
+
+def _write_cursor(wanted: TraceFilter, key: int, trace_id: str, upper_ns: int) -> str:
+    value = _Cursor(wanted.sort, wanted.descending, key, trace_id, upper_ns)
+    return msgspec.json.encode(value).hex()
+
+
+def _read_cursor(wanted: TraceFilter) -> _Cursor | None:
+    if not wanted.cursor:
+        return None
+    try:
+        cursor = _cursors.decode(bytes.fromhex(wanted.cursor))
+    except (ValueError, msgspec.DecodeError) as error:
+        raise InvalidRequest("the cursor is not valid", param="cursor") from error
+    if (cursor.sort, cursor.descending) != (wanted.sort, wanted.descending):
+        raise InvalidRequest("the cursor is from a list in another order", param="cursor")
+    return cursor

@@ -1,0 +1,159 @@
+"""The tables, and the one renderer of their definitions for a single server and for a cluster.
+
+Migrations go forward only. Each is applied at most once and recorded in `schema_versions`; every statement may be run
+again, so that a migration that was cut short is simply repeated. A published migration is never edited.
+"""
+
+from string import Template
+
+import msgspec
+
+SPANS = "spans"
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Where the tables live."""
+
+    database: str = "pilothouse"
+    cluster: str = ""
+    """Name of a ClickHouse cluster; empty for one server or the embedded store."""
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One step of the schema; `$database`, `$on_cluster`, `$replicated` and `$local` are filled in per layout."""
+
+    version: int
+    name: str
+    statements: tuple[str, ...]
+    cluster_statements: tuple[str, ...] = ()
+    """Run after `statements`, on a cluster only."""
+
+
+_VERSIONS_TABLE = """
+CREATE TABLE IF NOT EXISTS `$database`.schema_versions $on_cluster
+(
+    version UInt32,
+    name String,
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ${replicated}ReplacingMergeTree(applied_at)
+ORDER BY version
+"""
+
+_SPANS_1 = """
+CREATE TABLE IF NOT EXISTS `$database`.spans$local $on_cluster
+(
+    project_id LowCardinality(String),
+    trace_id String CODEC(ZSTD(1)),
+    span_id String CODEC(ZSTD(1)),
+    parent_span_id String CODEC(ZSTD(1)),
+    name LowCardinality(String),
+    kind LowCardinality(String),
+    source LowCardinality(String),
+    started_at DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    duration_ns UInt64 CODEC(ZSTD(1)),
+    first_token_ns Nullable(UInt64) CODEC(ZSTD(1)),
+    last_token_ns Nullable(UInt64) CODEC(ZSTD(1)),
+    overhead_ns Nullable(UInt64) CODEC(ZSTD(1)),
+    status LowCardinality(String),
+    outcome LowCardinality(String),
+    http_status UInt16,
+    error_code LowCardinality(String),
+    error_detail String CODEC(ZSTD(1)),
+    operation LowCardinality(String),
+    dialect LowCardinality(String),
+    streamed Bool,
+    model_requested LowCardinality(String),
+    model_served LowCardinality(String),
+    account LowCardinality(String),
+    provider LowCardinality(String),
+    alias LowCardinality(String),
+    finish_reason LowCardinality(String),
+    input String CODEC(ZSTD(1)),
+    output String CODEC(ZSTD(1)),
+    input_size_bytes UInt64 CODEC(ZSTD(1)),
+    output_size_bytes UInt64 CODEC(ZSTD(1)),
+    metered Bool,
+    input_tokens UInt32 CODEC(ZSTD(1)),
+    cache_read_tokens UInt32 CODEC(ZSTD(1)),
+    cache_write_5m_tokens UInt32 CODEC(ZSTD(1)),
+    cache_write_1h_tokens UInt32 CODEC(ZSTD(1)),
+    input_audio_tokens UInt32 CODEC(ZSTD(1)),
+    input_image_tokens UInt32 CODEC(ZSTD(1)),
+    output_tokens UInt32 CODEC(ZSTD(1)),
+    reasoning_tokens UInt32 CODEC(ZSTD(1)),
+    output_audio_tokens UInt32 CODEC(ZSTD(1)),
+    output_image_tokens UInt32 CODEC(ZSTD(1)),
+    usage_inconsistent Bool,
+    cost_usd Nullable(Decimal(38, 12)) CODEC(ZSTD(1)),
+    cost_status LowCardinality(String),
+    cost_detail LowCardinality(String),
+    price_version LowCardinality(String),
+    key_id LowCardinality(String),
+    user_id String CODEC(ZSTD(1)),
+    session_id String CODEC(ZSTD(1)),
+    environment LowCardinality(String),
+    request_id String CODEC(ZSTD(1)),
+    tags Array(LowCardinality(String)),
+    metadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attempts String CODEC(ZSTD(1)),
+    request_headers Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    response_headers Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    input_preview String CODEC(ZSTD(1)),
+    output_preview String CODEC(ZSTD(1)),
+    model LowCardinality(String) MATERIALIZED if(model_served != '', model_served, model_requested),
+    is_call Bool MATERIALIZED kind IN ('llm', 'embedding'),
+    inserted_at DateTime64(6, 'UTC') DEFAULT now64(6) CODEC(Delta, ZSTD(1)),
+    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX inserted_at_range inserted_at TYPE minmax GRANULARITY 1
+)
+ENGINE = ${replicated}ReplacingMergeTree(inserted_at)
+PARTITION BY toMonday(started_at)
+ORDER BY (project_id, toStartOfFiveMinutes(started_at), trace_id, span_id)
+SETTINGS
+    ${deduplication_window} = 10000,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1,
+    min_age_to_force_merge_seconds = 3600,
+    min_age_to_force_merge_on_partition_only = 1
+"""
+
+_SPANS_1_DISTRIBUTED = """
+CREATE TABLE IF NOT EXISTS `$database`.spans $on_cluster AS `$database`.spans$local
+ENGINE = Distributed('$cluster', '$database', 'spans$local', cityHash64(trace_id))
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "spans", (_SPANS_1,), (_SPANS_1_DISTRIBUTED,)),)
+LATEST = MIGRATIONS[-1].version
+
+
+def render_database(layout: Layout) -> str:
+    """Return the statement that makes the database."""
+    return _fill("CREATE DATABASE IF NOT EXISTS `$database` $on_cluster ENGINE = Atomic", layout)
+
+
+def render_versions(layout: Layout) -> str:
+    """Return the statement that makes the table of applied migrations."""
+    return _fill(_VERSIONS_TABLE, layout)
+
+
+def render(migration: Migration, layout: Layout) -> list[str]:
+    """Return the statements of a migration for a layout, in order."""
+    statements = migration.statements + (migration.cluster_statements if layout.cluster else ())
+    return [_fill(statement, layout) for statement in statements]
+
+
+def _fill(text: str, layout: Layout) -> str:
+    for name in (layout.database, layout.cluster):
+        if not all(letter.isalnum() or letter in "_-" for letter in name):
+            raise ValueError(f"{name!r} is no name for a database or cluster")
+    clustered = bool(layout.cluster)
+    return Template(text).substitute(
+        database=layout.database,
+        cluster=layout.cluster,
+        on_cluster=f"ON CLUSTER `{layout.cluster}`" if clustered else "",
+        replicated="Replicated" if clustered else "",
+        local="_local" if clustered else "",
+        deduplication_window="replicated_deduplication_window" if clustered else "non_replicated_deduplication_window",
+    )
