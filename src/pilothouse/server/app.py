@@ -19,6 +19,7 @@ from pilothouse.server.auth import guard, permit_of
 from pilothouse.server.edge import Edge
 from pilothouse.server.live import LiveTail
 from pilothouse.server.parts import ServerParts
+from pilothouse.server.queries import refuse_unknown_parameters
 from pilothouse.server.replies import Once
 
 _FORMS = ("application/json", "")
@@ -48,6 +49,7 @@ def create_app(parts: ServerParts, *, static: Path = ui.FOLDER) -> Litestar:
 
     Before its server waits for open connections to end, call `end_streams`.
     """
+    document = openapi.document()
     live_tail = LiveTail(parts.telemetry, parts.clock)
     given: dict[str, Any] = {
         "parts": parts,
@@ -55,19 +57,19 @@ def create_app(parts: ServerParts, *, static: Path = ui.FOLDER) -> Litestar:
         "once": Once(parts.replies),
         "attempts": Attempts(parts.clock),
         "ui": ui.Ui(static, parts.options.prefix),
-        "openapi_document": openapi.document(),
+        "openapi_document": document,
     }
     routes: Sequence[ControllerRouterHandler] = ROUTES
     app = Litestar(
         route_handlers=routes,
         dependencies={name: Provide(openapi.Given(value), sync_to_thread=False) for name, value in given.items()},
-        guards=[guard],
+        guards=[guard, refuse_unknown_parameters],
         exception_handlers={Exception: errors.render},
         request_class=ApiRequest,
         request_max_body_size=parts.options.max_body_bytes,
         openapi_config=None,
         logging_config=None,
-        state=State({"parts": parts, "live_tail": live_tail}),
+        state=State({"parts": parts, "live_tail": live_tail, "known": openapi.query_parameters(document)}),
         on_startup=[live_tail.start],
         on_shutdown=[live_tail.close],
     )

@@ -1,9 +1,9 @@
 """A bound on how often one address may try a one-time link."""
 
 from collections import OrderedDict, deque
-from typing import Annotated
 
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from pilothouse.domain.clock import Clock
 from pilothouse.errors import LoginThrottled
@@ -35,4 +35,4 @@ class Attempts:
             self._by_address.popitem(last=False)
 
 
-AttemptsDep = Annotated[Attempts, Dependency(skip_validation=True)]
+AttemptsDep = NamedDependency[SkipValidation[Attempts]]

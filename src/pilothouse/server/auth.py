@@ -84,7 +84,7 @@ def check_origin(connection: Connection, parts: ServerParts, caller: Caller) -> 
     if connection.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise CsrfRejected("This write came from another web site, which is not allowed.")
     origin = connection.headers.get("origin")
-    ours = {connection.headers.get("host", ""), urlsplit(parts.options.public_url).netloc}
+    ours = {connection.headers.get("host", ""), urlsplit(parts.options.public_url).netloc} - {""}
     if origin is not None and urlsplit(origin).netloc not in ours:
         raise CsrfRejected("This write came from another web site, which is not allowed.")
     if caller.session is not None:

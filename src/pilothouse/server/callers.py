@@ -1,11 +1,12 @@
 """Who calls: nobody, a person with a browser session, a virtual key, or this machine's own command line."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Request
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from pilothouse.domain.access import ROLE_PERMISSIONS, Permission
 from pilothouse.domain.people import Person, Session
@@ -75,6 +76,6 @@ async def project_of(request: Request[Any, Any, Any]) -> str:
     return scope.values(request).get(scope.PROJECT, "")
 
 
-CallerDep = Annotated[Caller, Dependency(skip_validation=True)]
-ProjectDep = Annotated[str, Dependency(skip_validation=True)]
+CallerDep = NamedDependency[SkipValidation[Caller]]
+ProjectDep = NamedDependency[SkipValidation[str]]
 """The project that the request is about."""

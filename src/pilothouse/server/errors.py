@@ -121,7 +121,7 @@ def render(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     if isinstance(ours, MethodNotAllowed) and scope.route(request) in ("", "/{path}"):
         ours = EndpointUnknown(NOTHING)
     request_id = scope.values(request).get(scope.REQUEST_ID, "")
-    if ours.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, PilothouseError):
+    if isinstance(ours, InternalError):
         _log.error("request %s %s failed, request id %s", request.method, request.url.path, request_id, exc_info=error)
     more = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     return Response(

@@ -4,10 +4,11 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import msgspec
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from pilothouse.domain.clock import Clock
 from pilothouse.domain.reading import TraceSummary
@@ -145,7 +146,7 @@ class LiveTail(Loop):
             self._since.pop(listener.project_id, None)
 
 
-LiveDep = Annotated[LiveTail, Dependency(skip_validation=True)]
+LiveDep = NamedDependency[SkipValidation[LiveTail]]
 
 
 def event(name: str, data: msgspec.Struct) -> bytes:

@@ -32,13 +32,25 @@ def document() -> bytes:
     """Return the OpenAPI document as indented JSON with a final newline; needs no database."""
     # Only the shapes of the routes are asked for, so nothing stands behind them.
     nothing = {name: Provide(Given(None), sync_to_thread=False) for name in ("parts", "live_tail", "once", "attempts")}
-    app = Litestar([API], openapi_config=CONFIG, dependencies=nothing)
+    app = Litestar([API], openapi_config=CONFIG, dependencies=nothing, logging_config=None)
     schema = app.openapi_schema.to_schema()
     schema["components"]["schemas"].update(_problem_schemas())
     for path in schema["paths"].values():
         for operation in path.values():
             _add_problems(operation)
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def query_parameters(openapi_document: bytes) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the names that each operation knows in its query, by method and path."""
+    paths: dict[str, dict[str, Any]] = msgspec.json.decode(openapi_document)["paths"]
+    return {
+        (method.upper(), path): frozenset(
+            one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"
+        )
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
 
 
 def _problem_schemas() -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import msgspec
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from pilothouse.domain.clock import Clock
 from pilothouse.domain.reading import Facets, Overview, OverviewFilter, Trace, TraceFilter, TracePage, TraceSummary
@@ -108,4 +109,4 @@ class ServerParts:
     """More parts that `/readyz` asks, by name, besides the store and the metadata database."""
 
 
-Parts = Annotated[ServerParts, Dependency(skip_validation=True)]
+Parts = NamedDependency[SkipValidation[ServerParts]]

@@ -2,27 +2,34 @@
 
 import base64
 import binascii
+import difflib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 
 import msgspec
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import QueryParameter, SkipValidation
 
 from pilothouse.errors import InvalidRequest
+from pilothouse.server import scope
 from pilothouse.server.parts import Parts
+from pilothouse.server.scope import Connection
 from pilothouse.server.views import at
 
 _DEFAULT_RANGE = timedelta(hours=24)
 MAX_LIMIT = 200
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}
 T = TypeVar("T")
 
-From = Annotated[str, Parameter(query="from", description="Start, RFC 3339; 24 hours before `to` when left out.")]
-To = Annotated[str, Parameter(query="to", description="End, RFC 3339; now when left out.")]
+From = Annotated[str, QueryParameter(name="from", description="Start, RFC 3339; 24 hours before `to` when left out.")]
+To = Annotated[str, QueryParameter(name="to", description="End, RFC 3339; now when left out.")]
 Limit = Annotated[
-    str, Parameter(query="limit", schema_extra={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50})
+    str,
+    QueryParameter(name="limit", schema_extra=_LIMIT),
 ]
-Cursor = Annotated[str, Parameter(query="cursor", description="`next_cursor` of the page before.")]
+Cursor = Annotated[str, QueryParameter(name="cursor", description="`next_cursor` of the page before.")]
 
 
 class TimeRange(msgspec.Struct, frozen=True):
@@ -72,6 +79,20 @@ def moment(text: str, param: str) -> datetime:
     return value
 
 
+async def refuse_unknown_parameters(connection: Connection, _: BaseRouteHandler) -> None:
+    """Refuse a query parameter that the operation does not have: a mistyped filter must not show everything."""
+    known: dict[tuple[str, str], frozenset[str]] = connection.app.state["known"]
+    names = known.get((scope.values(connection)["method"], scope.route(connection)))
+    if names is None:
+        return
+    for name in connection.query_params:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            shown = name[:40]
+            raise InvalidRequest(f"There is no query parameter `{shown}` here{hint}", param=shown)
+
+
 def cut(items: Sequence[T], page: Paging, id_of: Callable[[T], str]) -> tuple[list[T], str | None]:
     """Return one page of a short list that is wholly at hand, and the cursor of the next page."""
     start = 0
@@ -92,5 +113,5 @@ def _decode(cursor: str) -> str:
         return ""
 
 
-PageDep = Annotated[Paging, Dependency(skip_validation=True)]
-RangeDep = Annotated[TimeRange, Dependency(skip_validation=True)]
+PageDep = NamedDependency[SkipValidation[Paging]]
+RangeDep = NamedDependency[SkipValidation[TimeRange]]

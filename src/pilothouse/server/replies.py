@@ -1,11 +1,12 @@
 """`Idempotency-Key`: a create that is sent again within 24 hours gives the first answer again."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from pilothouse.registry.replies import Replies, Reply
 from pilothouse.server import scope
@@ -46,4 +47,4 @@ class Once:
         return made
 
 
-OnceDep = Annotated[Once, Dependency(skip_validation=True)]
+OnceDep = NamedDependency[SkipValidation[Once]]

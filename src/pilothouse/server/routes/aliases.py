@@ -1,10 +1,11 @@
 """Routes: model names of the operator's own that lead to accounts; and the list of all callable names."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import delete, get, put
+from litestar.params import JSONBody, PathParameter
 
 from pilothouse.domain.snapshot import Account, Alias, Target
 from pilothouse.server.callers import CallerDep
@@ -72,6 +73,10 @@ class ModelList(msgspec.Struct, frozen=True):
     items: list[ModelView]
 
 
+RouteName = Annotated[str, PathParameter(description="The route's name.")]
+RouteId = Annotated[str, PathParameter(description="The route's id.")]
+
+
 def view(alias: Alias) -> RouteView:
     """Return the route as the API shows it."""
     return RouteView(
@@ -90,17 +95,17 @@ async def list_all(parts: Parts, page: PageDep) -> RoutePage:
     return RoutePage([view(alias) for alias in items], next_cursor)
 
 
-@put("/routes/{name:str}", operation_id="putRoute", summary="Make or replace a route")
-async def store(parts: Parts, caller: CallerDep, name: str, data: RouteBody) -> RouteView:
+@put("/routes/{route:str}", operation_id="putRoute", summary="Make or replace a route")
+async def store(parts: Parts, caller: CallerDep, route: RouteName, data: JSONBody[RouteBody]) -> RouteView:
     """Make the route, or give it other targets."""
     targets = tuple(Target(target.account, target.model, target.weight) for target in data.targets)
-    return view(await parts.registry.put_alias(name, targets, actor=caller.actor))
+    return view(await parts.registry.put_alias(route, targets, actor=caller.actor))
 
 
-@delete("/routes/{route_id:str}", operation_id="deleteRoute", summary="Delete a route", status_code=204)
-async def remove(parts: Parts, caller: CallerDep, route_id: str) -> None:
+@delete("/routes/{route:str}", operation_id="deleteRoute", summary="Delete a route", status_code=204)
+async def remove(parts: Parts, caller: CallerDep, route: RouteId) -> None:
     """Delete a route; calls to its name are refused from then on."""
-    await parts.registry.delete_alias(route_id, actor=caller.actor)
+    await parts.registry.delete_alias(route, actor=caller.actor)
 
 
 @get("/models", operation_id="listModels", summary="List callable models")

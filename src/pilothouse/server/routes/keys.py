@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Request, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from pilothouse.domain.access import Permission, VirtualKey
 from pilothouse.errors import InvalidRequest
@@ -91,7 +92,7 @@ async def create(
     parts: Parts,
     caller: CallerDep,
     project: ProjectDep,
-    data: KeyBody,
+    data: JSONBody[KeyBody],
     once: OnceDep,
     request: Request[Any, Any, Any],
 ) -> KeyCreated:
@@ -112,7 +113,7 @@ async def create(
 
 
 @delete("/keys/{key_id:str}", operation_id="revokeKey", summary="Revoke a key", status_code=200)
-async def revoke(parts: Parts, caller: CallerDep, project: ProjectDep, key_id: str) -> KeyView:
+async def revoke(parts: Parts, caller: CallerDep, project: ProjectDep, key_id: FromPath[str]) -> KeyView:
     """End a key at once; it stays in the list as revoked."""
     return view(await parts.registry.revoke_key(project, key_id, actor=caller.actor), parts.clock.now_ns())
 

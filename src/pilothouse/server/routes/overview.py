@@ -3,14 +3,14 @@
 from typing import Annotated
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from pilothouse.domain.reading import Overview, OverviewFilter
 from pilothouse.server.callers import ProjectDep
 from pilothouse.server.parts import Parts
 from pilothouse.server.queries import RangeDep
 
-Models = Annotated[list[str] | None, Parameter(query="model", description="Requested or served name; may repeat.")]
+Models = Annotated[list[str] | None, QueryParameter(name="model", description="Requested or served name; may repeat.")]
 
 
 @get("/overview", operation_id="getOverview", summary="Figures of a time range")

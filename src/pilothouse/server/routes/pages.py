@@ -1,18 +1,19 @@
 """What is not the API: the web UI and the OpenAPI document."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import FromPath, SkipValidation
 
 from pilothouse.server.ui import Ui
 
-UiDep = Annotated[Ui, Dependency(skip_validation=True)]
-SchemaDep = Annotated[bytes, Dependency(skip_validation=True)]
+UiDep = NamedDependency[SkipValidation[Ui]]
+SchemaDep = NamedDependency[SkipValidation[bytes]]
 
 
 @get(["/", "/{path:path}"], include_in_schema=False)
-async def page(ui: UiDep, request: Request[Any, Any, Any], path: str = "") -> Response[bytes]:
+async def page(ui: UiDep, request: Request[Any, Any, Any], path: FromPath[str] = "") -> Response[bytes]:
     """Return a file of the web UI."""
     return await ui.answer(request, path)
 

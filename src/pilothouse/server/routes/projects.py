@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from pilothouse.domain.access import Project
 from pilothouse.server.callers import CallerDep
@@ -50,7 +51,7 @@ async def list_all(parts: Parts, caller: CallerDep, page: PageDep) -> ProjectPag
 
 @post("/projects", operation_id="createProject", summary="Make a project")
 async def create(
-    parts: Parts, caller: CallerDep, data: ProjectBody, once: OnceDep, request: Request[Any, Any, Any]
+    parts: Parts, caller: CallerDep, data: JSONBody[ProjectBody], once: OnceDep, request: Request[Any, Any, Any]
 ) -> ProjectView:
     """Make a project; its name is unique."""
 
@@ -61,7 +62,9 @@ async def create(
 
 
 @patch("/projects/{project_id:str}", operation_id="renameProject", summary="Rename a project")
-async def rename(parts: Parts, caller: CallerDep, project_id: str, data: ProjectBody) -> ProjectView:
+async def rename(
+    parts: Parts, caller: CallerDep, project_id: FromPath[str], data: JSONBody[ProjectBody]
+) -> ProjectView:
     """Give a project another name."""
     return view(await parts.registry.rename_project(project_id, data.name, actor=caller.actor))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from pilothouse.domain.snapshot import Account
 from pilothouse.errors import InvalidRequest, NotFound, SettingsInvalid
@@ -131,7 +132,7 @@ async def list_all(parts: Parts, page: PageDep) -> ProviderPage:
 
 @post("/providers", operation_id="createProvider", summary="Make a provider account")
 async def create(
-    parts: Parts, caller: CallerDep, data: ProviderBody, once: OnceDep, request: Request[Any, Any, Any]
+    parts: Parts, caller: CallerDep, data: JSONBody[ProviderBody], once: OnceDep, request: Request[Any, Any, Any]
 ) -> ProviderView:
     """Make an account; the secret is encrypted and never given back."""
 
@@ -152,7 +153,9 @@ async def create(
 
 
 @patch("/providers/{provider_id:str}", operation_id="updateProvider", summary="Change a provider account")
-async def update(parts: Parts, caller: CallerDep, provider_id: str, data: ProviderPatch) -> ProviderView:
+async def update(
+    parts: Parts, caller: CallerDep, provider_id: FromPath[str], data: JSONBody[ProviderPatch]
+) -> ProviderView:
     """Change the given fields of an account."""
     change = AccountChange(
         base_url=data.base_url,
@@ -167,13 +170,13 @@ async def update(parts: Parts, caller: CallerDep, provider_id: str, data: Provid
 @delete(
     "/providers/{provider_id:str}", operation_id="deleteProvider", summary="Delete a provider account", status_code=204
 )
-async def remove(parts: Parts, caller: CallerDep, provider_id: str) -> None:
+async def remove(parts: Parts, caller: CallerDep, provider_id: FromPath[str]) -> None:
     """Delete an account; calls to its models are refused from then on."""
     await parts.registry.delete_account(provider_id, actor=caller.actor)
 
 
 @post("/providers/test", operation_id="testProviderDraft", summary="Test an unsaved account", status_code=200)
-async def test_draft(parts: Parts, data: ProviderDraft) -> ProviderTest:
+async def test_draft(parts: Parts, data: JSONBody[ProviderDraft]) -> ProviderTest:
     """Call the provider for real with data that is not saved."""
     base_url = addresses.base_url(data.base_url)
     secret = data.secret
@@ -192,7 +195,7 @@ async def test_draft(parts: Parts, data: ProviderDraft) -> ProviderTest:
 @post(
     "/providers/{provider_id:str}/test", operation_id="testProvider", summary="Test a provider account", status_code=200
 )
-async def test_saved(parts: Parts, provider_id: str) -> ProviderTest:
+async def test_saved(parts: Parts, provider_id: FromPath[str]) -> ProviderTest:
     """Call the provider for real with a saved account."""
     account = await _find(parts, provider_id)
     options = AccountOptions(account.name, account.base_url, parts.registry.account_secret(account))

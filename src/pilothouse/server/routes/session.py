@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict
 import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import Cookie
+from litestar.params import JSONBody
 
 from pilothouse import __version__
 from pilothouse.domain.access import Role
@@ -69,7 +70,7 @@ async def show(parts: Parts, caller: CallerDep) -> SessionView:
 
 
 @post("/session", operation_id="signIn", summary="Sign in", status_code=200)
-async def sign_in(parts: Parts, data: SignIn, request: Request[Any, Any, Any]) -> Response[SessionView]:
+async def sign_in(parts: Parts, data: JSONBody[SignIn], request: Request[Any, Any, Any]) -> Response[SessionView]:
     """Start a session by email and password; sets the session cookie."""
     begun = await parts.people.sign_in(data.email, data.password, _address(request))
     return await _begin(parts, request, begun)
@@ -87,7 +88,7 @@ async def sign_out(parts: Parts, request: Request[Any, Any, Any]) -> Response[No
 
 @post("/session/first-run", operation_id="firstRun", summary="Make the first person", status_code=201)
 async def first_run(
-    parts: Parts, data: FirstRun, attempts: AttemptsDep, request: Request[Any, Any, Any]
+    parts: Parts, data: JSONBody[FirstRun], attempts: AttemptsDep, request: Request[Any, Any, Any]
 ) -> Response[SessionView]:
     """Make the first person, an owner, with the one-time link, and sign them in."""
     attempts.count(_address(request))

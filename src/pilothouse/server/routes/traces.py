@@ -4,8 +4,8 @@ from typing import Annotated, Any, cast, get_args
 
 import msgspec
 from litestar import Request, get
-from litestar.di import Provide
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 from litestar.response import Stream
 
 from pilothouse.domain.reading import Facets, SortField, Trace, TraceFilter, TracePage
@@ -41,21 +41,21 @@ class Order(msgspec.Struct, frozen=True):
     min_duration_ms: float | None
 
 
-Models = Annotated[list[str] | None, Parameter(query="model", description="Requested or served name; may repeat.")]
-Statuses = Annotated[list[str] | None, Parameter(query="status", description="ok, error or cancelled; may repeat.")]
-KeyIds = Annotated[list[str] | None, Parameter(query="key_id", description="Id of a virtual key; may repeat.")]
-Text = Annotated[str, Parameter(query="text", description="Substring of input, output, error, id, model or name.")]
-Sort = Annotated[str, Parameter(query="sort", schema_extra={"enum": list(_SORTS)})]
-Bound = Annotated[str, Parameter(query="min_duration_ms", schema_extra={"type": "number", "minimum": 0})]
-Direction = Annotated[str, Parameter(query="order", schema_extra={"enum": ["desc", "asc"]})]
+Models = Annotated[list[str] | None, QueryParameter(name="model", description="Requested or served name; may repeat.")]
+Statuses = Annotated[list[str] | None, QueryParameter(name="status", description="ok, error or cancelled; may repeat.")]
+KeyIds = Annotated[list[str] | None, QueryParameter(name="key_id", description="Id of a virtual key; may repeat.")]
+Text = Annotated[str, QueryParameter(name="text", description="Substring of input, output, error, id, model or name.")]
+Sort = Annotated[str, QueryParameter(name="sort", schema_extra={"enum": list(_SORTS)})]
+Bound = Annotated[str, QueryParameter(name="min_duration_ms", schema_extra={"type": "number", "minimum": 0})]
+Direction = Annotated[str, QueryParameter(name="order", schema_extra={"enum": ["desc", "asc"]})]
 
 
 async def which(
     model: Models = None,
     status: Statuses = None,
     key_id: KeyIds = None,
-    user_id: str = "",
-    session_id: str = "",
+    user_id: FromQuery[str] = "",
+    session_id: FromQuery[str] = "",
     text: Text = "",
 ) -> Which:
     """Read the conditions; raises `InvalidRequest` for a status that does not exist."""
@@ -77,9 +77,9 @@ async def order(sort: Sort = "started_at", direction: Direction = "desc", min_du
     return Order(cast("SortField", sort), direction == "desc", _duration(min_duration_ms))
 
 
-Around = Annotated[str, Parameter(query="at", description="A time near the trace, RFC 3339; makes finding it faster.")]
-WhichDep = Annotated[Which, Dependency(skip_validation=True)]
-OrderDep = Annotated[Order, Dependency(skip_validation=True)]
+Around = Annotated[str, QueryParameter(name="at", description="A time near the trace, RFC 3339; finds it faster.")]
+WhichDep = NamedDependency[SkipValidation[Which]]
+OrderDep = NamedDependency[SkipValidation[Order]]
 
 
 async def trace_filter(
@@ -104,7 +104,7 @@ async def trace_filter(
     )
 
 
-FilterDep = Annotated[TraceFilter, Dependency(skip_validation=True)]
+FilterDep = NamedDependency[SkipValidation[TraceFilter]]
 
 
 @get(
@@ -145,7 +145,7 @@ async def live(parts: Parts, live_tail: LiveDep, project: ProjectDep, request: R
 
 
 @get("/traces/{trace_id:str}", operation_id="getTrace", summary="One trace with all its spans")
-async def show(parts: Parts, project: ProjectDep, trace_id: str, around: Around = "") -> Trace:
+async def show(parts: Parts, project: ProjectDep, trace_id: FromPath[str], around: Around = "") -> Trace:
     """Return a trace; `at` narrows the search to the days around it."""
     near = moment(around, "at") if around else None
     found = await parts.telemetry.trace(project, trace_id, near)

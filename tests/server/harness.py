@@ -1,0 +1,229 @@
+"""A running platform server on loopback, over a real registry in a temporary folder and a scriptable store."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import uvicorn
+from litestar import Litestar
+
+from pilothouse.domain.access import KeyKind, Permission, Project, Role, mint
+from pilothouse.domain.clock import FakeClock
+from pilothouse.domain.reading import (
+    CallStats,
+    Facets,
+    Overview,
+    OverviewFilter,
+    Quantiles,
+    Trace,
+    TraceFilter,
+    TracePage,
+    TraceSummary,
+)
+from pilothouse.domain.secret import SecretBox
+from pilothouse.domain.span import SpanStatus
+from pilothouse.domain.usage import Usage
+from pilothouse.registry.changes import NewKey
+from pilothouse.registry.passwords import PasswordOptions
+from pilothouse.registry.people import NewPerson, People, PeopleOptions
+from pilothouse.registry.registry import Registry
+from pilothouse.registry.replies import Replies
+from pilothouse.server.app import create_app, end_streams
+from pilothouse.server.options import ServerOptions
+from pilothouse.server.parts import ServerParts
+from pilothouse.server.views import at
+from pilothouse.store.metadata.database import Metadata
+from pilothouse.store.metadata.options import MetadataOptions
+from pilothouse.transport.options import TransportOptions
+from pilothouse.transport.pool import PooledTransport
+
+PASSWORD = "correct horse battery staple"
+CHEAP = PasswordOptions(time_cost=1, memory_kib=64, lanes=1)
+
+
+class Figures(msgspec.Struct, frozen=True):
+    rows: int = 7
+    size_bytes: int = 4096
+    parts: int = 2
+    engine_version: str = "26.9"
+
+
+class StoreDouble:
+    """Answers what it is told to, keeps what it was asked, and fails when `error` is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.error: Exception | None = None
+        self.down: str | None = None
+        self.fresh: list[TraceSummary] = []
+        self.known: dict[str, Trace] = {}
+        self.polls = 0
+
+    def _note(self, question: Any) -> None:
+        self.asked.append(question)
+        if self.error is not None:
+            raise self.error
+
+    async def traces(self, wanted: TraceFilter) -> TracePage:
+        self._note(wanted)
+        return TracePage(self.fresh[: wanted.limit], None)
+
+    async def trace(self, project_id: str, trace_id: str, around: datetime | None) -> Trace | None:
+        self._note((project_id, trace_id, around))
+        return self.known.get(trace_id)
+
+    async def facets(self, project_id: str, from_at: datetime, to_at: datetime) -> Facets:
+        self._note((project_id, from_at, to_at))
+        return Facets([], [], [], [])
+
+    async def overview(self, wanted: OverviewFilter) -> Overview:
+        self._note(wanted)
+        none = Quantiles(None, None, None)
+        stats = CallStats(
+            requests=0, errors=0, cancelled=0, latency_ms=none, ttft_ms=none, tokens_per_s=None, input_tokens=0,
+            cache_read_tokens=0, output_tokens=0, cost_usd=Decimal(0), unpriced=0,
+        )  # fmt: skip
+        return Overview(
+            from_at=wanted.from_at, to_at=wanted.to_at, step_s=60, totals=stats, previous=stats, series=[], models=[]
+        )
+
+    async def newest(self, project_id: str, after: datetime, limit: int) -> list[TraceSummary]:
+        self.polls += 1
+        self._note(("newest", project_id))
+        return self.fresh[:limit]
+
+    async def ping(self) -> str | None:
+        return self.down
+
+    async def stats(self) -> Figures:
+        self._note("stats")
+        return Figures()
+
+
+class Client(httpx.AsyncClient):
+    """A browser or a script; remembers cookies, and sends its CSRF token once it is signed in."""
+
+    async def sign_in(self, email: str, password: str = PASSWORD) -> httpx.Response:
+        answer = await self.post("/api/v1/session", json={"email": email, "password": password})
+        if answer.status_code == 200:
+            self.headers["x-csrf-token"] = answer.json()["csrf_token"]
+        return answer
+
+
+class Running(msgspec.Struct):
+    """One running server and the things behind it."""
+
+    url: str
+    app: Litestar
+    parts: ServerParts
+    store: StoreDouble
+    clock: FakeClock
+    metadata: Metadata
+    project: Project
+    clients: list[Client]
+    server: uvicorn.Server
+
+    def client(self, secret: str | None = None, **more: Any) -> Client:
+        headers = {"authorization": f"Bearer {secret}"} if secret else {}
+        client = Client(base_url=self.url, headers={**headers, **more.pop("headers", {})}, trust_env=False, **more)
+        self.clients.append(client)
+        return client
+
+    def local(self) -> Client:
+        """The machine's own command line."""
+        return self.client(self.parts.local_token)
+
+    async def key(self, *permissions: Permission, project_id: str = "", **more: Any) -> str:
+        new = NewKey(
+            project_id=project_id or self.project.id,
+            name=f"key {secrets.token_hex(4)}",
+            permissions=permissions,
+            **more,
+        )
+        return (await self.parts.registry.create_key(new, actor="test"))[1]
+
+    async def person(self, role: Role, project_id: str = "") -> str:
+        """Make a person and return the email."""
+        email = f"{role}-{secrets.token_hex(4)}@example.com"
+        new = NewPerson(
+            email=email, name=role.title(), password=PASSWORD, project_id=project_id or self.project.id, role=role
+        )
+        await self.parts.people.create_person(new, actor="test")
+        return email
+
+    async def browser(self, role: Role, project_id: str = "") -> Client:
+        """A browser that is signed in with the role."""
+        client = self.client()
+        answer = await client.sign_in(await self.person(role, project_id))
+        assert answer.status_code == 200, answer.text
+        return client
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, *, static: Path | None = None, **changes: Any) -> AsyncIterator[Running]:
+    """Start a server; `changes` are options of it."""
+    clock = FakeClock()
+    metadata = Metadata(MetadataOptions(url=f"sqlite:///{folder / 'pilothouse.db'}"))
+    await metadata.connect()
+    await metadata.migrate()
+    box = SecretBox(secrets.token_bytes(32))
+    registry = Registry(metadata, box, clock)
+    people = People(metadata, clock, PeopleOptions(passwords=CHEAP))
+    project = await registry.create_project("default", actor="test")
+    transport = PooledTransport(TransportOptions())
+    store = StoreDouble()
+    health: dict[str, Callable[[], Any]] = changes.pop("health", {})
+    parts = ServerParts(
+        registry=registry,
+        people=people,
+        telemetry=store,
+        transport=transport,
+        replies=Replies(metadata, box, clock),
+        options=ServerOptions(**changes),
+        clock=clock,
+        local_token=mint(KeyKind.LOCAL),
+        gateway_url="http://127.0.0.1:4000",
+        health=health,
+    )
+    app = create_app(parts, static=static or folder / "no-build")
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, ws="none", log_config=None, server_header=False, timeout_graceful_shutdown=3)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve([listener]))
+    run = Running(
+        url=f"http://127.0.0.1:{listener.getsockname()[1]}", app=app, parts=parts, store=store, clock=clock,
+        metadata=metadata, project=project, clients=[], server=server,
+    )  # fmt: skip
+    try:
+        await run.client().get("/healthz")
+        yield run
+    finally:
+        for client in run.clients:
+            await client.aclose()
+        await end_streams(app)
+        server.should_exit = True
+        await serving
+        listener.close()
+        await transport.close()
+        people.close()
+        await metadata.close()
+
+
+def summary(trace_id: str, clock: FakeClock, **changes: Any) -> TraceSummary:
+    """Return a row of the trace list."""
+    values: dict[str, Any] = {
+        "trace_id": trace_id, "name": "chat", "started_at": at(clock.now_ns()) - timedelta(seconds=1),
+        "duration_ms": 12.5, "ttft_ms": None, "tokens_per_s": None, "status": SpanStatus.OK, "error_code": "",
+        "http_status": 200, "models": ("m",), "providers": ("p",), "key_ids": (), "user_id": "", "session_id": "",
+        "span_count": 1, "call_count": 1, "streamed": False, "usage": Usage(input_tokens=3), "cost_usd": None,
+        "unpriced_count": 1, "input_preview": "hi", "output_preview": "ho",
+    }  # fmt: skip
+    return TraceSummary(**{**values, **changes})
