@@ -89,7 +89,7 @@ def _invalid_json(body: bytes, error: Exception) -> InvalidJson:
     # msgspec reports an escaped half of a surrogate pair as truncated data; the standard library's parser has
     # the clearer words, and only a body that is refused anyway pays for it.
     try:
-        json.loads(body)
+        json.loads(body.decode())
     except json.JSONDecodeError as clearer:
         where = f"{clearer.msg} at line {clearer.lineno}, column {clearer.colno}"
         return InvalidJson(f"the request body is not valid JSON: {where}")
@@ -99,7 +99,7 @@ def _invalid_json(body: bytes, error: Exception) -> InvalidJson:
         return InvalidJson("the request body is nested too deeply, or holds a number that is too long")
     if isinstance(error, UnicodeDecodeError):
         return InvalidJson("the request body is not valid UTF-8")
-    return InvalidJson("the request body is not valid JSON: half of a surrogate pair in a string, or not UTF-8")
+    return InvalidJson("the request body is not valid JSON: a string holds half of a surrogate pair")
 
 
 def _wrong_field(body: bytes, kind: type[msgspec.Struct], error: msgspec.ValidationError) -> InvalidRequest:

@@ -42,6 +42,9 @@ class _Folded:
         self.error: Any = None
 
     def add(self, chunk: dict[str, Any]) -> None:
+        if "choices" not in chunk and not chunk.get("error") and openai_error.find_error(chunk, b""):
+            self.error = chunk
+            return
         for key, value in chunk.items():
             if key == "choices":
                 self._add_choices(value)

@@ -166,8 +166,8 @@ class StreamScan:
         return self._note(chunk, data)
 
     def _note(self, chunk: _Chunk, data: bytes) -> bool:
-        if chunk.error:
-            self.error = openai_error.read_error(data)
+        if chunk.error or chunk.choices is None:
+            self.error = openai_error.read_error(data) or self.error
         if not self.model and isinstance(chunk.model, str):
             self.model = chunk.model
         usage = openai_usage.buckets(chunk.usage) if chunk.usage is not None else None
