@@ -1,5 +1,6 @@
 """`pilothouse traces`: what the gateway recorded."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def show(api: Api, as_json: bool, trace_id: Annotated[str, typer.Argument(help="
     root = Tree(escape(summary.name or "trace"))
     for span in trace.spans:
         nodes[span.span_id] = nodes.get(span.parent_span_id, root).add(_label(span))
-    Console(highlight=False, soft_wrap=True).print(root)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 240).print(root)
 
 
 def _stamp(moment: datetime) -> str:

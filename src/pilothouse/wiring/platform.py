@@ -36,11 +36,11 @@ async def serve_ingest(settings: Settings, layout: Layout, drain_s: float) -> As
     telemetry = Telemetry(telemetry_options(settings, layout))
     # not before the schema is up: a store without our tables refuses records, and refused records are set aside
     loop = IngestLoop(layout.spool, telemetry, Catalog())
-    async with open_telemetry(telemetry, on_open=loop.start):
-        try:
-            yield
-        finally:
-            await loop.stop(min(drain_s, 5.0))
+    async with AsyncExitStack() as parts:
+        parts.push_async_callback(telemetry.close)
+        parts.push_async_callback(loop.stop, min(drain_s, 5.0))
+        await parts.enter_async_context(open_telemetry(telemetry, on_open=loop.start))
+        yield
 
 
 @asynccontextmanager
@@ -64,6 +64,7 @@ async def serve_api(settings: Settings, layout: Layout, drain_s: float) -> Async
         transport: Transport = pick("transport", TRANSPORTS, settings.transport.implementation)(settings.transport)
         parts.push_async_callback(transport.close)
         telemetry = Telemetry(telemetry_options(settings, layout))
+        parts.push_async_callback(telemetry.close)
         opening = await parts.enter_async_context(open_telemetry(telemetry))
 
         async def publishing() -> str | None:

@@ -1,6 +1,7 @@
 """What every process of ours does at its start and end: logs, its lock, signals, and watching its parent."""
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -12,12 +13,16 @@ from pilothouse.settings import Settings
 
 _SECRETS = re.compile(r"\b(ph[slo]?_|sk-)[A-Za-z0-9_-]{12,}|(?<=://)([^/\s:@]*):[^/\s@]+@|(?i:(?<=bearer ))[^\s\"]+")
 _PARENT_GONE_S = 8.0
+_TALKATIVE = ("alembic", "httpx", "httpcore", "uvicorn.error")
+"""Libraries whose news is none for an operator."""
 
 
 def start_logging(settings: Settings) -> None:
     """Log to standard error as JSON lines, secrets scrubbed."""
     known = [secret for secret in (settings.openai_api_key, settings.anthropic_api_key) if secret]
     instruments.start_logging(settings.log_level, lambda text: scrub(text, known))
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def scrub(text: str, known: list[str]) -> str:

@@ -51,14 +51,13 @@ class Opening(Loop):
 async def open_telemetry(
     telemetry: Telemetry, on_open: Callable[[], Awaitable[None]] | None = None
 ) -> AsyncGenerator[Opening]:
-    """Open the client in the background, and close it on exit."""
+    """Open the client in the background; after exit `on_open` is not called any more."""
     opening = Opening(telemetry, on_open)
     await opening.start()
     try:
         yield opening
     finally:
         await opening.stop(0.5)
-        await telemetry.close()
 
 
 def telemetry_options(settings: Settings, layout: Layout) -> StoreOptions:
