@@ -39,6 +39,7 @@ BY_CLIENT = Limit("client", free=10, longest_s=900)
 
 def charge(tx: Transaction, email: str, client: str, now_ns: int) -> None:
     """Count an attempt as failed; raises `LoginThrottled` with the wait when there were too many before."""
+    tx.failures.lock()
     tx.failures.purge(now_ns - FORGET_NS)
     counts = [(limit, tx.failures.get(limit.kind, _subject(text))) for limit, text in _pairs(email, client)]
     wait_ns = max((row.blocked_until_ns - now_ns for _, row in counts if row), default=0)
@@ -51,6 +52,7 @@ def charge(tx: Transaction, email: str, client: str, now_ns: int) -> None:
 
 def refund(tx: Transaction, email: str, client: str, now_ns: int) -> None:
     """Take an attempt back because it was right; a client's earlier failures with other emails still count."""
+    tx.failures.lock()
     tx.failures.delete(BY_EMAIL.kind, _subject(email))
     _count(tx, BY_CLIENT, _subject(client), -1, now_ns)
 

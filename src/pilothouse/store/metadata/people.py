@@ -12,6 +12,7 @@ _memberships = tables.memberships
 _sessions = tables.sessions
 _links = tables.sign_in_links
 _failures = tables.login_failures
+_FAILURES_LOCK = 0x6C6F67696E  # "login"
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -184,6 +185,11 @@ class Failures:
         statement = select(_failures).where(_failures.c.kind == kind, _failures.c.subject == subject)
         row = self._connection.execute(statement).mappings().one_or_none()
         return FailureRow(**row) if row else None
+
+    def lock(self) -> None:
+        """Keep other counters out until this transaction ends; SQLite's writers are alone anyway."""
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(select(func.pg_advisory_xact_lock(_FAILURES_LOCK)))
 
     def put(self, row: FailureRow) -> None:
         """Write the count."""
