@@ -22,14 +22,14 @@ class Admit:
         """Pass an admitted call on; raises a `CallerError` for every other."""
         index = self._index()
         key = call.key = find_key(index, call.arrival.headers, self._clock.now_ns())
-        body = await call.read_body()
-        head = call.arrival.dialect.read_head(body)
+        body = call.body = await call.read_body()
+        head = call.head = call.arrival.dialect.read_head(body)
         model = head.model_name
         if not model:
             raise ModelMissing("the request names no model; set the field 'model'", param="model")
         resolution = index.resolve(model)
         index.check_scope(key, model, resolution)
-        call.admission = Admission(key=key, body=body, head=head, resolution=resolution, index=index)
+        call.admission = Admission(body=body, head=head, resolution=resolution, index=index)
         return await following(call)
 
 

@@ -35,9 +35,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 class Admission(msgspec.Struct, frozen=True, gc=False):
-    """Written by admit: who calls, and what they ask for."""
+    """Written by admit once all is well: what is asked for, and where the name leads."""
 
-    key: VirtualKey
     body: bytes
     head: Head
     resolution: Resolution
@@ -69,7 +68,9 @@ class Exchange(msgspec.Struct):
 class Call:
     """The context of one call; a stage writes only its own field."""
 
-    __slots__ = ("_monotonic_ns", "admission", "arrival", "attempts", "exchange", "key", "read_body", "routing")
+    __slots__ = (
+        "_monotonic_ns", "admission", "arrival", "attempts", "body", "exchange", "head", "key", "read_body", "routing",
+    )  # fmt: skip
 
     def __init__(
         self, arrival: Arrival, read_body: Callable[[], Awaitable[bytes]], monotonic_ns: Callable[[], int]
@@ -78,7 +79,9 @@ class Call:
         self.read_body = read_body
         self._monotonic_ns = monotonic_ns
         self.key: VirtualKey | None = None
-        """Written by admit as soon as the key is known, before the body is read."""
+        """Written by admit as soon as it is known, like `body` and `head`: a refused call is recorded with them too."""
+        self.body = b""
+        self.head: Head | None = None
         self.admission: Admission | None = None
         self.routing: Routing | None = None
         self.attempts: list[Attempt] = []

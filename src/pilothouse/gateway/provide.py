@@ -14,7 +14,8 @@ from pilothouse.providers.base import Outbound
 from pilothouse.transport.base import Request, Response, Timeouts, Transport
 
 _ERROR_BODY_BYTES = 64 * 1024
-_EVENT_STREAM = b"text/event-stream"
+_EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
+"""Whatever the upstream said: a server that ignores `stream` answers with JSON, which the scan turns into events."""
 _DROPPED_HEADERS = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"upgrade",
     b"transfer-encoding", b"content-length", b"set-cookie", b"server", b"date", b"alt-svc", b"via", b"vary",
@@ -83,7 +84,7 @@ class Provide:
             if response.status != 200:
                 body = await response.read(_ERROR_BODY_BYTES)
                 raise routing.deployment.provider.failure(response.status, response.headers, body)
-            if admission.head.streamed and _is_event_stream(response):
+            if admission.head.streamed and call.arrival.dialect.scan is not None:
                 return await self._stream(call, attempt, response)
             body = await response.read(self._reply_limit_bytes)
             attempt.received()
@@ -105,7 +106,8 @@ class Provide:
         scan = make_scan(hide_usage=call.exchange.usage_asked_for_caller)
         rest = Stream(call, attempt, response, scan, self._silence_ns).events()
         first = await anext(rest, b"")
-        return Reply(200, _reply_headers(call, response, attempt), first, rest)
+        headers = [item for item in _reply_headers(call, response, attempt) if item[0] != b"content-type"]
+        return Reply(200, [_EVENT_STREAM, *headers], first, rest)
 
 
 def _note(call: Call, found: DialectReply) -> None:
@@ -113,10 +115,6 @@ def _note(call: Call, found: DialectReply) -> None:
     exchange.model_served = found.model
     exchange.usage = found.usage
     exchange.finish_reason = found.finish_reason
-
-
-def _is_event_stream(response: Response) -> bool:
-    return any(name == b"content-type" and value.lower().startswith(_EVENT_STREAM) for name, value in response.headers)
 
 
 def _reply_headers(call: Call, response: Response, attempt: AttemptClock) -> Headers:

@@ -64,10 +64,9 @@ class Record:
         self._spool.offer(self._record(call, reply, ending))
 
     def _record(self, call: Call, reply: Reply | None, ending: Ending) -> CallRecord:
-        arrival, admission, routing, exchange = call.arrival, call.admission, call.routing, call.exchange
+        arrival, routing, exchange = call.arrival, call.routing, call.exchange
         error = ending.error
-        body = admission.body if admission else b""
-        head = admission.head if admission else None
+        body, head = call.body, call.head
         headers = arrival.headers
         sent = reply.sent if reply else []
         duration_ns = call.elapsed_ns()

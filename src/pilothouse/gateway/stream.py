@@ -67,10 +67,10 @@ class Stream:
         if scan.error is not None:
             raise self._failure()
         now_ns = self._call.elapsed_ns()
-        if not event:
-            if now_ns - self._progress_ns > self._silence_ns:
-                raise UpstreamTimeout("the provider sends pings but no content")
-            return b""
+        if b"data:" in event:
+            self._progress_ns = now_ns
+        elif now_ns - self._progress_ns > self._silence_ns:
+            raise UpstreamTimeout("the provider sends pings but no content")
         if not scan.content_seen:
             self._held += event
             return b""
@@ -79,7 +79,7 @@ class Stream:
             self._attempt.first_content(now_ns)
             event = self._held + event
             self._held = b""
-        exchange.last_token_ns = self._progress_ns = now_ns
+        exchange.last_token_ns = now_ns
         return event
 
     def _failure(self) -> PilothouseError:
