@@ -68,7 +68,7 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 def wait_written(writer: SpoolWriter) -> None:
     """Block until nothing is queued."""
-    while writer.depth:
+    while writer.queued_bytes:
         time.sleep(0.001)
 
 

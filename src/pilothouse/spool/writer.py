@@ -26,6 +26,7 @@ CALL = "call"
 
 _RECORD_OVERHEAD_BYTES = 1024
 """What a record weighs besides its bodies; its exact size is known only after encoding."""
+_ORDINARY_RECORD_BYTES = 16 * 1024
 _GROUP_RECORDS = 512
 _GROUP_BYTES = 2 * 1024**2
 _IDLE_S = 0.25
@@ -169,19 +170,24 @@ class SpoolWriter:
 
     @property
     def depth(self) -> int:
-        """Records in memory that are not durable yet."""
+        """Records that wait in memory, besides the group that is being written."""
         return len(self._queue) + len(self._held)
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes in memory that are not durable yet; 0 means that all that was taken is on disk."""
+        return self._offered_bytes - self._settled_bytes
 
     @property
     def size_bytes(self) -> int:
         """Bytes of undrained records, on disk and in memory."""
         on_disk = self._journal.undrained_bytes if self._journal else 0
-        return on_disk + self._offered_bytes - self._settled_bytes
+        return on_disk + self.queued_bytes
 
     @property
     def full(self) -> bool:
-        """Whether the next record of ordinary size would not be taken."""
-        return self._offered_bytes - self._settled_bytes + _RECORD_OVERHEAD_BYTES > self._room_bytes
+        """Whether a record of ordinary size would not be taken now."""
+        return self.queued_bytes + _ORDINARY_RECORD_BYTES > self._room_bytes
 
     def ping(self) -> str | None:
         """Return None when healthy, else why not: not running, disk failing, full, or dropped records just now."""
