@@ -7,6 +7,8 @@ from types import TracebackType
 
 from pilothouse.transport.base import Origin, Request, Timeouts
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 
 

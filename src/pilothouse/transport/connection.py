@@ -5,7 +5,6 @@ called `start` until the head arrives, and to the connection itself afterwards.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Protocol, cast
 
 import httptools
@@ -13,14 +12,11 @@ import httptools
 from pilothouse import instruments
 from pilothouse.errors import UpstreamCut, UpstreamError, UpstreamProtocol, UpstreamTimeout
 from pilothouse.transport.base import Request, Timeouts
+from pilothouse.transport.response import PooledResponse, Stale
 
 _JOIN_BYTES = 65536
 _MAX_TRAILERS = 128
 _NO_TIMEOUTS = Timeouts()
-
-
-class Stale(Exception):
-    """A reused connection died before any byte of the answer; the call may go out once more."""
 
 
 class Owner(Protocol):
@@ -43,112 +39,6 @@ class Owner(Protocol):
     def vacate(self) -> None:
         """Free the slot of a connection that died inside an answer or may not be used again."""
         ...
-
-
-class PooledResponse:
-    """An answer on a `Connection`; also the iterator over its own body."""
-
-    __slots__ = ("_complete", "_connection", "_error", "_parts", "_waiter", "headers", "reused", "status")
-
-    def __init__(
-        self, connection: "Connection", status: int, headers: list[tuple[bytes, bytes]], parts: list[bytes]
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.reused = connection.served > 0
-        self._connection = connection
-        self._parts = parts
-        self._complete = False
-        self._error: UpstreamError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-
-    async def read(self, limit_bytes: int) -> bytes:
-        """Return the whole body; raises `UpstreamProtocol` over the limit, `UpstreamCut`, `UpstreamTimeout`."""
-        parts = self._parts
-        if not self._complete:
-            await self._gather(limit_bytes)
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
-        if len(body) > limit_bytes:
-            raise self._over(limit_bytes)
-        return body
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes off the socket; see the port for the errors."""
-        return self
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        parts = self._parts
-        while not parts:
-            if self._complete:
-                raise StopAsyncIteration
-            await self._more()
-        chunk = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
-        if not self._complete:
-            self._connection.drained()
-        return chunk
-
-    async def close(self) -> None:
-        """Close the connection unless the answer has ended, in which case the pool has it already."""
-        self.abandon()
-
-    def abandon(self) -> None:
-        """Do what `close` does, at once."""
-        if not self._complete and self._error is None:
-            self._connection.fail(UpstreamCut(f"the answer from {self._connection.peer} was closed unread"))
-
-    def settle(self, error: UpstreamError | None) -> None:
-        """Mark the answer as ended, whole or with an error, and wake its reader."""
-        if error is None:
-            self._complete = True
-        else:
-            self._error = error
-        self.wake()
-
-    def wake(self) -> None:
-        """Let a waiting reader look again."""
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    async def _more(self) -> None:
-        if self._error is not None:
-            raise self._error
-        self._waiter = self._connection.loop.create_future()
-        try:
-            await self._waiter
-        except asyncio.CancelledError:
-            self.abandon()
-            raise
-        finally:
-            self._waiter = None
-
-    async def _gather(self, limit_bytes: int) -> None:
-        whole: list[bytes] = []
-        size = 0
-        parts = self._parts
-        while True:
-            whole += parts
-            size += sum(map(len, parts))
-            parts.clear()
-            if size > limit_bytes:
-                self.abandon()
-                raise self._over(limit_bytes)
-            if self._complete:
-                break
-            self._connection.drained()
-            await self._more()
-        parts.append(b"".join(whole))
-
-    def _over(self, limit_bytes: int) -> UpstreamProtocol:
-        return UpstreamProtocol(
-            f"the answer from {self._connection.peer} is over the limit of {limit_bytes} bytes",
-            upstream_status=self.status,
-        )
 
 
 class Connection(asyncio.Protocol):
@@ -234,17 +124,20 @@ class Connection(asyncio.Protocol):
             return
         self.abort()
         waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            # The slot is its waiter's, see `PooledTransport.send`.
+        response, self._response = self._response, None
+        if waiter is not None and (response is None or waiter.done()):
+            # Until the head has arrived the slot is the waiter's, see `PooledTransport.send`.
             if not waiter.done():
                 waiter.set_exception(error)
-            return
-        response, self._response = self._response, None
-        if response is not None and isinstance(error, UpstreamError):
-            response.settle(error)
-            self._owner.vacate()
-        else:
+        elif response is None:
             self._owner.lost(self)
+        else:
+            if waiter is not None:
+                # A fault that came along with the head is told the same way as one that comes later.
+                waiter.set_result(response)
+            if isinstance(error, UpstreamError):
+                response.settle(error)
+            self._owner.vacate()
 
     def abort(self) -> None:
         """Close the socket without telling anybody."""
@@ -266,7 +159,11 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Feed the parser, then act on what it found; called by the event loop."""
         waiter = self._waiter
-        if waiter is None and self._response is None:
+        if waiter is not None:
+            if waiter.done():
+                # Its task was cancelled and is about to close this connection.
+                return
+        elif self._response is None:
             # Bytes that no request asked for: an answer smuggled ahead, or a server's farewell.
             self.fail(Stale())
             return
@@ -283,13 +180,13 @@ class Connection(asyncio.Protocol):
             self._finish(response)
         elif not self._go_on(len(data)):
             return
+        if response is None:
+            return
         if waiter is None:
-            assert response is not None
             response.wake()
-        elif response is not None:
+        else:
             self._waiter = None
-            if not waiter.done():
-                waiter.set_result(response)
+            waiter.set_result(response)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell an answer that ends with its connection from one that was cut; called by the event loop."""

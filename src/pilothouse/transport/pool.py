@@ -15,10 +15,11 @@ from pilothouse.errors import (
     UpstreamUnreachable,
 )
 from pilothouse.transport.base import Origin, Request, Timeouts
-from pilothouse.transport.connection import Connection, PooledResponse, Stale
+from pilothouse.transport.connection import Connection
 from pilothouse.transport.dial import Dialer, explain
 from pilothouse.transport.head import HeadWriter
 from pilothouse.transport.options import TransportOptions
+from pilothouse.transport.response import PooledResponse, Stale
 
 _HOST = re.compile(r"[0-9A-Za-z_.:-]+")
 
