@@ -8,7 +8,7 @@ import pytest
 from pilothouse.domain.access import Permission, Project, Role, VirtualKey
 from pilothouse.domain.people import Membership, Person
 from pilothouse.domain.snapshot import Account, Alias, Target
-from pilothouse.errors import Conflict, MetadataUnavailable, NotFound
+from pilothouse.errors import Conflict, InvalidRequest, MetadataUnavailable, NotFound
 from pilothouse.store.metadata.database import Metadata, Transaction
 from pilothouse.store.metadata.journal import AuditEntry, KeptReply
 from pilothouse.store.metadata.options import MetadataOptions
@@ -178,6 +178,15 @@ async def test_hostile_text_is_data(metadata: Metadata) -> None:
     name = "x'; DROP TABLE projects; --"
     await metadata.write(lambda tx: tx.projects.insert(Project("p1", name, 1)))
     assert (await metadata.read(lambda tx: tx.projects.all()))[0].name == name
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\udcff"])
+async def test_text_that_cannot_be_stored_is_no_fault_of_the_database(metadata: Metadata, text: str) -> None:
+    try:
+        assert await metadata.read(lambda tx: tx.projects.get(text)) is None
+    except InvalidRequest:
+        return
+    assert text == "a\x00b"
 
 
 async def test_ping_tells_open_from_closed(database_url: str) -> None:

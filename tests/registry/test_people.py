@@ -187,6 +187,19 @@ async def test_signing_out_ends_one_session(people: People, first: SignedIn) -> 
         assert await people.session(junk) is None
 
 
+@pytest.mark.parametrize("junk", ["", "\x00", "\udcff", "a\x00@b.c"])
+async def test_junk_is_a_failed_sign_in_like_any_other(people: People, first: SignedIn, junk: str) -> None:
+    with pytest.raises(LoginFailed):
+        await people.sign_in(junk, "wrong", "10.0.0.1")
+    with pytest.raises(LoginFailed):
+        await people.sign_in(EMAIL, junk, "10.0.0.1")
+
+
+async def test_a_project_always_has_an_owner(registry: Registry, people: People, first: SignedIn) -> None:
+    made = await registry.create_project("made by the command line", actor="local")
+    assert (await people.list_people())[0].role_in(made.id) is Role.OWNER
+
+
 async def test_a_csrf_token_fits_its_own_session_only(people: People, first: SignedIn) -> None:
     other = await people.sign_in(EMAIL, PASSWORD, "10.0.0.1")
     session = await people.session(first.secret)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from tests.postgres import PASSWORD, Cluster
 
 from pilothouse.errors import DataFolderUnwritable, DiskFull, MetadataUnavailable, SettingsInvalid
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.metadata.engine import make_engine, parse_url, place, translated
 from pilothouse.store.metadata.options import MetadataOptions
+from tests.postgres import PASSWORD, Cluster
 
 
 @pytest.mark.parametrize(

@@ -36,13 +36,13 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Return a new salted hash."""
-        return await self._run(self._hasher.hash, password)
+        return await self._run(self._hasher.hash, _bytes(password))
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Return whether the password fits; without a stored hash it takes as long and is False."""
         if not self._nobody:
-            self._nobody = await self._run(self._hasher.hash, "nobody has this password")
-        fits = await self._run(self._verify, password, stored or self._nobody)
+            self._nobody = await self._run(self._hasher.hash, b"nobody has this password")
+        fits = await self._run(self._verify, _bytes(password), stored or self._nobody)
         return fits and bool(stored)
 
     def outdated(self, stored: str) -> bool:
@@ -53,13 +53,13 @@ class Passwords:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _verify(self, password: str, stored: str) -> bool:
+    def _verify(self, password: bytes, stored: str) -> bool:
         try:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[..., T], *arguments: str) -> T:
+    async def _run(self, work: Callable[..., T], *arguments: str | bytes) -> T:
         if self._waiting >= _MAX_WAITING:
             raise LoginThrottled("too many people sign in at this moment", retry_after_s=2)
         self._waiting += 1
@@ -67,3 +67,7 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         finally:
             self._waiting -= 1
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")

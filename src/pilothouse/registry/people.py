@@ -136,7 +136,8 @@ class People:
         address = email.strip().lower()
         now_ns = self._clock.now_ns()
         await self._metadata.write(lambda tx: throttle.charge(tx, address, client, now_ns))
-        found = await self._metadata.read(lambda tx: tx.people.credentials(address))
+        known = address if address.isprintable() else ""  # nobody has such an email, and not every database takes it
+        found = await self._metadata.read(lambda tx: tx.people.credentials(known))
         person_id, stored = found or ("", None)
         if not await self._passwords.verify(password, stored) or stored is None:
             raise LoginFailed("email and password do not belong together")

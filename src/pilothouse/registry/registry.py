@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from pilothouse.domain import access
-from pilothouse.domain.access import KeyKind, Project, VirtualKey
+from pilothouse.domain.access import KeyKind, Project, Role, VirtualKey
 from pilothouse.domain.clock import Clock
 from pilothouse.domain.ids import new_id
 from pilothouse.domain.secret import SecretBox
@@ -51,15 +51,17 @@ class Registry:
         return await self._metadata.read(lambda tx: tx.projects.all())
 
     async def create_project(self, name: str, *, actor: str) -> Project:
-        """Create a project; a person who creates one becomes its owner."""
+        """Create a project, owned by the person who creates it, else by everybody who owns a project already."""
         project = Project(new_id(), rules.display_name(name), self._clock.now_ns())
 
         def work(tx: Transaction) -> Outcome[Project]:
             _refuse_taken(project.name, (other.name for other in tx.projects.all()), "project")
             tx.projects.insert(project)
-            kind, _, person_id = actor.partition(":")
-            if kind == "person" and tx.people.get(person_id):
-                tx.people.set_role(person_id, project.id, access.Role.OWNER)
+            for person in tx.people.all():
+                if actor == f"person:{person.id}" or (
+                    not actor.startswith("person:") and person.highest_role is Role.OWNER
+                ):
+                    tx.people.set_role(person.id, project.id, Role.OWNER)
             return Outcome(project)
 
         return await self._writer.change(work, Change(actor, "project.create", project.id, {"name": project.name}))

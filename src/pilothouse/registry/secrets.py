@@ -1,5 +1,6 @@
 """The installation's own key, with which provider keys are sealed at rest."""
 
+import contextlib
 import errno
 import os
 import secrets
@@ -61,15 +62,13 @@ def _create(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(partial, path)  # unlike a rename it never replaces the key that another process has just made
-        except FileExistsError:
-            return
-        finally:
-            partial.unlink()
         sync_folder(path.parent)
     except OSError as error:
         raise _disk_error(path, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: bytes) -> None:

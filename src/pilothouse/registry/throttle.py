@@ -69,4 +69,4 @@ def _pairs(email: str, client: str) -> tuple[tuple[Limit, str], tuple[Limit, str
 
 
 def _subject(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -14,7 +14,14 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from pilothouse.errors import Conflict, DataFolderUnwritable, DiskFull, MetadataUnavailable, SettingsInvalid
+from pilothouse.errors import (
+    Conflict,
+    DataFolderUnwritable,
+    DiskFull,
+    InvalidRequest,
+    MetadataUnavailable,
+    SettingsInvalid,
+)
 from pilothouse.store.metadata.options import MetadataOptions
 
 WRITE = "pilothouse_write"
@@ -95,6 +102,8 @@ def translated(where: str) -> Generator[None, None, None]:
     """Turn driver errors into ours, by type and code; `where` is the database's place without its password."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("a text holds characters that cannot be stored") from error
     except PoolTimeout as error:
         raise MetadataUnavailable(f"all connections to the metadata database {where} are busy") from error
     except DBAPIError as error:
@@ -123,6 +132,8 @@ def _raise_sqlite(cause: sqlite3.Error, where: str) -> None:
 
 def _raise_postgres(cause: psycopg.Error, where: str) -> None:
     state = cause.sqlstate
+    if isinstance(cause, psycopg.DataError) and state is None:  # refused by the driver, such as a NUL in a text
+        raise InvalidRequest("a text holds characters that cannot be stored") from cause
     if state == "53100":
         raise DiskFull(f"no space left on the server of the metadata database {where}") from cause
     if state == "23505":
