@@ -1,0 +1,78 @@
+"""What every dialect must do, run over every row of the table."""
+
+import json
+
+import pytest
+
+from pilothouse.errors import InvalidJson, InvalidRequest, SettingsInvalid, UpstreamCut, UpstreamProtocol
+from pilothouse.protocols import table
+from pilothouse.protocols.base import Dialect
+
+
+@pytest.fixture(params=sorted(table.ROWS))
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    return table.dialect(request.param)
+
+
+def test_a_dialect_is_known_by_its_row(dialect: Dialect) -> None:
+    assert table.dialect(dialect.name) is dialect
+    assert dialect.path.startswith("/v1/")
+
+
+def test_an_unknown_dialect_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match="openai_chat"):
+        table.dialect("nope")
+
+
+def test_the_model_is_read_and_replaced(dialect: Dialect) -> None:
+    body = b'{"model":"account/a","input":"x","messages":[]}'
+    assert dialect.read_head(body).model_name == "account/a"
+    assert not dialect.needs_canonical(body)
+    out = dialect.rewrite(body, model="a", ask_usage=False)
+    assert json.loads(out) == {"model": "a", "input": "x", "messages": []}
+
+
+def test_the_checked_model_is_the_called_one(dialect: Dialect) -> None:
+    body = b'{"model":"allowed","Model":"other","mod\\u0065l":"last"}'
+    assert dialect.needs_canonical(body)
+    checked = dialect.read_head(body).model_name
+    out = json.loads(dialect.rewrite(body, model=None, ask_usage=False))
+    assert out == {"model": checked}
+
+
+def test_a_request_without_a_model_has_an_empty_name(dialect: Dialect) -> None:
+    head = dialect.read_head(b"{}")
+    assert (head.model_name, head.streamed, head.wants_usage, head.user_id, head.labels) == ("", False, False, "", {})
+
+
+def test_bad_bodies_are_refused(dialect: Dialect) -> None:
+    for body in (b"", b"{", b'{"x":' + b"[" * 100_000):
+        with pytest.raises(InvalidJson):
+            dialect.read_head(body)
+        with pytest.raises(InvalidJson):
+            dialect.rewrite(body, model="m", ask_usage=False)
+    with pytest.raises(InvalidRequest):
+        dialect.read_head(b"[]")
+
+
+def test_bad_replies_are_refused(dialect: Dialect) -> None:
+    for body in (b"", b"<html>", b"{}", b"[" * 100_000):
+        with pytest.raises(UpstreamProtocol):
+            dialect.read_reply(body)
+
+
+def test_errors_are_rendered(dialect: Dialect) -> None:
+    problem = UpstreamCut("cut off")
+    whole = dialect.render_error(problem, "r1")
+    assert "cut off" in json.loads(whole)["error"]["message"]
+    assert dialect.render_stream_error(problem, "r1") == b"data: " + whole + b"\n\n"
+
+
+def test_streams_are_scanned_and_folded_or_not_at_all(dialect: Dialect) -> None:
+    assert (dialect.scan is None) == (dialect.fold is None)
+    if dialect.scan is not None and dialect.fold is not None:
+        scan = dialect.scan(hide_usage=True)
+        assert scan.feed(b": ping\n\n") == b": ping\n\n"
+        assert scan.end() == b""
+        assert not scan.complete
+        json.loads(dialect.fold(b""))

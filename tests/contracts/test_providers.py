@@ -1,0 +1,213 @@
+"""What every provider must do, run over every row of the table."""
+
+import pytest
+
+from pilothouse import errors
+from pilothouse.domain.call import Operation
+from pilothouse.errors import UpstreamError
+from pilothouse.providers import table
+from pilothouse.providers.base import AccountOptions, Outbound, Provider
+from pilothouse.transport.base import Request
+
+SECRET = "sk-contract-0123456789"
+BASE_URL = "http://127.0.0.1:9/some/prefix"
+
+
+def make(name: str) -> Provider:
+    return table.make(name, AccountOptions(account="acc", base_url=BASE_URL, secret=SECRET))
+
+
+@pytest.fixture(params=sorted(table.ROWS))
+def provider(request: pytest.FixtureRequest) -> Provider:
+    return make(request.param)
+
+
+def requests(provider: Provider) -> list[Request]:
+    found = [provider.request(Outbound(Operation.CHAT, b'{"a":1}', streamed=streamed)) for streamed in (False, True)]
+    return [*found, provider.probe()]
+
+
+def test_every_row_is_described_and_can_be_made() -> None:
+    kinds = {kind.name: kind for kind in table.describe()}
+    assert set(kinds) == set(table.ROWS)
+    for name, kind in kinds.items():
+        assert kind.title
+        if kind.base_url:
+            assert (
+                table.make(name, AccountOptions(account="acc", secret=SECRET)).probe().target.startswith(b"/v1/models")
+            )
+
+
+def test_urls_are_joined_under_the_base_url(provider: Provider) -> None:
+    whole, streamed, probe = requests(provider)
+    assert (whole.method, whole.target, whole.body) == (b"POST", b"/some/prefix/chat/completions", b'{"a":1}')
+    assert streamed.target == whole.target
+    assert probe.method == b"GET"
+    assert probe.target.startswith(b"/some/prefix/models")
+    assert {
+        (request.origin.scheme, request.origin.host, request.origin.port) for request in (whole, streamed, probe)
+    } == {("http", "127.0.0.1", 9)}
+
+
+def test_the_key_stands_in_one_header_and_nowhere_else(provider: Provider) -> None:
+    for request in requests(provider):
+        carrying = [name for name, value in request.headers if SECRET.encode() in value]
+        assert len(carrying) == 1
+        assert carrying[0] in (b"authorization", b"x-api-key")
+        assert SECRET.encode() not in request.target + request.body
+        assert SECRET not in repr(request.origin)
+
+
+def test_headers_can_be_sent_as_they_are(provider: Provider) -> None:
+    for request in requests(provider):
+        names = [name for name, _ in request.headers]
+        assert len(names) == len(set(names))
+        for name, value in request.headers:
+            assert name == name.lower()
+            assert not set(name + value) & set(b"\r\n\0")
+
+
+def test_the_key_is_in_no_text_about_the_account(provider: Provider) -> None:
+    options = AccountOptions(account="acc", base_url=BASE_URL, secret=SECRET, headers=(("x-extra", SECRET),))
+    for text in (repr(options), str(options), repr(provider), str(provider)):
+        assert SECRET not in text
+
+
+def test_the_key_is_struck_from_failures(provider: Provider) -> None:
+    body = b'{"error":{"message":"Incorrect API key: %s.","code":"invalid_api_key"}}' % SECRET.encode()
+    for status in (200, 400, 401, 429, 500):
+        failure = provider.failure(status, [], body)
+        assert SECRET not in f"{failure!r}{failure}{failure.detail}"
+        assert SECRET.encode() not in failure.body
+
+
+HTML = b"<html><head><title>oops</title></head><body>rate limit context length quota</body></html>"
+
+
+def typed(kind: str = "invalid_request_error", code: str | int | None = None, param: str | None = None) -> bytes:
+    shown = f'"{code}"' if isinstance(code, str) else "null" if code is None else str(code)
+    named = "null" if param is None else f'"{param}"'
+    return f'{{"error":{{"message":"m","type":"{kind}","code":{shown},"param":{named}}}}}'.encode()
+
+
+EMPTY_BODIES = (b"", HTML, b"{}", b"not json", b'{"error":{}}', b"\xff\xfe", b"[" * 99999)
+
+BY_STATUS: dict[int, type[UpstreamError]] = {
+    301: errors.UpstreamProtocol,
+    307: errors.UpstreamProtocol,
+    400: errors.UpstreamInvalid,
+    401: errors.UpstreamAuth,
+    402: errors.UpstreamBilling,
+    403: errors.UpstreamAuth,
+    404: errors.UpstreamNotFound,
+    405: errors.UpstreamNotFound,
+    408: errors.UpstreamTimeout,
+    409: errors.UpstreamFault,
+    413: errors.UpstreamInvalid,
+    418: errors.UpstreamInvalid,
+    422: errors.UpstreamInvalid,
+    424: errors.UpstreamFault,
+    429: errors.UpstreamRateLimited,
+    500: errors.UpstreamFault,
+    502: errors.UpstreamFault,
+    503: errors.UpstreamOverloaded,
+    504: errors.UpstreamTimeout,
+    520: errors.UpstreamFault,
+    522: errors.UpstreamTimeout,
+    529: errors.UpstreamOverloaded,
+    599: errors.UpstreamFault,
+    200: errors.UpstreamFault,
+}
+
+
+@pytest.mark.parametrize("status", BY_STATUS)
+def test_a_status_alone_decides_where_the_body_says_nothing_typed(provider: Provider, status: int) -> None:
+    for body in EMPTY_BODIES:
+        failure = provider.failure(status, [], body)
+        assert type(failure) is BY_STATUS[status]
+        assert failure.upstream_status == status
+
+
+TYPED: list[tuple[int, bytes, type[UpstreamError]]] = [
+    (400, typed(code="context_length_exceeded", param="messages"), errors.ContextLength),
+    (400, typed("exceed_context_size_error", 400), errors.ContextLength),
+    (400, typed("BadRequestError", 400, "input_tokens"), errors.ContextLength),
+    (500, typed("server_error", "context_length_exceeded"), errors.ContextLength),
+    (400, typed(code="content_filter"), errors.ContentPolicy),
+    (400, typed(code="content_policy_violation"), errors.ContentPolicy),
+    (403, typed(code="content_filter"), errors.ContentPolicy),
+    (
+        400,
+        b'{"error":{"message":"m","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"}}}',
+        errors.ContentPolicy,
+    ),
+    (400, typed(), errors.UpstreamInvalid),
+    (400, typed("BadRequestError", 400), errors.UpstreamInvalid),
+    (400, typed(code="unsupported_parameter", param="temperature"), errors.UpstreamInvalid),
+    (400, typed(code="invalid_api_key"), errors.UpstreamAuth),
+    (401, typed(code="invalid_api_key"), errors.UpstreamAuth),
+    (401, typed(code="model_not_found"), errors.UpstreamNotFound),
+    (403, typed(code="model_not_found"), errors.UpstreamNotFound),
+    (403, typed("insufficient_quota", "insufficient_quota"), errors.UpstreamBilling),
+    (404, typed(code="model_not_found"), errors.UpstreamNotFound),
+    (404, b'{"object":"error","message":"m","type":"NotFoundError","code":404}', errors.UpstreamNotFound),
+    (429, typed("requests", "rate_limit_exceeded"), errors.UpstreamRateLimited),
+    (429, typed("tokens", "rate_limit_exceeded"), errors.UpstreamRateLimited),
+    (429, typed("insufficient_quota", "insufficient_quota"), errors.UpstreamBilling),
+    (429, typed("billing_hard_limit_reached"), errors.UpstreamBilling),
+    (429, b'{"error":"Model is overloaded","error_type":"overloaded"}', errors.UpstreamOverloaded),
+    (413, typed("tokens", "rate_limit_exceeded"), errors.UpstreamRateLimited),
+    (500, typed("overloaded_error"), errors.UpstreamOverloaded),
+    (503, typed("server_error"), errors.UpstreamOverloaded),
+    (529, b'{"type":"error","error":{"type":"overloaded_error","message":"m"}}', errors.UpstreamOverloaded),
+    # A success status with an error object: the object alone can tell.
+    (200, typed("server_error"), errors.UpstreamFault),
+    (200, typed("BadRequestError", 400), errors.UpstreamInvalid),
+    (200, typed("InternalServerError", 500), errors.UpstreamFault),
+    (200, typed("whatever", 429), errors.UpstreamRateLimited),
+    (200, typed(code="context_length_exceeded"), errors.ContextLength),
+    (200, b'{"error":{"message":"m","type":"overloaded_error"}}', errors.UpstreamOverloaded),
+    (200, b'{"error":"m"}', errors.UpstreamFault),
+    # Codes that make no sense with the status do not overrule it.
+    (401, typed("server_error"), errors.UpstreamAuth),
+    (404, typed(code="context_length_exceeded"), errors.UpstreamNotFound),
+    (400, typed("server_error"), errors.UpstreamInvalid),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind"), TYPED)
+def test_typed_fields_refine_the_status(
+    provider: Provider, status: int, body: bytes, kind: type[UpstreamError]
+) -> None:
+    failure = provider.failure(status, [], body)
+    assert type(failure) is kind
+    assert failure.body == body
+
+
+@pytest.mark.parametrize(
+    "words", ["context_length_exceeded", "insufficient_quota", "rate limit", "invalid_api_key", "content_filter"]
+)
+def test_the_words_of_a_message_decide_nothing(provider: Provider, words: str) -> None:
+    body = f'{{"error":{{"message":"{words}: maximum context length","type":"x","code":null}}}}'.encode()
+    assert type(provider.failure(400, [], body)) is errors.UpstreamInvalid
+    assert type(provider.failure(500, [], body)) is errors.UpstreamFault
+
+
+def test_the_wait_is_told_for_what_may_be_tried_again(provider: Provider) -> None:
+    headers = [(b"retry-after", b"7")]
+    assert provider.failure(429, headers, b"").retry_after_s == 7
+    assert provider.failure(503, headers, b"").retry_after_s == 7
+    assert provider.failure(400, headers, b"").retry_after_s is None
+    assert provider.failure(429, headers, typed(code="insufficient_quota")).retry_after_s is None
+
+
+def test_large_bodies_are_kept_in_part(provider: Provider) -> None:
+    assert len(provider.failure(500, [], b"x" * 1_000_000).body) == 64 * 1024
+
+
+def test_a_failure_names_the_account_and_what_was_said(provider: Provider) -> None:
+    detail = provider.failure(400, [], typed(code="unsupported_parameter")).detail
+    assert "'acc'" in detail
+    assert "400" in detail
+    assert "unsupported_parameter" in detail
+    assert len(provider.failure(400, [], b'{"error":{"message":"%s"}}' % (b"x" * 9999)).detail) < 500
