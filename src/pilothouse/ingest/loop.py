@@ -184,8 +184,9 @@ class _Drain:
                 pairs.append((item, record_to_span(_DECODER.decode(item.payload), self._catalog)))
             except msgspec.MsgspecError as error:
                 self._set_aside(item, "undecodable", str(error))
-            except (ValueError, OverflowError) as error:
-                self._set_aside(item, "unconvertible", str(error))
+            except Exception as error:  # noqa: BLE001 - border: a background loop; one record must not stop the rest
+                _log.exception("a record cannot become a span")
+                self._set_aside(item, "unconvertible", repr(error))
         return pairs
 
     async def _insert(self, pairs: list[tuple[Item, Span]], token: str) -> None:

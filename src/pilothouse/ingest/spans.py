@@ -26,10 +26,7 @@ _STATUSES = {Outcome.ANSWERED: SpanStatus.OK, Outcome.CANCELLED: SpanStatus.CANC
 
 
 def record_to_span(record: CallRecord, catalog: Catalog) -> Span:
-    """Return the span of a recorded call.
-
-    Bytes that are not UTF-8 are replaced. Raises `ValueError` or `OverflowError` when the record's start is not a time.
-    """
+    """Return the span of a recorded call; bytes that are not UTF-8 are replaced."""
     attributes = _attributes(record)
     output = _output(record, attributes)
     cost = _cost(record, catalog)

@@ -1,0 +1,235 @@
+"""Draining spools into a store that may be down, slow or picky, with records that may be poison."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pilothouse import instruments
+from pilothouse.catalog import Catalog
+from pilothouse.domain.money import Cost
+from pilothouse.domain.span import Span
+from pilothouse.domain.usage import Usage
+from pilothouse.errors import PilothouseError, QueryRefused, StoreUnavailable
+from pilothouse.ingest import IngestLoop, IngestOptions
+from pilothouse.spool import SpoolOptions, SpoolReader, SpoolWriter
+from tests.spool.records import call
+
+CATALOG = Catalog()
+QUICK = IngestOptions(linger_s=0.02, poll_s=0.005, discover_s=0.05)
+
+
+class Store:
+    """Keeps spans by token, as the real store does; `trouble` is asked before each insert."""
+
+    def __init__(self) -> None:
+        self.batches: dict[str, list[Span]] = {}
+        self.sent: list[str] = []
+        self.trouble: Callable[[Sequence[Span]], PilothouseError | None] = lambda spans: None
+        self.changed = asyncio.Event()
+
+    async def insert(self, spans: Sequence[Span], token: str) -> None:
+        """Keep the spans unless the token was seen or there is trouble."""
+        self.sent.append(token)
+        self.changed.set()
+        if (error := self.trouble(spans)) is not None:
+            raise error
+        self.batches.setdefault(token, list(spans))
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of all spans kept, in the order they came."""
+        return [int(span.request_id) for spans in self.batches.values() for span in spans]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds, looking after every insert."""
+        async with asyncio.timeout(15):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, store: Store, options: IngestOptions = QUICK, catalog: Catalog = CATALOG
+) -> AsyncIterator[IngestLoop]:
+    loop = IngestLoop(folder, store, catalog, options)
+    loop.backoff_min_s, loop.backoff_max_s = 0.01, 0.05
+    await loop.start()
+    try:
+        yield loop
+    finally:
+        await loop.stop()
+
+
+async def test_every_record_of_every_writer_arrives_in_its_order(tmp_path):
+    store = Store()
+    with SpoolWriter(tmp_path / "a") as first, SpoolWriter(tmp_path / "b") as second:
+        async with running(tmp_path, store) as loop:
+            for number in range(3000):
+                assert (first if number % 2 else second).offer(call(number))
+            await store.until(lambda: len(store.numbers) == 3000)
+            assert loop.ping() is None
+    assert sorted(store.numbers) == list(range(3000))
+    assert [number for number in store.numbers if number % 2] == list(range(1, 3000, 2))
+    assert len(store.sent) < 60, "records went in singly"
+
+
+async def test_a_writer_that_comes_later_is_found(tmp_path):
+    store = Store()
+    async with running(tmp_path, store):
+        await asyncio.sleep(0.1)
+        with SpoolWriter(tmp_path / "late") as writer:
+            writer.offer(call(7))
+            await store.until(lambda: store.numbers == [7])
+
+
+async def test_a_call_is_visible_within_300_ms(tmp_path):
+    store = Store()
+    with SpoolWriter(tmp_path / "a") as writer:
+        async with running(tmp_path, store, IngestOptions()):
+            writer.offer(call(0))
+            await store.until(lambda: store.numbers == [0])
+            took_s: list[float] = []
+            for number in range(1, 8):
+                started = time.monotonic()
+                writer.offer(call(number))
+                await store.until(lambda number=number: number in store.numbers)
+                took_s.append(time.monotonic() - started)
+    assert sorted(took_s)[len(took_s) // 2] < 0.3, took_s
+
+
+async def test_while_the_store_is_down_all_stays_in_the_spool(tmp_path):
+    store = Store()
+    store.trouble = lambda spans: StoreUnavailable("down")
+    with SpoolWriter(tmp_path / "a") as writer:
+        async with running(tmp_path, store) as loop:
+            for number in range(500):
+                writer.offer(call(number))
+            await store.until(lambda: len(store.sent) >= 4)
+            assert len(set(store.sent)) == 1, "a retry has its batch's token"
+            assert "StoreUnavailable" in (loop.ping() or "")
+            assert writer.size_bytes > 0
+            store.trouble = lambda spans: None
+            await store.until(lambda: len(store.numbers) == 500)
+            await asyncio.sleep(0.1)
+            assert loop.ping() is None
+    assert store.numbers == list(range(500))
+
+
+async def test_a_loop_that_dies_before_it_acknowledges_sends_the_same_batch_again(tmp_path):
+    store = Store()
+    with SpoolWriter(tmp_path / "a") as writer:
+        for number in range(100):
+            writer.offer(call(number))
+        # The store keeps the batch, but its answer is lost.
+        kept: dict[str, list[int]] = {}
+
+        def lose_the_answer(spans: Sequence[Span]) -> PilothouseError:
+            kept.setdefault(store.sent[-1], [int(span.request_id) for span in spans])
+            return StoreUnavailable("the answer was lost")
+
+        store.trouble = lose_the_answer
+        async with running(tmp_path, store):
+            await store.until(lambda: bool(kept))
+        for number in range(100, 200):
+            writer.offer(call(number))
+        store.trouble = lambda spans: None
+        async with running(tmp_path, store):
+            await store.until(lambda: len(store.numbers) == 200)
+    [(token, numbers)] = kept.items()
+    assert [int(span.request_id) for span in store.batches[token]] == numbers
+    assert store.numbers == list(range(200))
+
+
+@pytest.mark.parametrize(("kind", "payload", "reason"), [
+    ("call", b"\xc1 not msgpack", "undecodable"),
+    ("call", b"\x80", "undecodable"),
+    ("letter", b"\x80", "unknown_kind"),
+])  # fmt: skip
+async def test_a_poison_record_is_set_aside_and_the_rest_arrives(tmp_path, kind, payload, reason):
+    store = Store()
+    before = instruments.INGEST_REJECTED.values.get((reason,), 0)
+    with SpoolWriter(tmp_path / "a") as writer:
+        writer.offer(call(0))
+        await writer.append(kind, payload)
+        writer.offer(call(1))
+        async with running(tmp_path, store):
+            await store.until(lambda: store.numbers == [0, 1])
+    assert instruments.INGEST_REJECTED.values[(reason,)] == before + 1
+    with SpoolReader(tmp_path / "a") as reader:
+        [rejected] = reader.rejected()
+        assert rejected.reason.startswith(reason)
+        assert (rejected.kind, rejected.data) == (kind, payload)
+
+
+class MoodyCatalog(Catalog):
+    """Breaks over one model, as a fault of ours would."""
+
+    def price(self, provider: str, model: str, usage: Usage | None, at: datetime) -> Cost:
+        """Raise for the model `odd`."""
+        if model == "odd":
+            raise ZeroDivisionError("a fault")
+        return super().price(provider, model, usage, at)
+
+
+async def test_a_record_that_trips_a_fault_of_ours_is_set_aside_too(tmp_path):
+    store = Store()
+    with SpoolWriter(tmp_path / "a") as writer:
+        writer.offer(msgspec.structs.replace(call(0), model_requested="odd"))
+        writer.offer(call(1))
+        async with running(tmp_path, store, catalog=MoodyCatalog()):
+            await store.until(lambda: store.numbers == [1])
+    with SpoolReader(tmp_path / "a") as reader:
+        assert "a fault" in reader.rejected()[0].reason
+
+
+async def test_one_span_that_the_store_refuses_does_not_hold_up_the_others(tmp_path):
+    store = Store()
+    bad = {17, 18, 63}
+    store.trouble = lambda spans: (
+        QueryRefused("bad value") if any(int(span.request_id) in bad for span in spans) else None
+    )
+    with SpoolWriter(tmp_path / "a", SpoolOptions(commit_interval_s=0.05)) as writer:
+        for number in range(100):
+            writer.offer(call(number))
+        async with running(tmp_path, store):
+            await store.until(lambda: len(store.numbers) == 97)
+    assert store.numbers == [number for number in range(100) if number not in bad]
+    with SpoolReader(tmp_path / "a") as reader:
+        assert len(reader.rejected()) == 3
+        assert reader.read() is None
+
+
+async def test_a_spool_that_somebody_else_drains_is_reported_and_taken_over_later(tmp_path):
+    store = Store()
+    with SpoolWriter(tmp_path / "a") as writer, SpoolWriter(tmp_path / "b") as other:
+        other.offer(call(1))
+        writer.offer(call(2))
+        held = SpoolReader(tmp_path / "a")
+        async with running(tmp_path, store) as loop:
+            await store.until(lambda: store.numbers == [1])
+            assert "reader" in (loop.ping() or "")
+            held.close()
+            await store.until(lambda: store.numbers == [1, 2])
+            assert loop.ping() is None
+
+
+async def test_the_age_of_the_oldest_record_is_measured(tmp_path):
+    store = Store()
+    store.trouble = lambda spans: StoreUnavailable("down")
+    with SpoolWriter(tmp_path / "a") as writer:
+        writer.offer(call(0))
+        async with running(tmp_path, store):
+            await asyncio.sleep(0.5)
+            assert 0.2 < instruments.INGEST_LAG.values[()] < 5
+            store.trouble = lambda spans: None
+            await store.until(lambda: store.numbers == [0])
+            await asyncio.sleep(0.2)
+            assert instruments.INGEST_LAG.values[()] == 0
