@@ -155,7 +155,12 @@ async def test_the_token_of_another_session_is_not_good(run: Running) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}, {"origin": "null"}],
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ],
 )
 async def test_other_sites_cannot_sign_anybody_in(run: Running, headers: dict[str, str]) -> None:
     email = await run.person(Role.OWNER)

@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from pilothouse.errors import InvalidJson, InvalidRequest
 from pilothouse.server import errors, openapi, ui
+from pilothouse.server.addresses import Addresses
 from pilothouse.server.api import ROUTES
 from pilothouse.server.attempts import Attempts
 from pilothouse.server.auth import guard, permit_of
@@ -73,8 +74,11 @@ def create_app(parts: ServerParts, *, static: Path = ui.FOLDER) -> Litestar:
         on_startup=[live_tail.start],
         on_shutdown=[live_tail.close],
     )
-    _check_permits(app)
-    app.asgi_handler = Edge(app.asgi_handler, parts.options)
+    served = operations(app)
+    for method, path in served:
+        permit_of(method, path)
+    app.state["addresses"] = Addresses(served)
+    app.asgi_handler = Edge(app.asgi_handler, parts.options, app.state["addresses"])
     return app
 
 
@@ -91,8 +95,3 @@ def operations(app: Litestar) -> list[tuple[str, str]]:
             path = route.path_format
             found += [(method, path) for method in sorted(route.methods - {"OPTIONS"})]
     return found
-
-
-def _check_permits(app: Litestar) -> None:
-    for method, path in operations(app):
-        permit_of(method, path)

@@ -8,6 +8,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from pilothouse import instruments
 from pilothouse.domain import ids
 from pilothouse.errors import Forbidden
+from pilothouse.server.addresses import Addresses
 from pilothouse.server.errors import send_problem
 from pilothouse.server.options import ServerOptions
 from pilothouse.server.scope import REQUEST_ID
@@ -32,8 +33,9 @@ _SECURITY = (
 class Edge:
     """Wraps the application; every answer passes through here, also those to addresses that do not exist."""
 
-    def __init__(self, app: ASGIApp, options: ServerOptions) -> None:
+    def __init__(self, app: ASGIApp, options: ServerOptions, addresses: Addresses) -> None:
         self._app = app
+        self._addresses = addresses
         self._prefix = options.prefix
         self._hosts = options.allowed_hosts if options.checks_host else None
 
@@ -44,21 +46,24 @@ class Edge:
             return
         headers = dict(scope["headers"])
         request_id = _request_id(headers)
-        values = cast("dict[str, Any]", scope)
-        values[REQUEST_ID] = request_id
+        # A copy, because the server beneath keeps its own and must still see HEAD.
+        values: dict[str, Any] = {**cast("dict[str, Any]", scope), REQUEST_ID: request_id}
+        method: str = values["method"]
         answer = _Answer(values, send, request_id, headers.get(b"traceparent"))
         if self._hosts is not None and _host(headers) not in self._hosts:
             refused = Forbidden(
                 "This server is not known by that host name; set `server.public_url` to the address that people use."
             )
-            await send_problem(answer.send, refused, request_id, scope["method"])
+            await send_problem(answer.send, refused, request_id, method)
             return
         self._strip_prefix(values)
-        if scope["method"] == "HEAD":
+        if method == "HEAD":
             values["method"] = "GET"
             answer.head_only = True
             receive = _HeadReceive(receive).receive
-        await self._app(scope, receive, answer.send)
+        elif method == "OPTIONS":
+            answer.allow = self._addresses.allow(values["path"])
+        await self._app(cast("Scope", values), receive, answer.send)
 
     def _strip_prefix(self, scope: dict[str, Any]) -> None:
         """Serve below the prefix of `public_url`, whether or not the proxy in front has taken it away."""
@@ -79,10 +84,14 @@ class _Answer:
         trace_id = context.trace_id if context else ids.new_trace_id()
         self._traceparent = ids.render_traceparent(trace_id, ids.new_span_id(), sampled=not context or context.sampled)
         self.head_only = False
+        self.allow: str | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
+            if self.allow:
+                headers = [(name, value) for name, value in headers if name.lower() != b"allow"]
+                headers.append((b"allow", self.allow.encode()))
             present = {name.lower() for name, _ in headers}
             headers += [(name, value) for name, value in _SECURITY if name not in present]
             if b"cache-control" not in present:
@@ -92,9 +101,9 @@ class _Answer:
             route = str(self._scope.get("path_template", "")) or "none"
             instruments.API_REQUESTS.inc(route, str(message["status"]))
             await self._send({**message, "headers": headers})
-        elif message["type"] == "http.response.body" and self.head_only:
-            await self._send({**message, "body": b""})
-        else:
+            if self.head_only:
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif not self.head_only:
             await self._send(message)
 
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from pilothouse.errors import (
     Unauthorized,
 )
 from pilothouse.server import scope
+from pilothouse.server.addresses import Addresses
 
 _log = logging.getLogger(__name__)
 _AT = re.compile(r" - at `\$(.*)`$")
@@ -109,7 +111,7 @@ def headers(error: PilothouseError) -> dict[str, str]:
     """Return the headers that belong to an error's answer."""
     out = {"cache-control": "no-store"}
     if error.retry_after_s is not None:
-        out["retry-after"] = str(max(1, round(error.retry_after_s)))
+        out["retry-after"] = str(max(1, ceil(error.retry_after_s)))
     if isinstance(error, Unauthorized):
         out["www-authenticate"] = 'Bearer realm="pilothouse"'
     return out
@@ -118,17 +120,20 @@ def headers(error: PilothouseError) -> dict[str, str]:
 def render(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Answer an exception; the one exception handler of the application."""
     ours = translate(error)
-    if isinstance(ours, MethodNotAllowed) and scope.route(request) in ("", "/{path}"):
-        ours = EndpointUnknown(NOTHING)
+    more: dict[str, str] = {}
+    if isinstance(ours, MethodNotAllowed):
+        addresses: Addresses = request.app.state["addresses"]
+        allow = addresses.allow(request.scope["path"])
+        ours = EndpointUnknown(NOTHING) if allow is None else ours
+        more = {"allow": allow} if allow else {}
     request_id = scope.values(request).get(scope.REQUEST_ID, "")
     if isinstance(ours, InternalError):
         _log.error("request %s %s failed, request id %s", request.method, request.url.path, request_id, exc_info=error)
-    more = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     return Response(
         problem(ours, request_id, request.method),
         status_code=ours.status,
         media_type="application/problem+json",
-        headers={**more, **headers(ours)},
+        headers={**headers(ours), **more},
     )
 
 
@@ -150,8 +155,10 @@ def _from_validation(error: ValidationException) -> PilothouseError:
     for item in extra:
         name, detail = item.get("key", ""), item.get("message", "not valid")
         in_body = item.get("source") == "body"
+        if in_body and name == "data":  # Litestar's own name for the whole body
+            name, detail = "", "a JSON body is needed, and none came"
         fields.append(
-            FieldError(pointer=f"#/{name}" if in_body else "", parameter="" if in_body else name, detail=detail)
+            FieldError(pointer=f"#/{name}".rstrip("/") if in_body else "", parameter="" if in_body else name, detail=detail)
         )
     names = ", ".join(f"{field.parameter or field.pointer}: {field.detail}" for field in fields)
     return FieldsInvalid(f"The request is not valid: {names or error.detail}.", fields)

@@ -1,6 +1,7 @@
 """Writes the OpenAPI document of the platform API: `python -m pilothouse.server.openapi > schemas/openapi.json`."""
 
 import sys
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ CONFIG = OpenAPIConfig(
 )
 
 
+@cache
 def document() -> bytes:
     """Return the OpenAPI document as indented JSON with a final newline; needs no database."""
     # Only the shapes of the routes are asked for, so nothing stands behind them.

@@ -56,7 +56,7 @@ async def ready(parts: Parts) -> Response[ReadyView]:
 @get("/metrics", include_in_schema=False)
 async def metrics() -> Response[str]:
     """Return this process's metrics as Prometheus text."""
-    return Response(instruments.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(instruments.render(), media_type="text/plain; version=0.0.4")
 
 
 HANDLERS = (alive, ready, metrics)
