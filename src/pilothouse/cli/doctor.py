@@ -16,7 +16,7 @@ from pilothouse.errors import ExtraMissing, SettingsInvalid
 from pilothouse.plugins import load
 from pilothouse.wiring.findings import Finding, State
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _MARKS = {
     State.OK: "[green]✓[/]",

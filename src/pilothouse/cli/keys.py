@@ -11,7 +11,7 @@ from pilothouse.cli.lengths import length
 from pilothouse.cli.terminal import print_json, print_line, print_table, show_time
 from pilothouse.domain.access import Permission
 
-app = typer.Typer(no_args_is_help=True, help="Create, list and revoke virtual keys.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Create, list and revoke virtual keys.")
 
 
 class KeyView(msgspec.Struct):

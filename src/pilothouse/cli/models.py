@@ -13,7 +13,9 @@ from pilothouse.cli.terminal import Json, print_json, print_line, print_table
 from pilothouse.errors import LocalModelUnavailable
 from pilothouse.providers import local
 
-app = typer.Typer(no_args_is_help=True, help="List the models that can be called; install the local one.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="List the models that can be called; install the local one."
+)
 
 
 class ModelView(msgspec.Struct):

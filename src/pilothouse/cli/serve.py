@@ -7,7 +7,7 @@ import typer
 from pilothouse import settings
 from pilothouse.plugins import load
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

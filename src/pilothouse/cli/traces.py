@@ -14,7 +14,7 @@ from pilothouse.cli.lengths import length
 from pilothouse.cli.terminal import print_json, print_line, print_table, show_money, show_ms, show_time
 from pilothouse.domain.reading import SpanDetail, Trace, TracePage, TraceSummary
 
-app = typer.Typer(no_args_is_help=True, help="List and show traces.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List and show traces.")
 
 _PAGE = 200
 _BODY_CHARS = 2000

@@ -13,7 +13,7 @@ from pilothouse import __version__, settings
 from pilothouse.plugins import load
 from pilothouse.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _STYLES = {"warning": "yellow", "error": "red", "critical": "red"}
 

@@ -7,7 +7,7 @@ import typer
 from pilothouse import __version__
 from pilothouse.cli.terminal import Json, print_json, print_line
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
