@@ -5,7 +5,7 @@ import contextlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from functools import partial
-from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 from msgspec import Struct
@@ -13,9 +13,9 @@ from yarl import URL
 
 from pilothouse import instruments
 from pilothouse.errors import (
-    PilothouseError,
     ShuttingDown,
     UpstreamCut,
+    UpstreamError,
     UpstreamProtocol,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -26,6 +26,17 @@ from pilothouse.transport.head import HeadWriter
 from pilothouse.transport.options import TransportOptions
 
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class _Stale(Exception):
+    """A reused connection died before any byte of the answer."""
+
+
+class _Path(Struct):
+    """How a call got its connection; filled in by aiohttp's tracing."""
+
+    connected: bool = False
+    reused: bool = False
 
 
 class AiohttpTransport:
@@ -52,11 +63,11 @@ class AiohttpTransport:
         if self._sessions is None:
             self._sessions = self._session(reuse=True), self._session(reuse=False)
         total_at = asyncio.get_running_loop().time() + request.timeouts.total_s
-        trace = SimpleNamespace(reused=False)
+        path = _Path()
         try:
-            return await self._attempt(self._sessions[0], request, total_at, trace)
+            return await self._attempt(self._sessions[0], request, total_at, path)
         except _Stale:
-            return await self._attempt(self._sessions[1], request, total_at, SimpleNamespace(reused=False))
+            return await self._attempt(self._sessions[1], request, total_at, _Path())
 
     async def close(self) -> None:
         """Refuse new calls, let open ones end within the grace time, close all connections."""
@@ -96,7 +107,7 @@ class AiohttpTransport:
         )
 
     async def _attempt(
-        self, session: aiohttp.ClientSession, request: Request, total_at: float, trace: SimpleNamespace
+        self, session: aiohttp.ClientSession, request: Request, total_at: float, path: _Path
     ) -> "AiohttpResponse":
         peer = request.origin.netloc
         timeouts = request.timeouts
@@ -104,10 +115,13 @@ class AiohttpTransport:
         headers = [(name.decode(), value.decode()) for name, value in request.headers]
         if not any(name.lower() == b"accept-encoding" for name, _ in request.headers):
             headers.append(("accept-encoding", "identity"))
+        pass_on = {"proxy-authorization": proxy.authorization.decode()} if proxy and proxy.authorization else {}
+        if request.origin.scheme == "http":
+            headers += pass_on.items()
         self._open += 1
         self._empty.clear()
         try:
-            with _errors(peer, trace):
+            with _errors(peer, path):
                 async with _until(total_at, peer):
                     response = await session.request(
                         request.method.decode(),
@@ -119,13 +133,13 @@ class AiohttpTransport:
                         allow_redirects=False,
                         timeout=self._timeout(timeouts),
                         proxy=f"http://{proxy.host}:{proxy.port}" if proxy else None,
-                        proxy_headers={"Proxy-Authorization": proxy.authorization.decode()} if proxy else None,
-                        trace_request_ctx=trace,
+                        proxy_headers=pass_on if request.origin.scheme == "https" else None,
+                        trace_request_ctx=path,
                     )
         except BaseException:
             self.left()
             raise
-        answer = AiohttpResponse(self, response, trace.reused, Bounds(peer, timeouts.between_bytes_s, total_at))
+        answer = AiohttpResponse(self, response, path.reused, Bounds(peer, timeouts.between_bytes_s, total_at))
         if answer.status == 101 or sum(len(n) + len(v) + 4 for n, v in answer.headers) > self._options.max_header_bytes:
             await answer.close()
             raise UpstreamProtocol(f"the answer from {peer} switches protocols unasked or has too long a head")
@@ -216,18 +230,14 @@ class AiohttpResponse:
             content.set_exception(UpstreamProtocol(f"the answer from {self._bounds.peer} is not valid HTTP"))
 
 
-class _Stale(Exception):
-    """A reused connection died before any byte of the answer."""
-
-
 def _trace() -> aiohttp.TraceConfig:
     config = aiohttp.TraceConfig()
 
-    async def reused(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
-        context.trace_request_ctx.reused = True
+    async def reused(session: aiohttp.ClientSession, context: Any, _: object) -> None:
+        context.trace_request_ctx.reused = context.trace_request_ctx.connected = True
 
-    async def created(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
-        context.trace_request_ctx.reused = False
+    async def created(session: aiohttp.ClientSession, context: Any, _: object) -> None:
+        context.trace_request_ctx.connected = True
         instruments.TRANSPORT_CONNECTS.inc("ok")
 
     config.on_connection_reuseconn.append(reused)
@@ -248,29 +258,40 @@ async def _until(total_at: float, peer: str) -> AsyncGenerator[None]:
 
 
 @contextlib.contextmanager
-def _errors(peer: str, trace: SimpleNamespace | None) -> Generator[None]:
-    """Translate aiohttp's errors by their types; `trace` is given before the head has arrived."""
+def _errors(peer: str, path: _Path | None) -> Generator[None]:
+    """Translate aiohttp's errors by their types; `path` is given before the head has arrived."""
     try:
         yield
-    except PilothouseError:
-        raise
-    except aiohttp.ConnectionTimeoutError as error:
-        instruments.TRANSPORT_CONNECTS.inc("timeout")
-        raise UpstreamTimeout(f"no connection to {peer} in time") from error
-    except aiohttp.ServerTimeoutError as error:
-        raise UpstreamTimeout(f"{peer} was silent for too long") from error
-    except aiohttp.ClientConnectorError as error:
-        outcome, why = explain(error.os_error)
-        instruments.TRANSPORT_CONNECTS.inc(outcome)
-        raise UpstreamUnreachable(f"no connection to {peer}: {why}") from error
-    except aiohttp.ClientHttpProxyError as error:
-        instruments.TRANSPORT_CONNECTS.inc("proxy")
-        raise UpstreamUnreachable(f"the proxy refused a tunnel to {peer} with status {error.status}") from error
-    except aiohttp.ClientConnectionError as error:
-        if trace is not None and trace.reused and getattr(error, "message", None) in (None, "Server disconnected"):
-            raise _Stale from error
-        raise UpstreamCut(f"{peer} closed the connection before its answer ended") from error
-    except aiohttp.ClientPayloadError as error:
-        raise UpstreamCut(f"{peer} closed the connection inside its answer") from error
     except aiohttp.ClientError as error:
-        raise UpstreamProtocol(f"the answer from {peer} is not valid HTTP") from error
+        if path is not None and not path.connected:
+            raise _unconnected(error, peer) from error
+        raise _broken_off(error, peer, path) from error
+
+
+def _unconnected(error: aiohttp.ClientError, peer: str) -> UpstreamError:
+    """Return the error for a connection that was not made, counted."""
+    outcome, why = "failed", "the way there broke off"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        outcome, why = explain(error.os_error)
+    elif isinstance(error, aiohttp.ClientHttpProxyError):
+        outcome, why = "proxy", f"the proxy refused a tunnel with status {error.status}"
+    elif isinstance(error, aiohttp.ServerTimeoutError):
+        instruments.TRANSPORT_CONNECTS.inc("timeout")
+        return UpstreamTimeout(f"no connection to {peer} in time")
+    instruments.TRANSPORT_CONNECTS.inc(outcome)
+    return UpstreamUnreachable(f"no connection to {peer}: {why}")
+
+
+def _broken_off(error: aiohttp.ClientError, peer: str, path: _Path | None) -> Exception:
+    """Return the error for a call that went wrong on its connection."""
+    if isinstance(error, aiohttp.ServerTimeoutError):
+        return UpstreamTimeout(f"{peer} was silent for too long")
+    if isinstance(error, aiohttp.ClientConnectionError):
+        # Half a head is kept in the error; without one, nothing of an answer was seen.
+        unseen = getattr(error, "message", "") in ("", "Server disconnected")
+        if path is not None and path.reused and unseen:
+            return _Stale()
+        return UpstreamCut(f"{peer} closed the connection before its answer ended")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return UpstreamCut(f"{peer} closed the connection inside its answer")
+    return UpstreamProtocol(f"the answer from {peer} is not valid HTTP")

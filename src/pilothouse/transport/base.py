@@ -48,8 +48,8 @@ class Origin(Struct, frozen=True, cache_hash=True):
             raise InvalidRequest("the URL is malformed", param="base_url") from error
         if parts.scheme not in _DEFAULT_PORTS:
             raise InvalidRequest("the URL must start with http:// or https://", param="base_url")
-        if "@" in parts.netloc or parts.query or parts.fragment or url != url.strip():
-            raise InvalidRequest("the URL must have no user, query, fragment or blanks around it", param="base_url")
+        if "@" in parts.netloc or parts.query or parts.fragment or not url.isprintable() or " " in url:
+            raise InvalidRequest("the URL must have no user, query, fragment or blanks", param="base_url")
         if not _PATH.fullmatch(parts.path):
             raise InvalidRequest("the URL's path holds a character that must be percent-encoded", param="base_url")
         try:

@@ -74,9 +74,18 @@ class Dialer:
     """Opens connections as the options say."""
 
     def __init__(self, options: TransportOptions) -> None:
-        self.tls = tls_context(options.ca_file)
+        self._ca_file = options.ca_file
+        # A file of the operator's is read at once, so that a mistake in it is told at start.
+        self._tls = tls_context(options.ca_file) if options.ca_file else None
         self._proxy = Proxy.parse(options.proxy_url) if options.proxy_url else None
         self._no_proxy = tuple(host.lower().lstrip(".") for host in options.no_proxy)
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """The verifying context; certifi's authorities take some 20 ms to load, on first use."""
+        if self._tls is None:
+            self._tls = tls_context(self._ca_file)
+        return self._tls
 
     def proxy_for(self, origin: Origin) -> Proxy | None:
         """Return the proxy to go through, None for a direct connection."""
@@ -100,8 +109,9 @@ class Dialer:
             secure = origin.scheme == "https"
             if proxy is not None and secure:
                 await _tunnel(sock, origin, proxy)
+            context = self._tls if self._tls or not secure else await asyncio.to_thread(lambda: self.tls)
             _, protocol = await loop.create_connection(
-                factory, sock=sock, ssl=self.tls if secure else None, server_hostname=origin.host if secure else None
+                factory, sock=sock, ssl=context if secure else None, server_hostname=origin.host if secure else None
             )
         except BaseException:
             sock.close()
