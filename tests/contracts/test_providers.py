@@ -1,13 +1,18 @@
 """What every provider must do, run over every row of the table."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from pilothouse import errors
 from pilothouse.domain.call import Operation
 from pilothouse.errors import UpstreamError
+from pilothouse.protocols import openai_chat
 from pilothouse.providers import table
 from pilothouse.providers.base import AccountOptions, Outbound, Provider
+from pilothouse.providers.fake import FakeProvider
 from pilothouse.transport.base import Request
+from pilothouse.transport.pool import PooledTransport
 
 SECRET = "sk-contract-0123456789"
 BASE_URL = "http://127.0.0.1:9/some/prefix"
@@ -79,6 +84,76 @@ def test_the_key_is_struck_from_failures(provider: Provider) -> None:
         failure = provider.failure(status, [], body)
         assert SECRET not in f"{failure!r}{failure}{failure.detail}"
         assert SECRET.encode() not in failure.body
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(expect_key=SECRET) as running:
+        yield running
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[PooledTransport]:
+    pool = PooledTransport()
+    yield pool
+    await pool.close()
+
+
+async def exchange(transport: PooledTransport, request: Request) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    response = await transport.send(request)
+    body = await response.read(1_000_000)
+    await response.close()
+    return response.status, response.headers, body
+
+
+@pytest.mark.parametrize("name", sorted(table.ROWS))
+async def test_a_real_server_takes_probe_and_calls(name: str, fake: FakeProvider, transport: PooledTransport) -> None:
+    provider = table.make(name, AccountOptions(account="acc", base_url=fake.base_url, secret=SECRET))
+    status, _, body = await exchange(transport, provider.probe())
+    assert status == 200
+    assert "fake-chat" in provider.models(body)
+    call = Outbound(Operation.CHAT, b'{"model":"m","messages":[]}', trace="00-1-2-01")
+    status, _, body = await exchange(transport, provider.request(call))
+    assert status == 200
+    assert openai_chat.read_reply(body).finish_reason == "stop"
+    assert fake.requests[-1].headers["traceparent"] == "00-1-2-01"
+
+
+@pytest.mark.parametrize("name", sorted(table.ROWS))
+async def test_a_real_server_refuses_a_wrong_key(name: str, fake: FakeProvider, transport: PooledTransport) -> None:
+    provider = table.make(name, AccountOptions(account="acc", base_url=fake.base_url, secret="sk-wrong"))
+    for request in (provider.probe(), provider.request(Outbound(Operation.CHAT, b'{"model":"m","messages":[]}'))):
+        assert type(provider.failure(*await exchange(transport, request))) is errors.UpstreamAuth
+
+
+FROM_THE_FAKE: dict[str, type[UpstreamError]] = {
+    "400": errors.UpstreamInvalid,
+    "402": errors.UpstreamBilling,
+    "403": errors.UpstreamAuth,
+    "404": errors.UpstreamNotFound,
+    "429-date": errors.UpstreamRateLimited,
+    "500": errors.UpstreamFault,
+    "503": errors.UpstreamOverloaded,
+    "529": errors.UpstreamOverloaded,
+    "billing": errors.UpstreamBilling,
+    "content-policy": errors.ContentPolicy,
+    "context-length": errors.ContextLength,
+    "html-500": errors.UpstreamFault,
+    "html-502": errors.UpstreamFault,
+    "redirect": errors.UpstreamProtocol,
+}
+
+
+@pytest.mark.parametrize("name", FROM_THE_FAKE)
+async def test_failures_of_a_real_server_are_told_apart(
+    name: str, fake: FakeProvider, transport: PooledTransport
+) -> None:
+    fake.script(name)
+    provider = table.make("openai", AccountOptions(account="acc", base_url=fake.base_url, secret=SECRET))
+    answer = await exchange(transport, provider.request(Outbound(Operation.CHAT, b'{"model":"m","messages":[]}')))
+    failure = provider.failure(*answer)
+    assert type(failure) is FROM_THE_FAKE[name]
+    assert (failure.retry_after_s is not None) is (name == "429-date")
 
 
 HTML = b"<html><head><title>oops</title></head><body>rate limit context length quota</body></html>"

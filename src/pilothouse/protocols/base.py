@@ -81,7 +81,7 @@ class Scan(Protocol):
         ...
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take bytes as they came and return those to pass on now."""
+        """Take bytes as they came and return those to pass on now: whole events, none from an error on."""
         ...
 
     def end(self) -> bytes:

@@ -73,7 +73,10 @@ class StreamScan:
         self.done = False
         """Whether `[DONE]` came."""
         self.error: ErrorBody | None = None
-        """An error object that came inside the stream."""
+        """An error object that came inside the stream; neither it nor anything after it is passed on.
+
+        The gateway has to tell the caller in any case, and a provider's `[DONE]` after its error would deny it.
+        """
         self.plain = False
         """Whether the body is no stream at all; nothing is passed on before `end`."""
         self._hide_usage = hide_usage
@@ -111,7 +114,7 @@ class StreamScan:
             else:
                 ready = chunk[:end]
                 tail += chunk[end:]
-        if self.content_seen and _is_quiet(ready):
+        if self.content_seen and self.error is None and _is_quiet(ready):
             return ready
         return self._scan(ready)
 
@@ -142,7 +145,7 @@ class StreamScan:
             self.plain = first in (b"{", b"[", b"<")
 
     def _scan(self, ready: bytes) -> bytes:
-        kept = [frame for frame in sse.frames(ready) if self._take(frame)]
+        kept = [frame for frame in sse.frames(ready) if self._take(frame) and self.error is None]
         passed = b"".join(kept)
         return ready if len(passed) == len(ready) else passed
 
