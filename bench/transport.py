@@ -53,10 +53,24 @@ def nginx() -> Iterator[Origin]:
         command = [binary, "-c", str(config), "-p", folder, "-e", f"{folder}/error.log"]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
+            wait_for(port)
             yield Origin("http", "127.0.0.1", port)
         finally:
             process.terminate()
             process.wait(10)
+
+
+def wait_for(port: int) -> None:
+    """Return once something listens on the port; raises `OSError` after ten seconds."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 async def drive(transport: Transport, origin: Origin, tasks: int, seconds: float) -> list[float]:
