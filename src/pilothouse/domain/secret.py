@@ -27,10 +27,10 @@ class SecretBox:
 
     def open(self, sealed: str, context: str) -> str:
         """Return the secret; raises `SettingsInvalid` when it was sealed with another key or for another place."""
-        raw = base64.b64decode(sealed)
         try:
+            raw = base64.b64decode(sealed)
             return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode()).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SettingsInvalid(
-                "a stored secret cannot be opened: the data folder's secret.key is not the one it was sealed with"
+                "a stored secret cannot be opened: it is damaged, or secret.key is not the one it was sealed with"
             ) from error
