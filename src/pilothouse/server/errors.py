@@ -158,7 +158,9 @@ def _from_validation(error: ValidationException) -> PilothouseError:
         if in_body and name == "data":  # Litestar's own name for the whole body
             name, detail = "", "a JSON body is needed, and none came"
         fields.append(
-            FieldError(pointer=f"#/{name}".rstrip("/") if in_body else "", parameter="" if in_body else name, detail=detail)
+            FieldError(
+                pointer=f"#/{name}".rstrip("/") if in_body else "", parameter="" if in_body else name, detail=detail
+            )
         )
     names = ", ".join(f"{field.parameter or field.pointer}: {field.detail}" for field in fields)
     return FieldsInvalid(f"The request is not valid: {names or error.detail}.", fields)

@@ -1,6 +1,8 @@
 """The live tail: one shared poller of the store's newest traces, and a bounded queue for each listener."""
 
 import asyncio
+import contextlib
+import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
@@ -71,8 +73,9 @@ class LiveTail(Loop):
 
     backoff_max_s = 2.0
 
-    def __init__(self, store: Newest, clock: Clock) -> None:
+    def __init__(self, store: Newest, clock: Clock, *, ping_s: float = PING_S) -> None:
         super().__init__("live tail")
+        self._ping_s = ping_s
         self._store = store
         self._clock = clock
         self._listeners: set[_Listener] = set()
@@ -102,14 +105,17 @@ class LiveTail(Loop):
         self.wake()
         try:
             yield b"retry: 2000\n\n: listening\n\n"
+            ping_at = time.monotonic() + self._ping_s
             while not self._closed:
-                try:
-                    await asyncio.wait_for(listener.changed.wait(), PING_S)
-                except TimeoutError:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(listener.changed.wait(), max(0.0, ping_at - time.monotonic()))
+                if time.monotonic() >= ping_at:
+                    # The same beat checks the right to listen, because a key may be revoked on a busy stream.
                     if not await allowed():
                         return
-                    yield b": ping\n\n"
-                else:
+                    ping_at = time.monotonic() + self._ping_s
+                    yield listener.drain() or b": ping\n\n"
+                elif not self._closed:
                     yield listener.drain()
         finally:
             self._forget(listener)

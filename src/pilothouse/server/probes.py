@@ -16,11 +16,10 @@ from pilothouse.errors import (
 )
 from pilothouse.providers import table
 from pilothouse.providers.base import AccountOptions, Provider
-from pilothouse.transport.base import Response, Timeouts, Transport
+from pilothouse.transport.base import Response, Transport
 
 TIMEOUT_S = 10.0
 _LIMIT_BYTES = 8 * 1024 * 1024
-_TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=TIMEOUT_S, between_bytes_s=TIMEOUT_S, total_s=TIMEOUT_S)
 _OK = range(200, 300)
 
 
@@ -51,16 +50,16 @@ def open_account(provider: str, options: AccountOptions) -> Provider:
         raise InvalidRequest(error.detail, param=error.param) from error
 
 
-async def run(transport: Transport, provider: Provider) -> ProviderTest:
-    """Call the provider once, within 10 seconds; never raises for what the other side does."""
+async def run(transport: Transport, provider: Provider, timeout_s: float = TIMEOUT_S) -> ProviderTest:
+    """Call the provider once, within `timeout_s`; never raises for what the other side does."""
     started = perf_counter()
     models: list[str] = []
     failure: ProviderFailure | None = None
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             models = await _ask(transport, provider)
     except TimeoutError:
-        failure = _explain(UpstreamTimeout(f"No answer within {TIMEOUT_S:.0f} s."))
+        failure = _explain(UpstreamTimeout(f"No answer within {timeout_s:g} s."))
     except UpstreamError as error:
         failure = _explain(error)
     return ProviderTest(failure is None, round((perf_counter() - started) * 1000, 3), models, failure)
@@ -71,8 +70,7 @@ class _WebPage(UpstreamProtocol):
 
 
 async def _ask(transport: Transport, provider: Provider) -> list[str]:
-    request = msgspec.structs.replace(provider.probe(), timeouts=_TIMEOUTS)
-    response = await transport.send(request)
+    response = await transport.send(provider.probe())
     try:
         body = await response.read(_LIMIT_BYTES)
     finally:
