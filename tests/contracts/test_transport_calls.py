@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 
 import pytest
 
@@ -14,7 +13,7 @@ from pilothouse.errors import (
 )
 from pilothouse.transport.base import Origin, Request, Timeouts
 from tests.transport.calling import Make, fail, fetch
-from tests.transport.upstream import CHUNKED, HEAD, OK, Call, Upstream, answering, until
+from tests.transport.upstream import CHUNKED, HEAD, OK, Call, Upstream, answering, full_listener, until
 
 pytest_plugins = ("tests.transport.fixtures",)
 
@@ -262,21 +261,11 @@ async def test_no_such_host(make: Make) -> None:
 
 async def test_a_host_that_does_not_answer_in_time(make: Make) -> None:
     # A listener whose queue is full drops the SYN of the next client.
-    async with contextlib.AsyncExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         port = full_listener(stack)
         request = Request(Origin("http", "127.0.0.1", port), b"GET", b"/", (), b"", Timeouts(connect_s=0.1))
         with pytest.raises(UpstreamTimeout):
             await make().send(request)
-
-
-def full_listener(stack: contextlib.AsyncExitStack) -> int:
-    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-    for _ in range(4):
-        client = stack.enter_context(socket.socket())
-        client.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            client.connect(listener.getsockname())
-    return int(listener.getsockname()[1])
 
 
 async def test_an_ipv6_literal(make: Make) -> None:

@@ -1,17 +1,18 @@
 """What only the pooled client promises: strictness, order of reuse, places, shutdown."""
 
 import asyncio
+import contextlib
 import random
 
 import pytest
 
 from pilothouse import instruments
 from pilothouse.errors import PilothouseError, ShuttingDown, UpstreamProtocol, UpstreamUnreachable
-from pilothouse.transport.base import Request
+from pilothouse.transport.base import Origin, Request
 from pilothouse.transport.options import TransportOptions
 from pilothouse.transport.pool import OriginPool, PooledTransport
 from tests.transport.calling import fetch
-from tests.transport.upstream import CHUNKED, HEAD, OK, Call, Upstream, answering, until
+from tests.transport.upstream import CHUNKED, HEAD, OK, Call, Upstream, answering, full_listener, until
 
 
 def only_pool(transport: PooledTransport) -> OriginPool:
@@ -185,6 +186,38 @@ async def test_close_ends_a_call_that_outlasts_the_grace_time() -> None:
         await transport.close()
         with pytest.raises(UpstreamUnreachable):
             await task
+
+
+async def test_close_ends_calls_that_still_wait_for_a_connection() -> None:
+    transport = PooledTransport(TransportOptions(close_grace_s=0.02, max_connections_per_origin=1))
+    async with Upstream(lambda call: call.gone()) as upstream:
+        tasks = [asyncio.ensure_future(transport.send(upstream.request())) for _ in range(3)]
+        await until(lambda: len(upstream.calls) == 1)
+        await transport.close()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(result) for result in results] == [UpstreamUnreachable, ShuttingDown, ShuttingDown]
+
+
+async def test_cancelling_while_connecting_frees_the_place() -> None:
+    transport = PooledTransport()
+    with contextlib.ExitStack() as stack:
+        request = Request(Origin("http", "127.0.0.1", full_listener(stack)), b"GET", b"/", ())
+        task = asyncio.ensure_future(transport.send(request))
+        await asyncio.sleep(0.02)
+        assert only_pool(transport).count == 1
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert only_pool(transport).count == 0
+    await transport.close()
+
+
+async def test_a_name_with_several_addresses_is_reached_at_the_one_that_answers() -> None:
+    transport = PooledTransport()
+    async with Upstream(answering(OK)) as upstream:
+        request = Request(Origin("http", "localhost", upstream.port), b"GET", b"/", ())
+        assert (await fetch(transport, request))[1] == b"hi"
+        await transport.close()
 
 
 async def test_connections_are_counted() -> None:

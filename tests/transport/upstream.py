@@ -1,6 +1,8 @@
 """A raw HTTP/1.1 server that does what a test tells it to, right or wrong."""
 
 import asyncio
+import contextlib
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -143,3 +145,14 @@ async def until(condition: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.001)
     raise AssertionError("the condition never came to hold")
+
+
+def full_listener(stack: contextlib.ExitStack) -> int:
+    """Return a port whose listener drops the SYN of the next client, for its queue is full."""
+    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+    for _ in range(4):
+        client = stack.enter_context(socket.socket())
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            client.connect(listener.getsockname())
+    return int(listener.getsockname()[1])

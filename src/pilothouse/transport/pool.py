@@ -159,7 +159,8 @@ class OriginPool:
             outcome = "ok"
         except TimeoutError as error:
             outcome = "timeout"
-            raise UpstreamTimeout(f"no connection to {self.peer} within {timeouts.connect_s:g} s") from error
+            limit = "its connect limit" if deadline < total_at else "the call's total limit"
+            raise UpstreamTimeout(f"no connection to {self.peer} within {limit}") from error
         except UpstreamError:
             outcome = "proxy"
             raise
@@ -220,7 +221,10 @@ class OriginPool:
             self.empty.set()
 
     def abort(self) -> None:
-        """Close the connections of calls that are still under way."""
+        """End the calls that still wait for a connection, and close those of the others."""
+        for turn in self.queue:
+            if not turn.done():
+                turn.set_exception(ShuttingDown("the transport is closed"))
         for connection in list(self.alive):
             connection.fail(UpstreamUnreachable(f"the call to {self.peer} was ended by shutdown"))
 
