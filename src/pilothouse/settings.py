@@ -138,10 +138,12 @@ def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
 
 def masked(key: str, value: Any) -> Any:
     """Return the value as it may be shown: secrets and passwords in addresses are replaced."""
-    if not isinstance(value, str) or not value:
+    if not value:
         return value
     if _SECRET.search(key):
         return MASK
+    if not isinstance(value, str):
+        return value
     password = urlsplit(value).password if "://" in value else None
     return value.replace(f":{password}@", f":{MASK}@") if password else value
 
@@ -186,7 +188,7 @@ def _read_file(path: Path, known: Mapping[str, Row]) -> dict[str, Any]:
         raise SettingsInvalid(f"{path} is not valid TOML: {error}", param=str(path)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"cannot read {path}: {error}", param=str(path)) from error
-    lines = _lines(text)
+    lines = line_numbers(text)
     values: dict[str, Any] = {}
     for key, value in _flatten(tree, known):
         where = f"{path}:{lines.get(key) or lines.get(key.partition('.')[0], 1)}"
@@ -241,14 +243,15 @@ def _is_list(kind: Any) -> bool:
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if not found and "." in name:
+    sections = {key.partition(".")[0] for key in known if "." in key}
+    found = difflib.get_close_matches(name, [*known, *sections], n=1, cutoff=0.6)
+    if not found:
         field = name.rpartition(".")[2]
         found = [key for key in known if key.rpartition(".")[2] == field][:1]
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
-def _lines(text: str) -> dict[str, int]:
+def line_numbers(text: str) -> dict[str, int]:
     """Return the line of each `section` and `section.key`; the parser itself gives no positions."""
     found: dict[str, int] = {}
     section = ""

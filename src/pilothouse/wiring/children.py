@@ -94,12 +94,11 @@ class Child:
         return code
 
     async def stop(self) -> None:
-        """Ask the process to end, and kill its group when it has not after `stop_s`."""
-        if not self.running:
-            return
-        self._signal(signal.SIGTERM)
+        """Ask the process to end, kill its group when it has not after `stop_s`, and close its log."""
         try:
-            await asyncio.wait_for(self.wait(), self.spec.stop_s)
+            if self.running:
+                self._signal(signal.SIGTERM)
+                await asyncio.wait_for(self.wait(), self.spec.stop_s)
         except TimeoutError:
             self.kill()
             await self.wait()
