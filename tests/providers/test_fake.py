@@ -326,20 +326,25 @@ async def test_a_failing_script_fails_the_list_of_models_too(fake: FakeProvider,
 
 
 async def test_broken_http(fake: FakeProvider) -> None:
-    fake.script("close", "reset", "garbage", "half-head", "length-long", "length-short", "length-twice")
+    fake.script("close", "reset", "garbage", "half-head")
     assert await raw(fake, PLAIN) == b""
     assert await raw(fake, PLAIN) == b""
     assert not (await raw(fake, PLAIN)).startswith(b"HTTP/")
     half = await raw(fake, PLAIN)
     assert half.startswith(b"HTTP/")
     assert b"\r\n\r\n" not in half
+    assert fake.disconnects == 0
+
+
+@pytest.mark.parametrize("request_body", [PLAIN, STREAMED], ids=["plain", "streamed"])
+async def test_wrong_lengths(request_body: dict[str, Any], fake: FakeProvider) -> None:
+    fake.script("length-long", "length-short", "length-twice")
     lengths = []
     for _ in range(3):
-        head, _, body = (await raw(fake, PLAIN)).partition(b"\r\n\r\n")
+        head, _, body = (await raw(fake, request_body)).partition(b"\r\n\r\n")
         announced = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length")]
         lengths.append([number - len(body) for number in announced])
     assert lengths == [[100], [-10], [0, 7]]
-    assert fake.disconnects == 0
 
 
 async def test_huge_headers(fake: FakeProvider) -> None:

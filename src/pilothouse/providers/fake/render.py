@@ -119,10 +119,7 @@ def _head(answer: Answer, content_type: str, framing: tuple[tuple[str, str], ...
 
 
 def _whole(answer: Answer, body: bytes, content_type: str) -> Plan:
-    size = {"long": len(body) + 100, "short": max(0, len(body) - 10)}.get(answer.content_length, len(body))
-    framing: tuple[tuple[str, str], ...] = (("content-length", str(size)),)
-    if answer.content_length == "twice":
-        framing = (*framing, ("content-length", str(size + 7)))
+    framing = _lengths(answer, len(body))
     ending = "close" if answer.then_close or answer.content_length == "long" else "keep"
     pieces = _pieces(answer, body) or [b""]
     return _plan(answer, _head(answer, content_type, framing), pieces, [0.0] * len(pieces), ending)
@@ -137,8 +134,8 @@ def _stream(answer: Answer, body: _Body) -> Plan:
             pieces.append(piece)
     ending = body.ending
     framing: tuple[tuple[str, str], ...] = ()
-    if answer.framing == "length":
-        framing = (("content-length", str(sum(map(len, pieces)))),)
+    if answer.framing == "length" or answer.content_length != "right":
+        framing = _lengths(answer, sum(map(len, pieces)))
     elif answer.framing == "chunked":
         framing = (("transfer-encoding", "chunked"),)
         pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
@@ -147,10 +144,16 @@ def _stream(answer: Answer, body: _Body) -> Plan:
             waits.append(0.0)
     else:
         framing = (("connection", "close"),)
-    if ending == "keep" and (answer.framing == "close" or answer.then_close):
+    if ending == "keep" and (answer.framing == "close" or answer.then_close or answer.content_length == "long"):
         ending = "close"
     head = _head(answer, answer.content_type or "text/event-stream; charset=utf-8", framing)
     return _plan(answer, head, pieces, waits, ending)
+
+
+def _lengths(answer: Answer, size: int) -> tuple[tuple[str, str], ...]:
+    size = {"long": size + 100, "short": max(0, size - 10)}.get(answer.content_length, size)
+    once = (("content-length", str(size)),)
+    return (*once, ("content-length", str(size + 7))) if answer.content_length == "twice" else once
 
 
 def _plan(answer: Answer, head: bytes, pieces: list[bytes], waits: list[float], ending: str) -> Plan:
