@@ -207,6 +207,43 @@ async def test_one_span_that_the_store_refuses_does_not_hold_up_the_others(tmp_p
         assert reader.read() is None
 
 
+@pytest.mark.parametrize("count", [1, 10, 200])
+@pytest.mark.parametrize("took_some_before", [True, False])
+async def test_a_store_that_refuses_everything_for_a_while_costs_nothing(tmp_path, count, took_some_before):
+    store = Store()
+    with SpoolWriter(tmp_path / "a", SpoolOptions(commit_interval_s=0.05)) as writer:
+        async with running(tmp_path, store):
+            if took_some_before:
+                writer.offer(call(1000))
+                await store.until(lambda: store.numbers == [1000])
+            refuses_until = len(store.sent) + (100 if count == 200 else 12)
+            store.trouble = lambda spans: QueryRefused("may not write") if len(store.sent) < refuses_until else None
+            for number in range(count):
+                writer.offer(call(number))
+            await store.until(lambda: len([number for number in store.numbers if number < 1000]) == count)
+    assert sorted(number for number in store.numbers if number < 1000) == list(range(count))
+    with SpoolReader(tmp_path / "a") as reader:
+        assert reader.rejected() == []
+
+
+@pytest.mark.parametrize("took_some_before", [True, False])
+async def test_a_lone_record_that_the_store_keeps_refusing_is_set_aside_in_the_end(tmp_path, took_some_before):
+    store = Store()
+    store.trouble = lambda spans: QueryRefused("bad") if int(spans[0].request_id) == 0 else None
+    options = msgspec.structs.replace(QUICK, patience_s=600 if took_some_before else 0.2)
+    with SpoolWriter(tmp_path / "a") as writer:
+        async with running(tmp_path, store, options):
+            if took_some_before:
+                writer.offer(call(1))
+                await store.until(lambda: store.numbers == [1])
+            writer.offer(call(0))
+            await asyncio.sleep(0.1)
+            writer.offer(call(2))
+            await store.until(lambda: 2 in store.numbers)
+    with SpoolReader(tmp_path / "a") as reader:
+        assert [rejected.reason for rejected in reader.rejected()] == ["refused_by_store: bad"]
+
+
 async def test_a_spool_that_somebody_else_drains_is_reported_and_taken_over_later(tmp_path):
     store = Store()
     with SpoolWriter(tmp_path / "a") as writer, SpoolWriter(tmp_path / "b") as other:

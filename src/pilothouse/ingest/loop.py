@@ -5,16 +5,17 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from pilothouse import instruments
 from pilothouse.catalog import Catalog
 from pilothouse.domain.call import CallRecord
-from pilothouse.domain.span import Span
-from pilothouse.errors import PlatformError, QueryRefused, StoreUnavailable
+from pilothouse.errors import PlatformError, StoreUnavailable
+from pilothouse.ingest.delivery import Delivery, Pair, SpanSink
 from pilothouse.ingest.spans import record_to_span
 from pilothouse.loops import Loop
 from pilothouse.spool import CALL, Batch, Item, SpoolReader, discover
@@ -23,14 +24,6 @@ _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 _DECODER = msgspec.msgpack.Decoder(CallRecord)
-
-
-class SpanSink(Protocol):
-    """What ingest needs of the telemetry store."""
-
-    async def insert(self, spans: Sequence[Span], token: str) -> None:
-        """Write the spans; the same token again writes nothing twice. Raises `StoreUnavailable`, `QueryRefused`."""
-        ...
 
 
 class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +37,8 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Time between looks at an idle spool."""
     discover_s: float = 1.0
     """Time between looks for new writers."""
+    patience_s: float = 600.0
+    """How long a store that refuses everything, and never took anything, is waited for before data is set aside."""
     slice_records: int = 32
     """Records that are decoded in one go; between two slices the event loop has the interpreter to itself."""
 
@@ -140,11 +135,11 @@ class _Drain:
         self, reader: SpoolReader, sink: SpanSink, catalog: Catalog, thread: _WorkThread, options: IngestOptions
     ) -> None:
         self.reader = reader
-        self._sink = sink
         self._catalog = catalog
         self._thread = thread
         self._options = options
-        self._ready: tuple[Batch, list[tuple[Item, Span]]] | None = None
+        self._ready: tuple[Batch, list[Pair]] | None = None
+        self._delivery = Delivery(sink, options.patience_s)
 
     async def move(self) -> bool:
         """Bring the next batch into the store; False when there is none.
@@ -157,25 +152,27 @@ class _Drain:
                 return False
             self._ready = batch, await self._convert(batch)
         batch, pairs = self._ready
-        if pairs:
-            await self._insert(pairs, batch.token)
-        await self._thread.run(lambda: self.reader.ack(batch))
+        refused = await self._delivery.deliver(pairs, batch.token) if pairs else []
+        instruments.INGEST_SPANS.inc(by=len(pairs) - len(refused))
+        for item, error in refused:
+            await self._thread.run(partial(self._set_aside, item, "refused_by_store", str(error)))
+        await self._thread.run(partial(self.reader.ack, batch))
         self._ready = None
         return True
 
     def _read(self) -> Batch | None:
         return self.reader.read(self._options.batch_bytes, self._options.batch_records, self._options.linger_s)
 
-    async def _convert(self, batch: Batch) -> list[tuple[Item, Span]]:
-        pairs: list[tuple[Item, Span]] = []
+    async def _convert(self, batch: Batch) -> list[Pair]:
+        pairs: list[Pair] = []
         step = self._options.slice_records
         for start in range(0, len(batch.items), step):
             part = batch.items[start : start + step]
-            pairs += await self._thread.run(lambda part=part: self._convert_slice(part))
+            pairs += await self._thread.run(partial(self._convert_slice, part))
         return pairs
 
-    def _convert_slice(self, items: Sequence[Item]) -> list[tuple[Item, Span]]:
-        pairs: list[tuple[Item, Span]] = []
+    def _convert_slice(self, items: Sequence[Item]) -> list[Pair]:
+        pairs: list[Pair] = []
         for item in items:
             if item.kind != CALL:
                 self._set_aside(item, "unknown_kind", f"kind {item.kind!r} is not known to this version")
@@ -188,23 +185,6 @@ class _Drain:
                 _log.exception("a record cannot become a span")
                 self._set_aside(item, "unconvertible", repr(error))
         return pairs
-
-    async def _insert(self, pairs: list[tuple[Item, Span]], token: str) -> None:
-        """Insert; when the store refuses the data itself, halve until the one span that it refuses stands alone."""
-        try:
-            await self._sink.insert([span for _, span in pairs], token)
-        except (QueryRefused, ValueError, TypeError, OverflowError) as error:
-            if len(pairs) == 1:
-                item = pairs[0][0]
-                reason = f"the store refuses it: {error}"
-                await self._thread.run(lambda: self._set_aside(item, "refused_by_store", reason))
-                return
-            middle = len(pairs) // 2
-            # Tokens of the parts follow from the whole's, so that they too are the same after a crash.
-            await self._insert(pairs[:middle], f"{token}.a")
-            await self._insert(pairs[middle:], f"{token}.b")
-            return
-        instruments.INGEST_SPANS.inc(by=len(pairs))
 
     def _set_aside(self, item: Item, reason: str, detail: str) -> None:
         self.reader.set_aside(item, f"{reason}: {detail}")
