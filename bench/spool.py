@@ -168,7 +168,26 @@ def flat_out(folder: Path, records: list[CallRecord], seconds: float) -> None:
                 time.sleep(0.0005)
         wait_written(writer)
         elapsed_s = time.perf_counter() - started
-    report("flat_out", records_per_s=offered / elapsed_s, megabytes=writer.size_bytes / 1e6)
+        report("flat_out", records_per_s=offered / elapsed_s, megabytes=writer.size_bytes / 1e6)
+        shrink(writer)
+
+
+def shrink(writer: SpoolWriter) -> None:
+    """Measure how fast a backlog is read, and how soon its disk space is given back."""
+    file = writer.path / "spool.db"
+    before = file.stat().st_size
+    drained = 0
+    started = time.perf_counter()
+    with SpoolReader(writer.path) as reader:
+        while (batch := reader.read()) is not None:
+            drained += len(batch.items)
+            reader.ack(batch)
+        drained_s = time.perf_counter() - started
+        while file.stat().st_size > 2_000_000 and time.perf_counter() - started < 30:
+            time.sleep(0.01)
+        shrunk_s = time.perf_counter() - started - drained_s
+    report("shrink", drained_per_s=drained / drained_s, megabytes_before=before / 1e6, seconds_after_drain=shrunk_s,
+           megabytes_after=file.stat().st_size / 1e6)  # fmt: skip
 
 
 def drain(folder: Path, stop: Event, counted: "multiprocessing.Queue[tuple[int, float]]") -> None:

@@ -324,6 +324,20 @@ def test_a_poison_record_is_kept_once_beside_the_spool(tmp_path):
         assert (rejected.reason, rejected.data, rejected.position) == ("first reason", item.payload, 0)
 
 
+def test_what_is_set_aside_is_bounded(tmp_path):
+    with SpoolWriter(tmp_path, SpoolOptions(max_queue_bytes=200 * 1024**2)) as writer:
+        for number in range(25):
+            writer.offer(call(number, b"x" * 4_000_000))
+    with SpoolReader(tmp_path) as reader:
+        while (batch := reader.read()) is not None:
+            for item in batch.items:
+                reader.set_aside(item, "all of them")
+            reader.ack(batch)
+        kept = [int(DECODER.decode(rejected.data).id) for rejected in reader.rejected()]
+        assert kept == list(range(24, 24 - len(kept), -1))
+        assert 10 < len(kept) < 20
+
+
 def test_a_second_writer_and_a_second_reader_are_refused(tmp_path):
     with SpoolWriter(tmp_path), SpoolReader(tmp_path):
         with pytest.raises(DataFolderInUse):
@@ -354,6 +368,8 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataFolderUnwritable, match="file"):
         SpoolWriter(tmp_path / "file" / "one").start()
+    with pytest.raises(DataFolderUnwritable, match="absent"):
+        SpoolReader(tmp_path / "absent")
 
 
 def test_files_are_for_their_owner_alone(tmp_path):

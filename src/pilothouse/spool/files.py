@@ -50,7 +50,10 @@ class FolderLock:
     """An advisory lock that the kernel gives up when the process ends, however it ends."""
 
     def __init__(self, path: Path, owner: str) -> None:
-        self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataFolderUnwritable(f"cannot write {path}: {error.strerror}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -33,8 +33,8 @@ BATCH_BYTES = 8 * 1024**2
 BATCH_RECORDS = 2_000
 
 _SCAN_GROUPS = 512
-_REJECTED_KEPT = 1_000
-_REJECTED_BYTES = 1024**2
+_REJECTED_BYTES = 64 * 1024**2
+"""What is set aside is kept, the newest first, up to this size."""
 _FRAMES = msgspec.msgpack.Decoder(list[Entry])
 
 
@@ -120,7 +120,10 @@ class SpoolReader:
             self._store(max(batch.last_id, self._acked_id), None)
 
     def set_aside(self, item: Item, reason: str) -> None:
-        """Keep a record that nobody can make sense of, so that the rest goes on; doing it twice keeps it once."""
+        """Keep a record that nobody can make sense of, so that the rest goes on; doing it twice keeps it once.
+
+        The newest 64 MiB are kept. Raises `DataFolderUnwritable`.
+        """
         with self._translated():
             self._reject(Rejected(item.group_id, item.position, time.time_ns(), item.kind, reason, item.payload))
 
@@ -271,12 +274,12 @@ class SpoolReader:
         added = self._cursor.execute(
             "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?, ?, ?, ?)",
             (self._spool_id, rejected.group_id, rejected.position, rejected.at_ns, rejected.kind, rejected.reason,
-             rejected.data[:_REJECTED_BYTES]),
+             rejected.data),
         ).rowcount  # fmt: skip
         self._cursor.execute(
-            "DELETE FROM rejected WHERE at_ns < (SELECT min(at_ns) FROM "
-            "(SELECT at_ns FROM rejected ORDER BY at_ns DESC LIMIT ?))",
-            (_REJECTED_KEPT,),
+            "DELETE FROM rejected WHERE rowid IN (SELECT place FROM (SELECT rowid AS place, "
+            "sum(length(data) + 256) OVER (ORDER BY at_ns DESC, rowid DESC) AS total FROM rejected) WHERE total > ?)",
+            (_REJECTED_BYTES,),
         )
         return added > 0
 
