@@ -35,6 +35,9 @@ _COST_LIMIT = Decimal(10) ** 24
 _NO_USAGE = Usage()
 _json = msgspec.json.Encoder()
 
+LATEST_NS = 4_294_944_000 * 10**9
+"""The latest start a span may have, in February 2106: the sort key holds rounded times of 32 bits."""
+
 Read = Callable[[Span], object]
 
 
@@ -136,7 +139,7 @@ COLUMNS: tuple[Column, ...] = (
     _text("name"),
     _text("kind"),
     _text("source"),
-    Column("started_at", "DateTime64(9, 'UTC')", _clamped("started_at_ns", _I63)),
+    Column("started_at", "DateTime64(9, 'UTC')", _clamped("started_at_ns", LATEST_NS)),
     Column("duration_ns", "UInt64", _clamped("duration_ns", _I63)),
     Column("first_token_ns", "Nullable(UInt64)", _optional("first_token_ns")),
     Column("last_token_ns", "Nullable(UInt64)", _optional("last_token_ns")),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from pilothouse.domain.reading import OverviewFilter, TraceFilter
+from pilothouse.store.telemetry.batches import LATEST_NS
 from pilothouse.store.telemetry.connection import Parameter
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,8 +60,13 @@ def within(project_id: str, from_ns: int, to_ns: int) -> Conditions:
             "started_at >= fromUnixTimestamp64Nano({from_ns:Int64})",
             "started_at < fromUnixTimestamp64Nano({to_ns:Int64})",
         ),
-        {"project_id": sound(project_id), "from_ns": from_ns, "to_ns": to_ns},
+        # Bounds outside what a span can have would overflow where the engine rounds them to look into the sort key.
+        {"project_id": sound(project_id), "from_ns": _reachable(from_ns), "to_ns": _reachable(to_ns)},
     )
+
+
+def _reachable(ns: int) -> int:
+    return max(0, min(ns, LATEST_NS + 1))
 
 
 def of_spans(wanted: TraceFilter) -> Conditions:

@@ -78,16 +78,18 @@ class _Scan:
         self._pool: dict[str, _Found] = {}
 
     async def page(self) -> TracePage:
-        """Return the page; at most one query for candidates and one for summaries per window."""
+        """Return the page; each window takes one query for candidates and one for the summaries of new ones."""
         window_ns = _FIRST_WINDOW_NS
         floor_ns = max(self._from_ns, self._upper_ns - window_ns)
         settled_ns = self._upper_ns
+        last: _Candidate | None = None
         while self._upper_ns > self._from_ns and len(self._settled(settled_ns)) < self._limit:
-            full, last_ns = await self._step(floor_ns)
-            if full:
-                settled_ns, self._upper_ns = last_ns, last_ns
+            last = await self._step(floor_ns, last)
+            if last is not None:
+                # Others may start in the same nanosecond, so it stays in the range and is not settled yet.
+                settled_ns = self._upper_ns = last.key + 1
                 continue
-            settled_ns, self._upper_ns = floor_ns, floor_ns
+            settled_ns = self._upper_ns = floor_ns
             window_ns *= _WIDENING
             floor_ns = max(self._from_ns, floor_ns - window_ns)
         exhausted = self._upper_ns <= self._from_ns
@@ -97,31 +99,22 @@ class _Scan:
         more = len(ready) > len(page) or not exhausted
         return TracePage([found.summary for found in page], self._next(page) if more and page else None)
 
-    async def _step(self, floor_ns: int) -> tuple[bool, int]:
-        """Take the next candidates of the window into the pool; returns whether it holds more, and the last start."""
-        ask = self._limit + 1
-        found = await _candidates(
-            self._connection, self._wanted.project_id, (floor_ns, self._upper_ns), self._conditions, ask
-        )
+    async def _step(self, floor_ns: int, after: _Candidate | None) -> _Candidate | None:
+        """Take the next candidates of the window into the pool; returns the last one when there may be more."""
+        project_id, limit = self._wanted.project_id, self._limit + 1
+        where = within(project_id, floor_ns, self._upper_ns)
+        where = where.plus(*self._conditions.parts, **self._conditions.parameters)
+        found = await _candidates(self._connection, where, after, limit)
         fresh = [one for one in found if one.trace_id not in self._pool]
         if fresh:
-            reach_ns = summaries.REACH_NS
-            low, high = min(one.key for one in fresh), max(one.key for one in fresh)
-            known = await summaries.fetch(
-                self._connection,
-                self._wanted.project_id,
-                [one.trace_id for one in fresh],
-                low - reach_ns,
-                high + reach_ns,
-            )
+            low_ns = min(one.key for one in fresh) - summaries.REACH_NS
+            high_ns = max(one.key for one in fresh) + summaries.REACH_NS
+            ids = [one.trace_id for one in fresh]
+            known = await summaries.fetch(self._connection, project_id, ids, low_ns, high_ns)
             for one in fresh:
                 if one.trace_id in known:
-                    started_ns, summary = known[one.trace_id]
-                    self._pool[one.trace_id] = _Found(started_ns, one.key, summary)
-        if len(found) < ask:
-            return False, floor_ns
-        # The end of a range is not in it: one more keeps traces of the same nanosecond, unless none of them was new.
-        return True, found[-1].key + (1 if fresh and found[-1].key + 1 < self._upper_ns else 0)
+                    self._pool[one.trace_id] = _Found(known[one.trace_id][0], one.key, known[one.trace_id][1])
+        return found[-1] if len(found) == limit else None
 
     def _settled(self, above_ns: int) -> list[_Found]:
         """Return the traces below the cursor that no unseen trace can come before."""
@@ -142,13 +135,19 @@ class _Scan:
 
 
 async def _candidates(
-    connection: Connection, project_id: str, range_ns: tuple[int, int], conditions: Conditions, limit: int
+    connection: Connection, where: Conditions, after: _Candidate | None, limit: int
 ) -> list[_Candidate]:
-    where = within(project_id, *range_ns).plus(*conditions.parts, **conditions.parameters, limit=limit)
+    """Return traces with a matching span by the latest start of one, from behind `after` on."""
+    where = where.plus(limit=limit)
+    having = ""
+    if after is not None:
+        where = where.plus(after_key=after.key, after_id=after.trace_id)
+        having = "HAVING (key, trace_id) < ({after_key:Int64}, {after_id:String})"
     sql = "\n".join((
         "SELECT trace_id, toUnixTimestamp64Nano(max(started_at)) AS key FROM spans FINAL",
         "WHERE", where.sql,
-        "GROUP BY trace_id ORDER BY key DESC, trace_id DESC LIMIT {limit:UInt32}",
+        "GROUP BY trace_id", having,
+        "ORDER BY key DESC, trace_id DESC LIMIT {limit:UInt32}",
     ))  # fmt: skip
     return await connection.select(Query("candidates", sql, where.parameters), _Candidate)
 
