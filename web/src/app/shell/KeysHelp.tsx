@@ -1,0 +1,61 @@
+import { Modal } from "@mantine/core";
+import { Kbd } from "@/ui/parts";
+import classes from "./shell.module.css";
+
+const GROUPS = [
+  {
+    title: "Everywhere",
+    keys: [
+      ["Ctrl K", "Search, go to, actions"],
+      ["?", "These keys"],
+      ["Esc", "Close what is open"],
+    ],
+  },
+  {
+    title: "Trace list",
+    keys: [
+      ["/", "Search in the text of traces"],
+      ["j", "Next row"],
+      ["k", "Previous row"],
+      ["Enter", "Open the trace"],
+      ["l", "Live tail on or off"],
+    ],
+  },
+  {
+    title: "Trace",
+    keys: [
+      ["[", "Previous trace"],
+      ["]", "Next trace"],
+      ["j", "Next span"],
+      ["k", "Previous span"],
+      ["e", "Fold or unfold the span"],
+      ["r", "Raw JSON on or off"],
+    ],
+  },
+] as const;
+
+export function KeysHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  return (
+    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts" size={640} closeButtonProps={{ "aria-label": "Close" }}>
+      <div className={classes.keys}>
+        {GROUPS.map((group) => (
+          <section key={group.title}>
+            <h3>{group.title}</h3>
+            <dl>
+              {group.keys.map(([key, meaning]) => (
+                <div key={key}>
+                  <dt>{meaning}</dt>
+                  <dd>
+                    {key.split(" ").map((part) => (
+                      <Kbd key={part}>{part}</Kbd>
+                    ))}
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Modal>
+  );
+}

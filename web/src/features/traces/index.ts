@@ -1,0 +1,2 @@
+export { TracesPage } from "./list/TracesPage";
+export { TracePage } from "./detail/TracePage";

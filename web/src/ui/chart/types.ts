@@ -1,0 +1,27 @@
+export interface ChartSeries {
+  name: string;
+  /** A CSS colour, may be a `var(--token)`. */
+  colour: string;
+  kind: "line" | "bar" | "band";
+  /** One value per step; null is a gap. Bands are given from the lowest to the highest. */
+  values: readonly (number | null)[];
+}
+
+export interface TimeChartProps {
+  /** What the chart shows, for screen readers. */
+  label: string;
+  /** Start of each step in ms. */
+  times: readonly number[];
+  stepMs: number;
+  series: readonly ChartSeries[];
+  /** Axis and tooltip text of a value. */
+  format: (value: number) => string;
+  /** Charts with the same group share one crosshair. */
+  group: string;
+  height: number;
+  dark: boolean;
+  /** A stretch that was brushed. */
+  onSpan: (from: number, to: number) => void;
+  /** A step that was clicked. */
+  onStep: (from: number, to: number) => void;
+}
