@@ -87,10 +87,18 @@ class Api:
     def __init__(self, url: str = "", key: str = "", project: str = "") -> None:
         chosen = settings.load()
         self.url = (url or chosen.url or _own_url(chosen)).rstrip("/")
-        headers = {"Authorization": f"Bearer {key or chosen.key or _local_token(chosen, self.url)}"}
+        try:
+            here = urlsplit(self.url).hostname in _LOOPBACK
+        except ValueError as error:
+            raise Unreachable(f"{self.url!r} is not a web address: {error}") from error
+        token = key or chosen.key or (_local_token(chosen) if here else "")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         if project:
             headers["X-Pilothouse-Project"] = project
-        self._client = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=_TIMEOUT_S)
+        # a proxy of the environment is for the way to other machines
+        self._client = httpx.Client(
+            base_url=f"{self.url}/api/v1", headers=headers, timeout=_TIMEOUT_S, trust_env=not here
+        )
 
     def get(self, path: str, kind: type[T], query: Mapping[str, Any] | None = None) -> T:
         """Return the answer of a GET as `kind`."""
@@ -157,9 +165,7 @@ def _own_url(chosen: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{chosen.server.port}"
 
 
-def _local_token(chosen: Settings, url: str) -> str:
-    if urlsplit(url).hostname not in _LOOPBACK:
-        return ""
+def _local_token(chosen: Settings) -> str:
     try:
         return (chosen.data / "run" / "local.token").read_text().strip()
     except OSError:
