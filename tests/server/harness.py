@@ -16,7 +16,7 @@ import uvicorn
 from litestar import Litestar
 
 from pilothouse.domain.access import KeyKind, Permission, Project, Role, mint
-from pilothouse.domain.clock import FakeClock
+from pilothouse.domain.clock import Clock, FakeClock
 from pilothouse.domain.reading import (
     CallStats,
     Facets,
@@ -133,7 +133,9 @@ class Running(msgspec.Struct):
 
     def client(self, secret: str | None = None, **more: Any) -> Client:
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
-        client = Client(base_url=self.url, headers={**headers, **more.pop("headers", {})}, trust_env=False, **more)
+        client = Client(
+            base_url=self.url, headers={**headers, **more.pop("headers", {})}, trust_env=False, timeout=20, **more
+        )
         self.clients.append(client)
         return client
 
@@ -217,7 +219,7 @@ async def running(folder: Path, *, static: Path | None = None, **changes: Any) -
         await metadata.close()
 
 
-def summary(trace_id: str, clock: FakeClock, **changes: Any) -> TraceSummary:
+def summary(trace_id: str, clock: Clock, **changes: Any) -> TraceSummary:
     """Return a row of the trace list."""
     values: dict[str, Any] = {
         "trace_id": trace_id, "name": "chat", "started_at": at(clock.now_ns()) - timedelta(seconds=1),

@@ -30,34 +30,34 @@ async def client(run: Running) -> Client:
     return run.local()
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "pointer"),
-    [
-        (b"", "invalid_request", "#"),
-        (b"{", "invalid_json", None),
-        (b'{"name": "a" "b"}', "invalid_json", None),
-        (b'{"name": "\xff"}', "invalid_json", None),
-        (b"[" * 100_000, "invalid_request", "#"),
-        (b"[]", "invalid_request", "#"),
-        (b"null", "invalid_request", "#"),
-        (b"{}", "invalid_request", "#/name"),
-        (b'{"name": 1}', "invalid_request", "#/name"),
-        (b'{"name": "a", "modles": []}', "invalid_request", "#/modles"),
-        (b'{"name": "a", "a/b~c": []}', "invalid_request", "#/a~1b~0c"),
-        (b'{"name": "a", "models": ["x", 2]}', "invalid_request", "#/models/1"),
-        (b'{"name": "a", "permissions": ["everything"]}', "invalid_request", "#/permissions/0"),
-        (b'{"name": "a", "permissions": []}', "invalid_request", "#/permissions"),
-        (b'{"name": "a", "expires_at": "tomorrow"}', "invalid_request", "#/expires_at"),
-        (b'{"name": "a", "expires_at": "2090-01-01T00:00:00"}', "invalid_request", "#/expires_at"),
-        (b'{"name": "a", "expires_at": "2001-01-01T00:00:00Z"}', "invalid_request", "#/expires_at"),
-        (b'{"name": ""}', "invalid_request", "#/name"),
-        (b'{"name": "a\\nb"}', "invalid_request", "#/name"),
-    ],
-)
-async def test_bodies(client: Client, body: bytes, code: str, pointer: str | None) -> None:
-    answer = await client.post("/api/v1/keys", content=body, headers={"content-type": "application/json"})
-    errors = check(answer, 400, code)
-    assert [error["pointer"] for error in errors] == ([] if pointer is None else [pointer])
+BODIES = [
+    (b"", "invalid_request", "#"),
+    (b"{", "invalid_json", None),
+    (b'{"name": "a" "b"}', "invalid_json", None),
+    (b'{"name": "\xff"}', "invalid_json", None),
+    (b"[" * 100_000, "invalid_request", "#"),
+    (b"[]", "invalid_request", "#"),
+    (b"null", "invalid_request", "#"),
+    (b"{}", "invalid_request", "#/name"),
+    (b'{"name": 1}', "invalid_request", "#/name"),
+    (b'{"name": "a", "modles": []}', "invalid_request", "#/modles"),
+    (b'{"name": "a", "a/b~c": []}', "invalid_request", "#/a~1b~0c"),
+    (b'{"name": "a", "models": ["x", 2]}', "invalid_request", "#/models/1"),
+    (b'{"name": "a", "permissions": ["everything"]}', "invalid_request", "#/permissions/0"),
+    (b'{"name": "a", "permissions": []}', "invalid_request", "#/permissions"),
+    (b'{"name": "a", "expires_at": "tomorrow"}', "invalid_request", "#/expires_at"),
+    (b'{"name": "a", "expires_at": "2090-01-01T00:00:00"}', "invalid_request", "#/expires_at"),
+    (b'{"name": "a", "expires_at": "2001-01-01T00:00:00Z"}', "invalid_request", "#/expires_at"),
+    (b'{"name": ""}', "invalid_request", "#/name"),
+    (b'{"name": "a\\nb"}', "invalid_request", "#/name"),
+]
+
+
+async def test_bodies(client: Client) -> None:
+    for body, code, pointer in BODIES:
+        answer = await client.post("/api/v1/keys", content=body, headers={"content-type": "application/json"})
+        errors = check(answer, 400, code)
+        assert [error["pointer"] for error in errors] == ([] if pointer is None else [pointer]), body[:100]
 
 
 async def test_a_fault_deep_in_a_body(client: Client) -> None:
@@ -83,32 +83,32 @@ async def test_a_large_body_is_refused(tmp_path) -> None:
         check(await run.local().post("/api/v1/keys", content=chunked(), headers=headers), 413, "body_too_large")
 
 
-@pytest.mark.parametrize(
-    ("query", "parameter"),
-    [
-        ("from=yesterday", "from"),
-        ("to=2026-01-01", "to"),
-        ("from=2026-01-01T00:00:00", "from"),
-        ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from"),
-        ("limit=0", "limit"),
-        ("limit=201", "limit"),
-        ("limit=ten", "limit"),
-        ("limit=-1", "limit"),
-        ("limit=1.5", "limit"),
-        ("limit=%D9%A3", "limit"),
-        ("sort=price", "sort"),
-        ("order=up", "order"),
-        ("status=fine", "status"),
-        ("min_duration_ms=-1", "min_duration_ms"),
-        ("min_duration_ms=nan", "min_duration_ms"),
-        ("min_duration_ms=fast", "min_duration_ms"),
-        ("modle=gpt", "modle"),
-        ("text=" + "a" * 1001, "text"),
-    ],
-)
-async def test_query_parameters(client: Client, query: str, parameter: str) -> None:
-    errors = check(await client.get(f"/api/v1/traces?{query}"), 400, "invalid_request")
-    assert [error["parameter"] for error in errors] == [parameter]
+QUERIES = [
+    ("from=yesterday", "from"),
+    ("to=2026-01-01", "to"),
+    ("from=2026-01-01T00:00:00", "from"),
+    ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from"),
+    ("limit=0", "limit"),
+    ("limit=201", "limit"),
+    ("limit=ten", "limit"),
+    ("limit=-1", "limit"),
+    ("limit=1.5", "limit"),
+    ("limit=%D9%A3", "limit"),
+    ("sort=price", "sort"),
+    ("order=up", "order"),
+    ("status=fine", "status"),
+    ("min_duration_ms=-1", "min_duration_ms"),
+    ("min_duration_ms=nan", "min_duration_ms"),
+    ("min_duration_ms=fast", "min_duration_ms"),
+    ("modle=gpt", "modle"),
+    ("text=" + "a" * 1001, "text"),
+]
+
+
+async def test_query_parameters(client: Client) -> None:
+    for query, parameter in QUERIES:
+        errors = check(await client.get(f"/api/v1/traces?{query}"), 400, "invalid_request")
+        assert [error["parameter"] for error in errors] == [parameter], query
 
 
 async def test_a_mistyped_parameter_is_answered_with_the_right_one(client: Client) -> None:

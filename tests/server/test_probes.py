@@ -32,7 +32,8 @@ async def upstream(answer: bytes | None, tls: ssl.SSLContext | None = None) -> A
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
+            head = await reader.read(5)
+            head += b"" if head.startswith(b"\x16") else await reader.readuntil(b"\r\n\r\n")
             if answer is None:
                 await ended.wait()
             elif b"HTTP/1.1 200" in answer and SECRET.encode() not in head:
@@ -78,29 +79,30 @@ async def test_a_saved_account_is_tested_with_its_own_secret(run: Running) -> No
         assert (await client.post("/api/v1/providers/test", json=again)).json()["ok"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [
-        (reply("200 OK", b"<!DOCTYPE html><html></html>", "text/html"), "upstream_html"),
-        (reply("404 Not Found", b"<html>nginx</html>", "text/html; charset=utf-8"), "upstream_html"),
-        (reply("200 OK", b"  <html></html>", "application/json"), "upstream_html"),
-        (reply("200 OK", b"{}"), "upstream_protocol"),
-        (reply("200 OK", b"not json"), "upstream_protocol"),
-        (reply("404 Not Found", b"{}"), "upstream_not_found"),
-        (reply("403 Forbidden", b"{}"), "upstream_auth"),
-        (reply("429 Too Many Requests", b"{}"), "upstream_rate_limited"),
-        (reply("500 Internal Server Error", b"{}"), "upstream_fault"),
-        (reply("302 Found", b""), "upstream_protocol"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "upstream_protocol"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", "upstream_cut"),
-    ],
-)
-async def test_wrong_answers(run: Running, answer: bytes, code: str) -> None:
-    async with upstream(answer) as url:
-        found = await draft(run.local(), url)
-    assert not found["ok"]
-    assert found["error"]["code"] == code
-    assert found["error"]["detail"]
+WRONG = [
+    (reply("200 OK", b"<!DOCTYPE html><html></html>", "text/html"), "upstream_html"),
+    (reply("404 Not Found", b"<html>nginx</html>", "text/html; charset=utf-8"), "upstream_html"),
+    (reply("200 OK", b"  <html></html>", "application/json"), "upstream_html"),
+    (reply("200 OK", b"{}"), "upstream_protocol"),
+    (reply("200 OK", b"not json"), "upstream_protocol"),
+    (reply("404 Not Found", b"{}"), "upstream_not_found"),
+    (reply("403 Forbidden", b"{}"), "upstream_auth"),
+    (reply("429 Too Many Requests", b"{}"), "upstream_rate_limited"),
+    (reply("500 Internal Server Error", b"{}"), "upstream_fault"),
+    (reply("302 Found", b""), "upstream_protocol"),
+    (b"SSH-2.0-OpenSSH_9.6\r\n", "upstream_protocol"),
+    (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", "upstream_cut"),
+]
+
+
+async def test_wrong_answers(run: Running) -> None:
+    client = run.local()
+    for answer, code in WRONG:
+        async with upstream(answer) as url:
+            found = await draft(client, url)
+        assert not found["ok"]
+        assert found["error"]["code"] == code, answer
+        assert found["error"]["detail"]
 
 
 async def test_a_wrong_key(run: Running) -> None:
@@ -122,20 +124,25 @@ async def test_no_such_host(run: Running) -> None:
     assert found["error"]["code"] == "upstream_unreachable"
 
 
-async def test_a_certificate_that_nobody_signed(run: Running, tmp_path: Path) -> None:
+@pytest.fixture
+def self_signed(tmp_path: Path) -> ssl.SSLContext:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    async with upstream(reply("200 OK", MODELS), context) as url:
+    return context
+
+
+async def test_a_certificate_that_nobody_signed(run: Running, self_signed: ssl.SSLContext) -> None:
+    async with upstream(reply("200 OK", MODELS), self_signed) as url:
         assert (await draft(run.local(), url))["error"]["code"] == "upstream_tls"
 
 
 async def test_https_to_a_plain_server(run: Running) -> None:
     async with upstream(reply("200 OK", MODELS)) as url:
         found = await draft(run.local(), url.replace("http://", "https://"))
-    assert found["error"]["code"] in ("upstream_tls", "upstream_unreachable")
+    assert found["error"]["code"] == "upstream_tls"
 
 
 async def test_a_server_that_never_answers() -> None:

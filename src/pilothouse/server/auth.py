@@ -129,7 +129,10 @@ async def _authorize(connection: Connection, parts: ServerParts, permit: Permit,
 
 async def _project(connection: Connection, parts: ServerParts, caller: Caller) -> str:
     wanted = str(
-        connection.path_params.get("project_id") or connection.headers.get(PROJECT_HEADER) or caller.project_id
+        connection.path_params.get("project_id")
+        or connection.headers.get(PROJECT_HEADER)
+        or connection.query_params.get("project_id")
+        or caller.project_id
     )
     if caller.project_id and wanted == caller.project_id:
         return wanted

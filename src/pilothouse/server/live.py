@@ -38,9 +38,10 @@ class Newest(Protocol):
 
 
 class Lagged(msgspec.Struct, frozen=True):
-    """Data of the `lagged` event: the listener was too slow and missed events."""
+    """Data of the `lagged` event: there was more than could be told."""
 
     missed: int
+    """At least so many traces were left out."""
 
 
 class _Listener:
@@ -131,6 +132,8 @@ class LiveTail(Loop):
         asked_at = at(self._clock.now_ns())
         found = await self._store.newest(project_id, self._since[project_id] - _OVERLAP, _BATCH)
         seen = self._seen.setdefault(project_id, OrderedDict())
+        if len(found) == _BATCH and all(summary.trace_id not in seen for summary in found):
+            self._lag(project_id)
         for summary in sorted(found, key=lambda one: one.started_at):
             mark = (summary.span_count, summary.call_count, summary.status, summary.duration_ms)
             if seen.get(summary.trace_id) == mark:
@@ -144,6 +147,12 @@ class LiveTail(Loop):
             seen.popitem(last=False)
         if project_id in self._since:
             self._since[project_id] = asked_at
+
+    def _lag(self, project_id: str) -> None:
+        """Note that more traces came since the last poll than one answer holds."""
+        for listener in self._listeners:
+            if listener.project_id == project_id:
+                listener.missed += 1
 
     def _forget(self, listener: _Listener) -> None:
         self._listeners.discard(listener)

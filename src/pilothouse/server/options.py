@@ -41,7 +41,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def checks_host(self) -> bool:
         """Whether the Host header is checked: on loopback, where a page could rebind its name to this machine."""
-        return self.host in _LOOPBACK or bool(self.public_url)
+        return self.host.lower() in _LOOPBACK
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

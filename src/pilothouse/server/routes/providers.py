@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET
 
 from pilothouse.domain.snapshot import Account
 from pilothouse.errors import InvalidRequest, NotFound, SettingsInvalid
@@ -164,6 +165,8 @@ async def update(
         open_models=data.open_models,
         enabled=data.enabled,
     )
+    if change.base_url is not UNSET or change.secret is not UNSET:
+        _check_changed(parts.registry, await _find(parts, provider_id), change)
     return view(parts.registry, await parts.registry.update_account(provider_id, change, actor=caller.actor))
 
 
@@ -221,6 +224,13 @@ async def _find(parts: ServerParts, account_id: str) -> Account:
         if account.id == account_id:
             return account
     raise NotFound("There is no such provider account.")
+
+
+def _check_changed(registry: Registry, account: Account, change: AccountChange) -> None:
+    """Raise `InvalidRequest` when the account could not be used after the change."""
+    base_url = account.base_url if change.base_url is UNSET else addresses.base_url(change.base_url)
+    secret = registry.account_secret(account) if change.secret is UNSET else change.secret
+    probes.open_account(account.provider, AccountOptions(account.name, base_url, secret))
 
 
 def _hint(registry: Registry, account: Account) -> str | None:

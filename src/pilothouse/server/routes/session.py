@@ -83,7 +83,7 @@ async def sign_out(parts: Parts, request: Request[Any, Any, Any]) -> Response[No
     if secret:
         await parts.people.sign_out(secret)
     gone = Cookie(COOKIE, value="", max_age=0, **_flags(parts))
-    return Response(None, status_code=204, cookies=[gone], headers={"clear-site-data": '"cache"'})
+    return Response(None, status_code=204, cookies=[gone])
 
 
 @post("/session/first-run", operation_id="firstRun", summary="Make the first person", status_code=201)

@@ -78,6 +78,9 @@ async def order(sort: Sort = "started_at", direction: Direction = "desc", min_du
 
 
 Around = Annotated[str, QueryParameter(name="at", description="A time near the trace, RFC 3339; finds it faster.")]
+Chosen = Annotated[
+    str, QueryParameter(name="project_id", description="Like X-Pilothouse-Project, for an EventSource has no headers.")
+]
 WhichDep = NamedDependency[SkipValidation[Which]]
 OrderDep = NamedDependency[SkipValidation[Order]]
 
@@ -134,7 +137,13 @@ async def facets(parts: Parts, project: ProjectDep, during: RangeDep) -> Facets:
     summary="Follow new traces",
     media_type="text/event-stream",
 )
-async def live(parts: Parts, live_tail: LiveDep, project: ProjectDep, request: Request[Any, Any, Any]) -> Stream:
+async def live(
+    parts: Parts,
+    live_tail: LiveDep,
+    project: ProjectDep,
+    request: Request[Any, Any, Any],
+    project_id: Chosen = "",
+) -> Stream:
     """Stream new traces as server-sent events: `trace` with a TraceSummary, `lagged` when some were missed."""
 
     async def allowed() -> bool:
