@@ -208,7 +208,7 @@ async def test_a_body_over_the_readers_limit_is_refused(make: Make) -> None:
         assert (await fetch(transport, upstream.request(), limit=1000))[1] == b"x" * 1000
 
 
-async def test_bytes_behind_an_answer_never_become_the_next_answer(make: Make) -> None:
+async def test_an_answer_behind_an_answer_never_becomes_the_next(make: Make) -> None:
     evil = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nEVIL"
     async with Upstream(answering(OK + evil)) as upstream:
         transport = make()

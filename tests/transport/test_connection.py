@@ -198,6 +198,18 @@ async def test_endless_heads_and_framing_are_refused(flood: list[bytes]) -> None
         await reader
 
 
+async def test_an_answer_that_meets_its_cancelled_call_does_not_free_the_connection_twice() -> None:
+    owner = Owner()
+    connection = Connection(asyncio.get_running_loop(), owner)
+    connection.connection_made(Wire())
+    waiter = connection.start(b"", REQUEST, asyncio.get_running_loop().time() + 60)
+    waiter.cancel()
+    connection.data_received(OK)
+    connection.connection_lost(None)
+    assert owner.notes == []
+    assert connection.dead
+
+
 async def read(waiter: asyncio.Future) -> bytes:
     response = await waiter
     return await response.read(1 << 20)

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import random
+import socket
+import struct
 
 import pytest
 
 from pilothouse import instruments
-from pilothouse.errors import PilothouseError, ShuttingDown, UpstreamProtocol, UpstreamUnreachable
+from pilothouse.errors import PilothouseError, ShuttingDown, UpstreamCut, UpstreamProtocol, UpstreamUnreachable
 from pilothouse.transport.base import Origin, Request
 from pilothouse.transport.options import TransportOptions
 from pilothouse.transport.pool import OriginPool, PooledTransport
@@ -36,6 +38,34 @@ async def test_sloppy_answers_are_refused(answer: bytes) -> None:
     transport = PooledTransport()
     async with Upstream(answering(answer)) as upstream:
         with pytest.raises(UpstreamProtocol):
+            await fetch(transport, upstream.request())
+        await transport.close()
+
+
+@pytest.mark.parametrize(
+    "evil", [b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nEVIL", b"HTTP/1.1 200 OK\r\nx-evil: ", b"EVIL"]
+)
+async def test_bytes_behind_an_answer_never_become_the_next_answer(evil: bytes) -> None:
+    async with Upstream(answering(OK + evil)) as upstream:
+        transport = PooledTransport()
+        for _ in range(3):
+            response, body = await fetch(transport, upstream.request())
+            assert (body, response.reused) == (b"hi", False)
+        await transport.close()
+
+
+async def test_an_answer_that_ends_with_its_connection_is_cut_by_a_reset() -> None:
+    async def script(call: Call) -> None:
+        await call.write(HEAD + b"\r\nhalf")
+        await asyncio.sleep(0.02)
+        # Without lingering, a close is sent as a reset.
+        linger = struct.pack("ii", 1, 0)
+        call.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        call.reset()
+
+    transport = PooledTransport()
+    async with Upstream(script) as upstream:
+        with pytest.raises(UpstreamCut):
             await fetch(transport, upstream.request())
         await transport.close()
 
@@ -119,6 +149,25 @@ async def test_a_connection_reserved_for_a_waiting_call_may_die_before_it_is_use
         assert [body for _, body in answers] == [b"hi"] * 4
         await transport.close()
         assert only_pool(transport).count == 0
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_call_cancelled_as_it_is_handed_a_connection_passes_it_on(dies: bool) -> None:
+    transport = PooledTransport(TransportOptions(max_connections_per_origin=1))
+    async with Upstream(answering(OK)) as upstream:
+        await fetch(transport, upstream.request())
+        pool = only_pool(transport)
+        connection = pool.idle.pop()
+        task = asyncio.ensure_future(transport.send(upstream.request()))
+        await until(lambda: len(pool.queue) == 1)
+        pool.release(connection)
+        if dies:
+            connection.abort()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (pool.idle, pool.count) == (([], 0) if dies else ([connection], 1))
+        await transport.close()
 
 
 async def test_no_place_is_ever_lost_in_a_storm_of_faults_and_cancellations() -> None:

@@ -1,4 +1,9 @@
-"""The same port on aiohttp: slower, and widely proven."""
+"""The same port on aiohttp: slower, and widely proven.
+
+Laxer than the pool in what it takes from an upstream: folded header lines, bytes behind an answer or on an idle
+connection that then count as the next answer, and a reset that passes for the end of an answer without a length. The
+gauge of open connections stays untouched.
+"""
 
 import asyncio
 import contextlib
