@@ -27,8 +27,8 @@ CALL = "call"
 _RECORD_OVERHEAD_BYTES = 1024
 """What a record weighs besides its bodies; its exact size is known only after encoding."""
 _ORDINARY_RECORD_BYTES = 16 * 1024
-_GROUP_RECORDS = 512
-_GROUP_BYTES = 2 * 1024**2
+_GROUP_RECORDS = 1000
+_GROUP_BYTES = 4 * 1024**2
 _IDLE_S = 0.25
 _BREATH_S = 0.002
 _HOUSEKEEPING_S = 0.1
