@@ -52,6 +52,8 @@ class Stream:
             event = self._take(chunk)
             if event:
                 yield event
+            if scan.error is not None:
+                raise self._failure()
         tail = scan.end()
         if scan.error is not None:
             raise self._failure()
@@ -64,8 +66,6 @@ class Stream:
         """Return what a chunk gives to pass on; what comes before the first content is held back."""
         scan, exchange = self._scan, self._call.exchange
         event = scan.feed(chunk)
-        if scan.error is not None:
-            raise self._failure()
         now_ns = self._call.elapsed_ns()
         if b"data:" in event:
             self._progress_ns = now_ns

@@ -10,6 +10,7 @@ from pilothouse.errors import InvalidJson, InvalidRequest
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 _TRUE = msgspec.Raw(b"true")
+_MODEL_CHARS = len("model")
 
 _Head = TypeVar("_Head", bound=msgspec.Struct)
 
@@ -51,9 +52,9 @@ def needs_canonical(body: bytes) -> bool:
     """
     if body.count(b'"model"') != 1:
         return True
-    if b"\\u00" in body and (b"\\u006" in body or b"\\u004" in body):
+    if b"\\u006" in body or b"\\u004" in body:
         return True
-    return body.lower().count(b'"model"') != 1
+    return any(len(key) == _MODEL_CHARS and key != "model" and key.lower() == "model" for key in read_object(body))
 
 
 def rewrite(body: bytes, *, model: str | None, ask_usage: bool) -> bytes:
