@@ -54,27 +54,10 @@ def base_install(tmp_path: Path) -> Path:
     folder = tmp_path / "base"
     folder.mkdir()
     names = [
-        "msgspec",
-        "typer",
-        "rich",
-        "httpx",
-        "httpcore",
-        "h11",
-        "anyio",
-        "certifi",
-        "idna",
-        "pygments",
-        "markdown_it",
-        "mdurl",
-        "shellingham",
-        "pydantic",
-        "pydantic_core",
-        "annotated_types",
-        "typing_inspection",
-        "typing_extensions.py",
-        "annotated_doc",
-        "sniffio",
-    ]
+        "msgspec", "typer", "rich", "httpx", "httpcore", "h11", "anyio", "certifi", "idna", "pygments",
+        "markdown_it", "mdurl", "shellingham", "pydantic", "pydantic_core", "annotated_types", "typing_inspection",
+        "typing_extensions.py", "annotated_doc", "sniffio",
+    ]  # fmt: skip
     homes = {Path(module.__file__ or "").parents[1] for module in (msgspec, typer, rich, httpx)}
     for home in homes:
         for name in names:

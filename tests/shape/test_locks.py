@@ -1,0 +1,48 @@
+"""Lock files: pinned, hashed, and silent about where packages come from."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+WEB_LOCK = ROOT / "web" / "package-lock.json"
+ADDRESS = re.compile(r"https?://|file:|--index|--find-links|--extra-index|--trusted-host", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", [*LOCKS, *sorted((ROOT / "requirements").glob("*.in"))], ids=lambda path: path.name)
+def test_no_lock_names_an_address(path: Path) -> None:
+    assert (
+        ADDRESS.findall(path.read_text().replace("--no-emit-find-links", "").replace("--no-emit-index-url", "")) == []
+    )
+
+
+def test_the_web_lock_names_no_address() -> None:
+    assert re.findall(r'"resolved":\s*"[^"]*"', WEB_LOCK.read_text()) == []
+
+
+@pytest.mark.parametrize("path", [path for path in LOCKS if path.name != "overrides.txt"], ids=lambda path: path.name)
+def test_every_package_is_pinned_and_hashed(path: Path) -> None:
+    entries = re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"^#.*\n", "", path.read_text(), flags=re.MULTILINE).strip())
+    for entry in entries:
+        assert re.match(r"^[A-Za-z0-9._-]+==\S+", entry), entry
+        assert "--hash=sha256:" in entry, entry
+
+
+def test_the_locks_hold_what_the_package_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *project["optional-dependencies"]["server"],
+        *project["optional-dependencies"]["local"],
+    ]
+    names = {re.split(r"[^A-Za-z0-9-]", one)[0].lower() for one in wanted}
+    locked = {line.split("==")[0].lower() for line in (ROOT / "requirements" / "server.txt").read_text().splitlines()}
+    assert names - locked == set()
+
+
+def test_the_store_needs_neither_pandas_nor_pyarrow() -> None:
+    locked = (ROOT / "requirements" / "server.txt").read_text()
+    assert re.findall(r"^(?:pandas|pyarrow|numpy)==", locked, re.MULTILINE) == []
