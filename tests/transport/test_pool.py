@@ -9,7 +9,14 @@ import struct
 import pytest
 
 from pilothouse import instruments
-from pilothouse.errors import PilothouseError, ShuttingDown, UpstreamCut, UpstreamProtocol, UpstreamUnreachable
+from pilothouse.errors import (
+    PilothouseError,
+    ShuttingDown,
+    UpstreamCut,
+    UpstreamProtocol,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from pilothouse.transport.base import Origin, Request
 from pilothouse.transport.options import TransportOptions
 from pilothouse.transport.pool import OriginPool, PooledTransport
@@ -149,6 +156,30 @@ async def test_a_connection_reserved_for_a_waiting_call_may_die_before_it_is_use
         assert [body for _, body in answers] == [b"hi"] * 4
         await transport.close()
         assert only_pool(transport).count == 0
+
+
+@pytest.mark.parametrize(
+    ("head", "limit"),
+    [(b"", "first_byte_s"), (CHUNKED, "between_bytes_s"), (b"", "total_s"), (CHUNKED + b"2\r\nhi\r\n", "total_s")],
+)
+async def test_each_call_on_a_connection_has_its_own_limits(head: bytes, limit: str) -> None:
+    async def script(call: Call) -> None:
+        if call.body == b"stall":
+            await call.write(head)
+            await call.gone()
+        else:
+            await asyncio.sleep(0.04 if call.body == b"slow" else 0)
+            await call.write(OK)
+
+    transport = PooledTransport(TransportOptions(max_connections_per_origin=1))
+    async with Upstream(script) as upstream:
+        await fetch(transport, upstream.request())
+        await fetch(transport, upstream.request(first_byte_s=0.03))
+        await fetch(transport, upstream.request(body=b"slow"))
+        with pytest.raises(UpstreamTimeout):
+            await fetch(transport, upstream.request(body=b"stall", **{limit: 0.05}))
+        assert upstream.connections == 1
+        await transport.close()
 
 
 @pytest.mark.parametrize("dies", [False, True])
