@@ -151,6 +151,40 @@ async def test_half_a_body_inserts_nothing(http: httpx.AsyncClient, client: Clie
     assert client.command("SELECT count() FROM shim.half") == 0
 
 
+FAILING = {
+    "a constraint": ("CREATE TABLE shim.f (a UInt8, CONSTRAINT c CHECK a < 5) ENGINE = MergeTree ORDER BY a", 469),
+    "too many parts": (
+        "CREATE TABLE shim.f (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS parts_to_throw_insert = 1",
+        252,
+    ),
+    "too many partitions": ("CREATE TABLE shim.f (a UInt8) ENGINE = MergeTree ORDER BY a PARTITION BY a", 252),
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+async def test_an_insert_that_fails_late_is_told(http: httpx.AsyncClient, case: str) -> None:
+    create, code = FAILING[case]
+    await http.post("/", content="CREATE DATABASE IF NOT EXISTS shim ENGINE = Atomic")
+    await http.post("/", content="DROP TABLE IF EXISTS shim.f SYNC")
+    assert (await http.post("/", content=create)).status_code == 200
+    await http.post("/", content=b"INSERT INTO shim.f FORMAT RowBinary\n\x01")
+    sql = b"INSERT INTO shim.f SETTINGS max_partitions_per_insert_block = 2 FORMAT RowBinary\n\x07\x08\x09"
+    answer = await http.post("/", content=sql)
+    assert answer.headers["x-clickhouse-exception-code"] == str(code)
+
+
+async def test_a_view_that_fails_fails_the_insert(http: httpx.AsyncClient) -> None:
+    for sql in (
+        "CREATE DATABASE IF NOT EXISTS shim ENGINE = Atomic",
+        "CREATE OR REPLACE TABLE shim.v (a UInt8) ENGINE = MergeTree ORDER BY a",
+        "CREATE MATERIALIZED VIEW IF NOT EXISTS shim.mv ENGINE = MergeTree ORDER BY a"
+        " AS SELECT a FROM shim.v WHERE throwIf(a = 3) = 0",
+    ):
+        assert (await http.post("/", content=sql)).status_code == 200
+    answer = await http.post("/", content=b"INSERT INTO shim.v FORMAT RowBinary\n\x03")
+    assert answer.headers["x-clickhouse-exception-code"] == "395"
+
+
 @pytest.mark.parametrize("value", ["a\tb\n'\\\x00é😀\r\n`{x:String}%", "", "\\N", "x" * 100_000])
 def test_parameters_arrive_as_they_are(client: Client, value: str) -> None:
     sql = "SELECT {x:String}, {n:Int64}, {l:Array(String)}, {n:Int64} + 1"
@@ -213,6 +247,20 @@ def test_a_running_insert_ends_before_the_process_does(tmp_path: Path) -> None:
         again = connect(store)
         assert again.command("SELECT count() FROM d.t") == 5
         again.close()
+
+
+def test_a_running_query_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    with running(tmp_path) as store:
+        client = connect(store)
+        slow = "SELECT sleepEachRow(1) FROM numbers(25) SETTINGS max_block_size = 1"
+        command = ["curl", "-s", "-H", f"X-ClickHouse-Key: {SECRET}", "--noproxy", "*", store.url, "-d", slow]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as query:
+            while client.command("SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%'") < 2:
+                assert query.poll() is None
+            client.close()
+            store.process.terminate()
+            assert store.process.wait(10) == 0
+            assert "Code: 394." in query.communicate(timeout=10)[0]
 
 
 def test_a_crash_inside_the_engine_ends_the_process_at_once(tmp_path: Path) -> None:

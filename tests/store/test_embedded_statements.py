@@ -9,7 +9,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.store.embedded.statements import BadRequest, Statement, decompress, read_statement
+from pilothouse.store.embedded.statements import BadRequest, Insert, Statement, decompress, read_statement
 
 
 def read(body: bytes = b"", query_string: bytes = b"", *, read_only: bool = False, **headers: str) -> Statement:
@@ -36,31 +36,36 @@ def test_statements_go_to_the_pool_of_their_kind(sql: bytes, kind: str) -> None:
     assert read(sql).kind == kind
 
 
-@pytest.mark.parametrize(
-    ("body", "head", "data_format", "data"),
-    [
-        (b"INSERT INTO t (a) FORMAT Native\n\x01\x02", b"INSERT INTO t (a) ", "Native", b"\x01\x02"),
-        (b"insert into `d`.`FORMAT x` format\tRowBinary \r\nIN", b"insert into `d`.`FORMAT x` ", "RowBinary", b"IN"),
-        (b"INSERT INTO FORMATS (a) FORMAT CSV\n1\n", b"INSERT INTO FORMATS (a) ", "CSV", b"1\n"),
-        (b"INSERT INTO t SETTINGS s='a FORMAT b' FORMAT TSV x", b"INSERT INTO t SETTINGS s='a FORMAT b' ", "TSV", b"x"),
-        (b"INSERT INTO t (`it\"s`) FORMAT Native\n\n\n", b"INSERT INTO t (`it\"s`) ", "Native", b"\n\n"),
-    ],
-)  # fmt: skip
-def test_the_data_of_an_insert_is_told_from_its_head(body: bytes, head: bytes, data_format: str, data: bytes) -> None:
-    found = read(body)
-    assert (found.sql, found.format, found.data) == (head, data_format, data)
+INSERTS: list[tuple[bytes, Insert]] = [
+    (b"INSERT INTO t (a) FORMAT Native\n\x01\x02", Insert(b"INSERT INTO t (a) ", b"", "Native", b"\x01\x02")),
+    (b"insert into `d`.`FORMAT x` format\tCSV \r\nIN", Insert(b"insert into `d`.`FORMAT x` ", b"", "CSV", b"IN")),
+    (b"INSERT INTO FORMATS (format) FORMAT CSV\n1\n", Insert(b"INSERT INTO FORMATS (format) ", b"", "CSV", b"1\n")),
+    (b"INSERT INTO t SETTINGS s='FORMAT \\' b' FORMAT TSV x",
+     Insert(b"INSERT INTO t ", b"SETTINGS s='FORMAT \\' b' ", "TSV", b"x")),
+    (b"INSERT INTO t (`it\"s`) FORMAT Native\n\n\n", Insert(b"INSERT INTO t (`it\"s`) ", b"", "Native", b"\n\n")),
+    (b"/* FORMAT a */ INSERT INTO t -- FORMAT b\nFORMAT C",
+     Insert(b"/* FORMAT a */ INSERT INTO t -- FORMAT b\n", b"", "C", b"")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "insert"), INSERTS)
+def test_the_data_of_an_insert_is_told_from_its_head(body: bytes, insert: Insert) -> None:
+    assert read(body).insert == insert
 
 
 @given(st.binary())
 def test_data_of_any_bytes_stays_as_it_is(data: bytes) -> None:
-    assert read(b"INSERT INTO t FORMAT Native\n" + data).data == data
-    assert read(data, b"query=INSERT+INTO+t+FORMAT+Native").data == data
+    for found in (read(b"INSERT INTO t FORMAT Native\n" + data), read(data, b"query=INSERT+INTO+t+FORMAT+Native")):
+        assert found.insert is not None
+        assert found.insert.data == data
 
 
-@pytest.mark.parametrize("sql", [b"INSERT INTO t VALUES (1, 'FORMAT')", b"INSERT INTO t SELECT 'x FORMAT y'"])
+@pytest.mark.parametrize(
+    "sql", [b"INSERT INTO t VALUES (1, 'FORMAT')", b"INSERT INTO t SELECT 'x' AS FORMAT", b"INSERT INTO t FORMAT"]
+)
 def test_an_insert_without_format_is_one_text(sql: bytes) -> None:
     found = read(sql)
-    assert (found.sql, found.data) == (sql, None)
+    assert (found.sql, found.insert) == (sql, None)
 
 
 def test_the_format_of_an_answer_is_named_or_given_or_tabs() -> None:

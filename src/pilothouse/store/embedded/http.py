@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 AUTHENTICATION_FAILED = 516
 TOO_MANY_QUERIES = 202
+ABORTED = 236
 _TOO_LARGE = 62
 _STATUS: dict[int, HTTPStatus] = {
     **dict.fromkeys((516, 192, 193, 194), HTTPStatus.FORBIDDEN),
@@ -41,6 +42,7 @@ _STATUS: dict[int, HTTPStatus] = {
     48: HTTPStatus.NOT_IMPLEMENTED,
     159: HTTPStatus.REQUEST_TIMEOUT,
     202: HTTPStatus.SERVICE_UNAVAILABLE,
+    ABORTED: HTTPStatus.SERVICE_UNAVAILABLE,
     NOT_ENOUGH_SPACE: HTTPStatus.INSUFFICIENT_STORAGE,
 }  # fmt: skip
 
@@ -60,6 +62,7 @@ class Front:
         self._engine = engine
         self._options = options
         self._waiting = 0
+        self._stopping = False
         self._pools: dict[Kind, ThreadPoolExecutor] = {
             "read": ThreadPoolExecutor(options.reader_threads, "store-read"),
             "write": ThreadPoolExecutor(options.writer_threads, "store-write"),
@@ -85,6 +88,11 @@ class Front:
         await send({"type": "http.response.start", "status": reply.status, "headers": raw})
         await send({"type": "http.response.body", "body": reply.body})
 
+    def stop_reading(self) -> None:
+        """End running queries and refuse later ones; does not block."""
+        self._stopping = True
+        self._pools["control"].submit(self._engine.kill_reads)
+
     def close(self) -> None:
         """Wait for running statements; later ones are refused."""
         for pool in self._pools.values():
@@ -103,6 +111,8 @@ class Front:
         return _success(statement, await self._run(statement), query_id)
 
     async def _run(self, statement: Statement) -> Outcome:
+        if self._stopping and statement.kind == "read":
+            raise EngineError(ABORTED, f"Code: {ABORTED}. DB::Exception: The store is stopping. (ABORTED)")
         if self._waiting >= self._options.max_waiting:
             raise EngineError(TOO_MANY_QUERIES, f"Code: {TOO_MANY_QUERIES}. DB::Exception: Too many queries wait.")
         self._waiting += 1

@@ -40,12 +40,24 @@ def run(options: EmbeddedOptions) -> None:
             )
             if options.port_file is not None:
                 _publish(options.port_file, listener.getsockname()[1])
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config, front).run(sockets=[listener])
             front.close()
     finally:
         engine.close()
         if options.port_file is not None:
             options.port_file.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """Ends running queries as soon as it is told to stop; inserts and schema changes run to their end."""
+
+    def __init__(self, config: uvicorn.Config, front: Front) -> None:
+        super().__init__(config)
+        self._front = front
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._front.stop_reading()
+        super().handle_exit(sig, frame)
 
 
 def _listen(host: str, port: int) -> socket.socket:

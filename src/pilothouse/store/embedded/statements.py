@@ -16,11 +16,10 @@ Kind = Literal["read", "write", "control"]
 _READS = frozenset({b"SELECT", b"WITH", b"SHOW", b"DESCRIBE", b"DESC", b"EXISTS", b"EXPLAIN"})
 _COMMENTS = re.compile(rb"\s*(?:--[^\n]*(?:\n|\Z)|/\*.*?\*/|\s+|\()", re.DOTALL)
 _WORD = re.compile(rb"[A-Za-z]+")
-_INSERT_HEAD = re.compile(
-    rb"(?P<head>\s*INSERT\s(?:[^`'\"F]|`[^`]*`|\"[^\"]*\"|'(?:[^'\\]|\\.)*'|(?<![\s)])F|F(?!ORMAT\s))*?)"
-    rb"(?<=[\s)])FORMAT\s+(?P<format>\w+)[ \t\f]*(?:\r?\n|;|\Z)?",
-    re.IGNORECASE | re.DOTALL,
+_TOKEN = re.compile(
+    rb"`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|--[^\n]*|/\*.*?\*/|\w+|\s+|.", re.DOTALL
 )
+_FORMAT_NAME = re.compile(rb"\s+(\w+)[ \t\f]*(?:\r?\n|;|\Z)?")
 _TRAILING_FORMAT = re.compile(rb"\bFORMAT\s+(\w+)\s*;?\s*\Z", re.IGNORECASE)
 _HEAD_LIMIT = 64 * 1024
 
@@ -41,15 +40,24 @@ class BadRequest(Exception):
         self.text = text
 
 
+class Insert(msgspec.Struct, frozen=True):
+    """An insert that carries its data: `head` up to the settings or format clause, the settings clause, the rows."""
+
+    head: bytes
+    settings: bytes
+    format: str
+    data: bytes
+
+
 class Statement(msgspec.Struct, frozen=True):
     """One statement and all that goes with it."""
 
     kind: Kind
     sql: bytes
     format: str
-    """Of the answer; of the data for an insert."""
-    data: bytes | None = None
-    """Body of an insert in `format`; None when the SQL is all there is."""
+    """Of the answer."""
+    insert: Insert | None = None
+    """Set instead of `sql` when rows come along."""
     database: str = ""
     parameters: dict[str, str] = {}
     settings: dict[str, str] = {}
@@ -77,8 +85,7 @@ def read_statement(query_string: bytes, headers: Mapping[str, str], body: bytes,
     if kind == "write":
         insert = _insert(query, body)
         if insert is not None:
-            head, data_format, data = insert
-            return Statement(kind, head, data_format, data, database, parameters, settings)
+            return Statement(kind, b"", "TabSeparated", insert, database, parameters, settings)
     sql = b"\n".join(part for part in (query, body) if part)
     if not sql.strip():
         raise BadRequest(62, "Syntax error: the query is empty")
@@ -124,15 +131,36 @@ def _kind(sql: bytes) -> Kind:
     return "control" if name == b"KILL" else "write"
 
 
-def _insert(query: bytes, body: bytes) -> tuple[bytes, str, bytes] | None:
-    """Return head, format and data of an insert that carries data in a named format."""
-    source = query or body[:_HEAD_LIMIT]
-    found = _INSERT_HEAD.match(source)
-    if found is None:
+def _insert(query: bytes, body: bytes) -> Insert | None:
+    """Return the insert that carries data in a named format, None when the statement is text to its end."""
+    source = query or body
+    depth, settings_at = 0, -1
+    for token in _TOKEN.finditer(source, 0, min(len(source), _HEAD_LIMIT)):
+        word = token.group().upper()
+        depth += (word == b"(") - (word == b")")
+        if depth or word in {b"VALUES", b"SELECT", b"WITH"}:
+            if depth == 0:
+                return None
+        elif word == b"SETTINGS" and settings_at < 0:
+            settings_at = token.start()
+        elif word == b"FORMAT":
+            return _data(query, body, token, settings_at)
+    return None
+
+
+def _data(query: bytes, body: bytes, keyword: re.Match[bytes], settings_at: int) -> Insert | None:
+    source = query or body
+    name = _FORMAT_NAME.match(source, keyword.end())
+    if name is None:
         return None
-    head, data_format = found.group("head"), found.group("format").decode()
-    inline = query[found.end() :] if query else body[found.end() :]
-    return head, data_format, inline + body if query else inline
+    head_end = settings_at if settings_at >= 0 else keyword.start()
+    rest = source[name.end() :]
+    return Insert(
+        head=source[:head_end],
+        settings=source[head_end : keyword.start()],
+        data=rest + body if query else rest,
+        format=name.group(1).decode(),
+    )
 
 
 def _multipart(content_type: str, body: bytes) -> Iterable[tuple[str, str]]:

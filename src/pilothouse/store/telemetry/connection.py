@@ -159,7 +159,10 @@ class _Lane:
         try:
             return call(self._ready())
         except Error as error:
-            _log.info("the telemetry store refused a call: %s", error)
+            # The store's own text may quote what people search for.
+            _log.info(
+                "the telemetry store refused a %s, code %s %s", work, error.code, error.name or type(error).__name__
+            )
             raise translate(error, work) from error
 
     def _ready(self) -> _Client:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from clickhouse_connect.driver.exceptions import Error, OperationalError
+from clickhouse_connect.driver.exceptions import DatabaseError, Error, OperationalError
 
 from pilothouse.errors import DiskFull, PlatformError, QueryRefused, StoreUnavailable
 
@@ -17,6 +17,7 @@ _TRANSIENT = frozenset({
     202,  # too many queries at the same time
     209, 210,  # network
     236,  # aborted, as at shutdown
+    394,  # cancelled, as at shutdown
     242,  # table is read-only: its keeper is away
     252,  # too many parts: merges are behind
     279, 285, 319,  # replicas
@@ -31,7 +32,8 @@ def translate(error: Error, work: Work) -> PlatformError:
     """Return our error for one of the client's."""
     code = error.code
     if code is None:
-        if isinstance(error, OperationalError) or type(error).__name__ == "DatabaseError":
+        # No code: nobody answered, or something between us and the store did.
+        if isinstance(error, OperationalError) or type(error) is DatabaseError:
             return StoreUnavailable("the telemetry store does not answer")
         return QueryRefused(f"the telemetry client refuses the {work}: {error}")
     if code == _DISK_FULL:
