@@ -15,6 +15,7 @@ from pilothouse.wiring import addresses, ports
 from pilothouse.wiring.children import Child, ChildSpec
 from pilothouse.wiring.data_folder import Lock, prepare
 from pilothouse.wiring.log_files import LogFile
+from pilothouse.wiring.process import keep_private
 from pilothouse.wiring.supervisor import Member, Reporter, Supervisor
 
 GATEWAY_PORT = "PILOTHOUSE_GATEWAY_PORT"
@@ -36,6 +37,7 @@ class Machine:
     """One `pilothouse up` on its data folder, from taking the lock to the end of the last process."""
 
     def __init__(self, settings: Settings, reporter: Reporter, began_at_s: float | None = None) -> None:
+        keep_private()
         self.settings = settings
         self.layout = prepare(settings.data)
         self.local_model_missing: str | None = None

@@ -17,6 +17,11 @@ _TALKATIVE = ("alembic", "httpx", "httpcore", "uvicorn.error")
 """Libraries whose news is none for an operator."""
 
 
+def keep_private() -> None:
+    """Make every file that this process creates from now on readable by its owner only."""
+    os.umask(0o077)
+
+
 def start_logging(settings: Settings) -> None:
     """Log to standard error as JSON lines, secrets scrubbed."""
     known = [secret for secret in (settings.openai_api_key, settings.anthropic_api_key) if secret]

@@ -50,6 +50,7 @@ def parse(text: str) -> tuple[str, ...]:
 
 def run(settings: Settings, roles: Sequence[str], *, supervised: bool) -> None:
     """Be these roles until SIGTERM or SIGINT; blocks. `supervised` ends them with the parent and within seconds."""
+    process.keep_private()
     process.start_logging(settings)
     if supervised:
         process.end_with_parent()
