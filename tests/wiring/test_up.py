@@ -29,7 +29,7 @@ async def test_it_starts_tells_stops_and_starts_again(stack: Stack) -> None:
     assert stack.key.startswith("ph_")
     assert stack.link.startswith(f"{stack.platform_url}/first-run#token=phl_")
     assert f"curl {stack.gateway_url}/v1/chat/completions" in text
-    assert "Models       none yet" in text
+    assert "none yet: add a provider account" in text
     assert not (stack.data / "run" / "welcome.json").exists()
     processes = [process for role in ROLES for process in stack.processes(role)]
     assert len(processes) == len(ROLES)
@@ -50,7 +50,7 @@ async def test_it_starts_tells_stops_and_starts_again(stack: Stack) -> None:
     assert list((stack.data / "run").glob("*.token")) == []
 
     assert await stack.start() < 15  # measured 2 s on two idle cores
-    assert "Your key" not in stack.log.read_text()
+    assert "shown once" not in stack.log.read_text()
     assert await asyncio.to_thread(stack.stop) == 0
 
 

@@ -84,10 +84,17 @@ class _View:
         welcome = load("pilothouse.wiring.welcome:take")(self.machine.layout)
         self._console.print()
         self._console.print(f"[bold green]Pilothouse is up[/] [dim]in {seconds:.1f} s[/]")
-        for label, value in self._facts(welcome):
-            self._console.print(f"  [bold]{label:<12}[/] {escape(value)}")
+        facts = self._facts(welcome)
+        width = max(len(label) for label, _ in facts)
+        for label, value in facts:
+            self._console.print(f"  [bold]{label:<{width}}[/]  {escape(value)}")
         if self.machine.local_model_missing:
             self.say(f"  Without the local model: {self.machine.local_model_missing}", "yellow")
+        if welcome is not None and welcome.unreadable_accounts:
+            names = ", ".join(welcome.unreadable_accounts)
+            self.say(
+                f"  Enter the provider key again (secret.key is not the one it was sealed with): {names}", "yellow"
+            )
         self._console.print("\n[bold]Try it[/]")
         self._console.print(escape(self._curl(welcome)))
         self._console.print()
@@ -99,9 +106,9 @@ class _View:
         if welcome is None:
             return facts
         if welcome.sign_in_token:
-            facts.append(("Sign in once", f"{platform.rstrip('/')}/first-run#token={welcome.sign_in_token}"))
+            facts.append(("Sign in, once", f"{platform.rstrip('/')}/first-run#token={welcome.sign_in_token}"))
         if welcome.first_key:
-            facts.append(("Your key", f"{welcome.first_key}  (shown this once)"))
+            facts.append(("Key, shown once", welcome.first_key))
         models = ", ".join(welcome.models) or "none yet: add a provider account in the web UI, or set OPENAI_API_KEY"
         return [*facts, ("Models", models)]
 
