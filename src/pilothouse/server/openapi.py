@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Server
 
 from pilothouse.server.api import API
 from pilothouse.server.errors import Problem
+from pilothouse.server.permits import PERMITS, Reach
 
 CONFIG = OpenAPIConfig(
     title="Pilothouse API",
@@ -37,9 +38,10 @@ def document() -> bytes:
     app = Litestar([API], openapi_config=CONFIG, dependencies=nothing, logging_config=None)
     schema = app.openapi_schema.to_schema()
     schema["components"]["schemas"].update(_problem_schemas())
-    for path in schema["paths"].values():
-        for operation in path.values():
+    for path, path_item in schema["paths"].items():
+        for method, operation in path_item.items():
             _add_problems(operation)
+            _add_headers(operation, method.upper(), path)
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
 
 
@@ -66,6 +68,17 @@ def _add_problems(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         _tidy(parameter)
     operation["responses"]["default"] = {"description": "What went wrong (RFC 9457).", "content": content}
+
+
+def _add_headers(operation: dict[str, Any], method: str, path: str) -> None:
+    wanted: list[tuple[str, str]] = []
+    if PERMITS[method, path].reach is Reach.PROJECT and "{project_id}" not in path:
+        wanted.append(("X-Pilothouse-Project", "Id of the project; the first one that you may see when left out."))
+    if method == "POST" and "201" in operation["responses"] and "/session" not in path:
+        wanted.append(("Idempotency-Key", "The same key and body within 24 hours give the first answer again."))
+    for name, description in wanted:
+        header = {"name": name, "in": "header", "schema": {"type": "string"}, "description": description}
+        operation.setdefault("parameters", []).append({**header, "required": False})
 
 
 def _tidy(parameter: dict[str, Any]) -> None:
