@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect, retainSearchParams } from "@tanstack/react-router";
-import { sessionQuery } from "@/api/queries";
+import { modelsQuery, sessionQuery } from "@/api/queries";
 import { basePath } from "@/lib/base";
+import { primeColours } from "@/lib/colour";
 import { readRange, type RangeSearch } from "@/lib/range";
 import { parseSearch, stringifySearch, text } from "@/lib/search";
 import { queryClient } from "./client";
@@ -11,6 +12,12 @@ import { Shell } from "./shell/Shell";
 interface SharedSearch extends RangeSearch {
   project?: string | undefined;
   [more: string]: unknown;
+}
+
+/** Models get their colours before the first chart is drawn; without the list they get them as they appear. */
+async function primeModelColours(): Promise<void> {
+  const models = await queryClient.ensureQueryData(modelsQuery).catch(() => []);
+  primeColours(models.filter((model) => model.account !== "").map((model) => model.name.slice(model.account.length + 1)));
 }
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: Missing, errorComponent: RouteFailure });
@@ -27,6 +34,7 @@ const shell = createRoute({
   beforeLoad: async ({ location }) => {
     const session = await queryClient.ensureQueryData(sessionQuery);
     if (session.person === null) throw redirect({ to: "/sign-in", search: { next: location.href } as never });
+    await primeModelColours();
   },
 });
 

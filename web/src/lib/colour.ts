@@ -31,6 +31,11 @@ export function pick(name: string, taken: ReadonlyMap<string, number>): number {
   return wanted;
 }
 
+/** Gives the known names their colours before others, in an order that is the same for everybody. */
+export function primeColours(names: Iterable<string>): void {
+  for (const name of [...new Set(names)].sort()) colourOf(name);
+}
+
 /** A CSS colour from the categorical palette. */
 export function colourOf(name: string): string {
   const known = load();

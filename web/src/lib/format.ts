@@ -16,6 +16,11 @@ export function significant(value: number): string {
   return rounded.toFixed(Math.min(decimals, 12));
 }
 
+/** Without zeros that carry nothing, for axes and presets: `5.00 s` is `5 s`. */
+export function tidy(text: string): string {
+  return text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "").replace(/^0 \S+$/, "0");
+}
+
 function trimmed(value: number): string {
   const text = significant(value);
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
@@ -49,7 +54,7 @@ export function tokens(value: Maybe<number>): string {
 }
 
 export function rate(value: Maybe<number>): string {
-  return value === null || value === undefined ? NONE : `${trimmed(value)} tok/s`;
+  return value === null || value === undefined ? NONE : `${significant(value)} tok/s`;
 }
 
 const DURATION_STEPS = [

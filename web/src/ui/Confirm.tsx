@@ -1,11 +1,12 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import type { ReactNode } from "react";
+import { Dialog } from "./Dialog";
 import { Actions } from "./parts";
 
 /** Names what goes and asks for it once. */
 export function Confirm({ opened, title, children, action, busy, onCancel, onConfirm }: { opened: boolean; title: string; children: ReactNode; action: string; busy: boolean; onCancel: () => void; onConfirm: () => void }) {
   return (
-    <Modal opened={opened} onClose={onCancel} title={title} size={440} closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog opened={opened} onClose={onCancel} title={title} size={440}>
       <div style={{ color: "var(--text-2)" }}>{children}</div>
       <Actions>
         <Button variant="default" onClick={onCancel} data-autofocus>
@@ -15,6 +16,6 @@ export function Confirm({ opened, title, children, action, busy, onCancel, onCon
           {action}
         </Button>
       </Actions>
-    </Modal>
+    </Dialog>
   );
 }

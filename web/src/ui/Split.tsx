@@ -7,8 +7,8 @@ const MOST = 72;
 const isShare = (value: unknown): value is number => typeof value === "number" && value >= LEAST && value <= MOST;
 
 /** Two panes with a divider that is dragged or moved by the arrow keys; one above the other when narrow. */
-export function Split({ name, first, second }: { name: string; first: ReactNode; second: ReactNode }) {
-  const [share, setShare] = useState(() => recall(`split.${name}`, isShare) ?? 42);
+export function Split({ name, initial, first, second }: { name: string; initial: number; first: ReactNode; second: ReactNode }) {
+  const [share, setShare] = useState(() => recall(`split.${name}`, isShare) ?? initial);
   const box = useRef<HTMLDivElement>(null);
   const settle = (next: number) => {
     const bounded = Math.min(MOST, Math.max(LEAST, next));
@@ -33,7 +33,7 @@ export function Split({ name, first, second }: { name: string; first: ReactNode;
           if (!event.currentTarget.hasPointerCapture(event.pointerId) || bounds === undefined) return;
           settle(((event.clientX - bounds.left) / bounds.width) * 100);
         }}
-        onDoubleClick={() => settle(42)}
+        onDoubleClick={() => settle(initial)}
         onKeyDown={(event) => {
           if (event.key === "ArrowLeft") settle(share - 2);
           if (event.key === "ArrowRight") settle(share + 2);

@@ -30,7 +30,7 @@ export function Badge({ tone, children, quiet = false, title }: { tone: Tone; ch
   return (
     <span className={`${classes.badge} ${classes[tone]} ${quiet ? classes.quiet : ""}`} title={title}>
       <Icon size={14} aria-hidden />
-      {children}
+      <span>{children}</span>
     </span>
   );
 }
@@ -136,7 +136,7 @@ export function ErrorState({ failure, onRetry }: { failure: Failure; onRetry?: (
       <span className={classes.stateIcon} data-tone="error">
         <IconExclamationCircleFilled size={20} aria-hidden />
       </span>
-      <h2>{failure.title}</h2>
+      <h1>{failure.title}</h1>
       <p>{failure.message}</p>
       <div className={classes.stateMeta}>
         <FailureMeta failure={failure} />

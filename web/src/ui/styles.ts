@@ -1,4 +1,5 @@
 /** All style sheets, in the order in which they win. */
+import "./layers.css";
 import "@fontsource-variable/inter/wght.css";
 import "@fontsource-variable/jetbrains-mono/wght.css";
 import "@mantine/core/styles/baseline.layer.css";

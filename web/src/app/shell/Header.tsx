@@ -1,7 +1,7 @@
 import { ActionIcon, Button, Popover, TextInput, Tooltip, UnstyledButton } from "@mantine/core";
 import { IconCalendarTime, IconCheck, IconChevronDown, IconRefresh, IconSearch } from "@tabler/icons-react";
 import { useIsFetching } from "@tanstack/react-query";
-import { useLocation } from "@tanstack/react-router";
+import { Link, useLocation } from "@tanstack/react-router";
 import { useState } from "react";
 import { clock, day } from "@/lib/format";
 import { refreshNow } from "@/lib/now";
@@ -94,8 +94,14 @@ export function Header({ onPalette }: { onPalette: () => void }) {
   const timed = !path.startsWith("/settings");
   return (
     <header className={classes.header}>
-      <div className={classes.crumb}>{page?.label}</div>
-      <UnstyledButton className={classes.search} onClick={onPalette} aria-label="Search and commands">
+      <div className={classes.crumb}>
+        {page !== undefined && (
+          <Link to={page.to as never} search={((before: Record<string, unknown>) => ({ project: before.project, range: before.range, from: before.from, to: before.to })) as never}>
+            {page.label}
+          </Link>
+        )}
+      </div>
+      <UnstyledButton className={classes.search} onClick={onPalette} aria-keyshortcuts="Control+K Meta+K" title="Search or go to…">
         <IconSearch size={15} aria-hidden />
         <span className={classes.searchText}>Search or go to…</span>
         <span className={classes.searchKeys}>

@@ -1,4 +1,4 @@
-import { Modal } from "@mantine/core";
+import { Dialog } from "@/ui/Dialog";
 import { Kbd } from "@/ui/parts";
 import classes from "./shell.module.css";
 
@@ -36,7 +36,7 @@ const GROUPS = [
 
 export function KeysHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts" size={640} closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog opened={opened} onClose={onClose} title="Keyboard shortcuts" size={640}>
       <div className={classes.keys}>
         {GROUPS.map((group) => (
           <section key={group.title}>
@@ -56,6 +56,6 @@ export function KeysHelp({ opened, onClose }: { opened: boolean; onClose: () => 
           </section>
         ))}
       </div>
-    </Modal>
+    </Dialog>
   );
 }

@@ -5,7 +5,6 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { projectsQuery, sessionQuery, systemQuery } from "@/api/queries";
 import { useProject } from "@/api/useProject";
 import { signOut } from "@/api/writes";
-import { colourOf } from "@/lib/colour";
 import { remember } from "@/lib/storage";
 import { Logo } from "./Logo";
 import { PAGES } from "./nav";
@@ -35,7 +34,6 @@ function ProjectSwitcher() {
           <Menu.Item
             key={each.id}
             onClick={() => choose(each.id)}
-            leftSection={<span className={classes.projectDot} style={{ background: colourOf(`project ${each.id}`) }} />}
             rightSection={each.id === project?.id ? <IconCheck size={14} aria-label="current" /> : null}
           >
             {each.name}
@@ -74,10 +72,8 @@ function Person({ onHelp }: { onHelp: () => void }) {
     <div className={classes.foot}>
       <Menu width={224} position="top-start">
         <Menu.Target>
-          <UnstyledButton className={classes.person} aria-label={`Account of ${name}, theme, sign out`}>
-            <span className={classes.avatar} aria-hidden>
-              {initials(name)}
-            </span>
+          <UnstyledButton className={classes.person} title="Account, theme, sign out">
+            <span className={classes.avatar} data-initials={initials(name)} aria-hidden />
             <span className={classes.personName}>{name}</span>
           </UnstyledButton>
         </Menu.Target>

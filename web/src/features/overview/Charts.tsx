@@ -9,6 +9,8 @@ import { steps } from "./figures";
 import classes from "./overview.module.css";
 
 const HEIGHT = 188;
+/** Names beside the title; the tooltip has them all. */
+const LEGEND = 3;
 
 export function Charts({ overview }: { overview: Overview }) {
   const range = useRange();
@@ -22,12 +24,13 @@ export function Charts({ overview }: { overview: Overview }) {
           <header className={classes.chartHead}>
             <h2>{spec.title}</h2>
             <ul className={classes.legend}>
-              {spec.series.map((each) => (
+              {spec.series.slice(0, LEGEND).map((each) => (
                 <li key={each.name} title={each.name}>
                   <i style={{ background: each.colour }} aria-hidden />
                   <span>{each.name}</span>
                 </li>
               ))}
+              {spec.series.length > LEGEND && <li title={spec.series.slice(LEGEND).map((each) => each.name).join("\n")}>+{spec.series.length - LEGEND}</li>}
             </ul>
           </header>
           <div className={classes.chartBody}>
@@ -42,6 +45,7 @@ export function Charts({ overview }: { overview: Overview }) {
                 stepMs={stepMs}
                 series={spec.series}
                 format={spec.format}
+                axis={spec.axis}
                 group="overview"
                 height={HEIGHT}
                 onSpan={(from, to) => range.setSpan(new Date(from), new Date(to))}
@@ -69,7 +73,7 @@ export function Charts({ overview }: { overview: Overview }) {
 export function ChartsSkeleton() {
   return (
     <div className={classes.charts} aria-hidden>
-      {["Requests", "Latency", "Time to first token", "Output speed", "Tokens", "Cost by model"].map((title) => (
+      {["Requests", "Latency", "Time to first token", "Output speed, tok/s", "Tokens", "Cost by model"].map((title) => (
         <Panel key={title}>
           <header className={classes.chartHead}>
             <h2>{title}</h2>

@@ -14,10 +14,10 @@ function Step({ done, number, title, children }: { done: boolean; number: number
         {done ? "✓" : number}
       </span>
       <div className={classes.stepBody}>
-        <h3>
+        <h2>
           {title}
           {done && <span className="hidden-visually"> (done)</span>}
-        </h3>
+        </h2>
         {children}
       </div>
     </li>

@@ -2,7 +2,7 @@
 import type { CallStats, ModelStats, Overview } from "@/api/types";
 import { approximate } from "@/lib/decimal";
 import { colourOf } from "@/lib/colour";
-import { count, duration, money, rate } from "@/lib/format";
+import { count, duration, money, rate, tidy } from "@/lib/format";
 import type { ChartSeries } from "@/ui/chart";
 import { steps } from "./figures";
 
@@ -11,11 +11,14 @@ export interface ChartSpec {
   title: string;
   series: ChartSeries[];
   format: (value: number) => string;
+  axis: (value: number) => string;
   /** Trace filters of a clicked step. */
   link: Record<string, unknown>;
 }
 
 const TOP_MODELS = 6;
+const durationAxis = (value: number) => tidy(duration(value));
+const countAxis = (value: number) => tidy(count(value));
 
 const column = (stats: readonly CallStats[], pick: (stats: CallStats) => number | null) => stats.map(pick);
 /** A step without calls has no latency: a gap, not a zero. */
@@ -51,6 +54,7 @@ export function charts(overview: Overview): ChartSpec[] {
       id: "requests",
       title: "Requests",
       format: count,
+      axis: countAxis,
       link: {},
       series: [
         bar("ok", "var(--accent)", (each) => Math.max(0, each.requests - each.errors - each.cancelled)),
@@ -58,12 +62,13 @@ export function charts(overview: Overview): ChartSpec[] {
         bar("failed", "var(--error-mark)", (each) => each.errors),
       ],
     },
-    { id: "latency", title: "Latency", format: duration, link: { sort: "duration" }, series: bands(stats, (each) => each.latency_ms) },
-    { id: "ttft", title: "Time to first token", format: duration, link: { sort: "ttft" }, series: bands(stats, (each) => each.ttft_ms) },
+    { id: "latency", title: "Latency", format: duration, axis: durationAxis, link: { sort: "duration" }, series: bands(stats, (each) => each.latency_ms) },
+    { id: "ttft", title: "Time to first token", format: duration, axis: durationAxis, link: { sort: "ttft" }, series: bands(stats, (each) => each.ttft_ms) },
     {
       id: "speed",
-      title: "Output speed",
+      title: "Output speed, tok/s",
       format: rate,
+      axis: countAxis,
       link: {},
       series: [{ name: "median", colour: "var(--series-2)", kind: "line", values: column(stats, whenCalled((each) => each.tokens_per_s)) }],
     },
@@ -71,6 +76,7 @@ export function charts(overview: Overview): ChartSpec[] {
       id: "tokens",
       title: "Tokens",
       format: count,
+      axis: countAxis,
       link: { sort: "tokens" },
       series: [
         bar("input", "var(--series-0)", (each) => each.input_tokens - each.cache_read_tokens),
@@ -78,6 +84,6 @@ export function charts(overview: Overview): ChartSpec[] {
         bar("output", "var(--series-1)", (each) => each.output_tokens),
       ],
     },
-    { id: "cost", title: "Cost by model", format: (value) => money(String(value)), link: { sort: "cost" }, series: byModel(overview.models, (model) => model.cost_usd_series.map(approximate)) },
+    { id: "cost", title: "Cost by model", format: (value) => money(String(value)), axis: (value) => money(String(value)), link: { sort: "cost" }, series: byModel(overview.models, (model) => model.cost_usd_series.map(approximate)) },
   ];
 }

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Modal, TextInput, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, TextInput, Tooltip } from "@mantine/core";
 import { IconFolder, IconPencil, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -8,6 +8,7 @@ import type { ProjectView } from "@/api/types";
 import { useProject } from "@/api/useProject";
 import { createProject, renameProject } from "@/api/writes";
 import { ago, exactTime } from "@/lib/format";
+import { Dialog } from "@/ui/Dialog";
 import { Actions, EmptyState, ErrorNote, Tag } from "@/ui/parts";
 import { toast } from "@/ui/toast";
 import { Section } from "./Section";
@@ -89,9 +90,9 @@ export function ProjectsPage() {
           ))
         }
       </Section>
-      <Modal opened={dialog.opened} onClose={dialog.close} title={dialog.item === null ? "New project" : `Rename ${dialog.item.name}`} size={440} closeButtonProps={{ "aria-label": "Close" }}>
+      <Dialog opened={dialog.opened} onClose={dialog.close} title={dialog.item === null ? "New project" : `Rename ${dialog.item.name}`} size={440}>
         <ProjectForm key={dialog.item?.id ?? "new"} project={dialog.item} onDone={dialog.close} />
-      </Modal>
+      </Dialog>
     </>
   );
 }

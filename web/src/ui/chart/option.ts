@@ -103,7 +103,7 @@ export function option(props: TimeChartProps, width: number, resolve: Resolve): 
       type: "value",
       splitNumber: 3,
       min: 0,
-      axisLabel: { formatter: (value: number) => props.format(value), color: quiet, fontSize: 11, margin: 8 },
+      axisLabel: { formatter: (value: number) => props.axis(value), color: quiet, fontSize: 11, margin: 8 },
       splitLine: { lineStyle: { color: resolve("var(--line)"), width: 1 } },
     },
     series: series.map((each, index) => seriesOption(each, data[index] ?? [], resolve)),

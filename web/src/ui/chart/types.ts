@@ -14,8 +14,10 @@ export interface TimeChartProps {
   times: readonly number[];
   stepMs: number;
   series: readonly ChartSeries[];
-  /** Axis and tooltip text of a value. */
+  /** Tooltip text of a value. */
   format: (value: number) => string;
+  /** Axis text of a value. */
+  axis: (value: number) => string;
   /** Charts with the same group share one crosshair. */
   group: string;
   height: number;

@@ -63,7 +63,7 @@ function Row({ row, toggle }: { row: JsonRow; toggle: (path: string, open: boole
   );
 }
 
-function Tree({ title, text, value }: { title: string; text: string; value: Json }) {
+function Tree({ title, text, value, bare }: { title: string; text: string; value: Json; bare: boolean }) {
   const [overrides, setOverrides] = useState<ReadonlyMap<string, boolean>>(new Map());
   const [everything, setEverything] = useState<boolean | null>(null);
   const [query, setQuery] = useState("");
@@ -87,7 +87,7 @@ function Tree({ title, text, value }: { title: string; text: string; value: Json
   const expanded = everything === true;
   return (
     <div className={classes.tree}>
-      <div className={classes.bar}>
+      <div className={classes.bar} hidden={bare}>
         <span className={classes.title}>{title}</span>
         <span className={classes.search}>
           <input
@@ -158,10 +158,10 @@ function Tree({ title, text, value }: { title: string; text: string; value: Json
   );
 }
 
-/** JSON text as a folding tree with search and copy; any other text as it is. */
-export function JsonTree({ title, text }: { title: string; text: string }) {
+/** JSON text as a folding tree with search and copy (without them when bare); any other text as it is. */
+export function JsonTree({ title, text, bare = false }: { title: string; text: string; bare?: boolean }) {
   const parsed = useMemo(() => parseJson(text), [text]);
-  if (parsed.ok && typeof parsed.value === "object" && parsed.value !== null) return <Tree title={title} text={text} value={parsed.value} />;
+  if (parsed.ok && typeof parsed.value === "object" && parsed.value !== null) return <Tree title={title} text={text} value={parsed.value} bare={bare} />;
   return (
     <div className={classes.tree}>
       <div className={classes.bar}>

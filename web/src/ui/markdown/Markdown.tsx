@@ -54,8 +54,6 @@ function inlineOne(token: Token): ReactNode {
   }
 }
 
-const HEADINGS = ["h3", "h4", "h5", "h6", "h6", "h6"] as const;
-
 function List({ token }: { token: Tokens.List }) {
   const items = token.items.map((item, index) => (
     <li key={index} className={item.task ? classes.task : undefined}>
@@ -101,10 +99,13 @@ function block(token: Token): ReactNode {
     case "space":
     case "def":
       return null;
-    case "heading": {
-      const Heading = HEADINGS[(token as Tokens.Heading).depth - 1] ?? "h6";
-      return <Heading>{inline(token.tokens)}</Heading>;
-    }
+    case "heading":
+      // Not a heading of the page: recorded text must not take part in its outline.
+      return (
+        <p className={classes.heading} data-large={(token as Tokens.Heading).depth <= 2 || undefined}>
+          {inline(token.tokens)}
+        </p>
+      );
     case "paragraph":
       return <p>{inline(token.tokens)}</p>;
     case "text":

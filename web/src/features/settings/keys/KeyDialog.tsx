@@ -1,4 +1,4 @@
-import { Button, Checkbox, Modal, Select, TagsInput, TextInput } from "@mantine/core";
+import { Button, Checkbox, Select, TagsInput, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { asApiError } from "@/api/client";
@@ -6,6 +6,7 @@ import { modelsQuery, systemQuery } from "@/api/queries";
 import type { KeyCreated, Permission } from "@/api/types";
 import { createKey } from "@/api/writes";
 import { snippets } from "@/lib/snippets";
+import { Dialog } from "@/ui/Dialog";
 import { Actions, CopyButton, ErrorNote, Snippet } from "@/ui/parts";
 import classes from "../settings.module.css";
 
@@ -120,16 +121,15 @@ export function KeyDialog({ project, opened, onClose }: { project: string; opene
     onClose();
   };
   return (
-    <Modal
+    <Dialog
       opened={opened}
       onClose={close}
       title={made === null ? "New virtual key" : `Key ${made.key.name}`}
       size={made === null ? 480 : 640}
-      closeOnClickOutside={made === null}
-      closeOnEscape={made === null}
-      closeButtonProps={{ "aria-label": "Close" }}
+      firm={made !== null}
+     
     >
       {made === null ? <KeyForm project={project} onCreated={setMade} onCancel={close} /> : <Secret made={made} onDone={close} />}
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,9 +1,9 @@
 import { Button, PasswordInput, Select, Switch, TagsInput, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { asApiError } from "@/api/client";
+import { asApiError, type ApiError } from "@/api/client";
 import { providerKindsQuery } from "@/api/queries";
-import type { ProviderPatch, ProviderView } from "@/api/types";
+import type { ProviderKindView, ProviderTest, ProviderView } from "@/api/types";
 import { createProvider, testDraft, updateProvider } from "@/api/writes";
 import { ErrorNote } from "@/ui/parts";
 import { toast } from "@/ui/toast";
@@ -12,104 +12,160 @@ import { TestResult } from "./TestResult";
 
 const FIELDS = ["name", "provider", "base_url", "secret", "models"] as const;
 
-export function ProviderForm({ account, onDone }: { account: ProviderView | null; onDone: () => void }) {
-  const [provider, setProvider] = useState(account?.provider ?? "openai");
-  const [name, setName] = useState(account?.name ?? "");
-  const [baseUrl, setBaseUrl] = useState(account?.base_url ?? "");
-  const [secret, setSecret] = useState("");
-  const [models, setModels] = useState<string[]>(account?.models ?? []);
-  const [open, setOpen] = useState(account?.open_models ?? true);
-  const { data: kinds } = useQuery(providerKindsQuery);
-  const client = useQueryClient();
-  const kind = kinds?.find((each) => each.name === provider);
-  const shownName = name === "" ? provider.replaceAll("_", "-") : name;
+/** What the form holds; an empty secret means the stored one. */
+interface Draft {
+  provider: string;
+  name: string;
+  baseUrl: string;
+  secret: string;
+  models: string[];
+  open: boolean;
+}
 
+function start(account: ProviderView | null): Draft {
+  if (account === null) return { provider: "openai", name: "", baseUrl: "", secret: "", models: [], open: true };
+  return { provider: account.provider, name: account.name, baseUrl: account.base_url, secret: "", models: account.models, open: account.open_models };
+}
+
+/** The name that an account gets when none is given. */
+const named = (draft: Draft) => draft.name.trim() || draft.provider.replaceAll("_", "-");
+
+function save(account: ProviderView | null, draft: Draft): Promise<ProviderView> {
+  const common = { name: named(draft), base_url: draft.baseUrl.trim(), models: draft.models, open_models: draft.open };
+  if (account === null) return createProvider({ ...common, provider: draft.provider, secret: draft.secret });
+  return updateProvider(account.id, draft.secret === "" ? common : { ...common, secret: draft.secret });
+}
+
+function secretHelp(account: ProviderView | null, kind: ProviderKindView | undefined): string {
+  if (account !== null && account.secret_hint !== null) return `Empty keeps ${account.secret_hint}`;
+  return kind?.needs_secret === false ? "Not needed by most servers of this kind" : "Stored encrypted, never shown again";
+}
+
+interface FieldProps {
+  draft: Draft;
+  change: (part: Partial<Draft>) => void;
+  account: ProviderView | null;
+  kind: ProviderKindView | undefined;
+  failure: ApiError | null;
+}
+
+function Connection({ draft, change, account, kind, failure }: FieldProps) {
+  const ownAddress = kind?.base_url === "";
+  return (
+    <>
+      <TextInput
+        label="Address"
+        description={ownAddress ? "Of the server, with its path, such as http://10.0.0.5:8000/v1" : "Empty for the provider's own"}
+        placeholder={ownAddress ? "http://…/v1" : kind?.base_url}
+        required={ownAddress}
+        withAsterisk={false}
+        value={draft.baseUrl}
+        error={failure?.field("base_url")}
+        onChange={(event) => change({ baseUrl: event.currentTarget.value })}
+      />
+      <PasswordInput
+        label="Key"
+        description={secretHelp(account, kind)}
+        autoComplete="off"
+        value={draft.secret}
+        error={failure?.field("secret")}
+        onChange={(event) => change({ secret: event.currentTarget.value })}
+      />
+    </>
+  );
+}
+
+function Identity({ draft, change, account, failure, kinds }: FieldProps & { kinds: readonly ProviderKindView[] }) {
+  return (
+    <div className={classes.pair}>
+      <Select
+        label="Provider"
+        data={kinds.map((each) => ({ value: each.name, label: each.title }))}
+        value={draft.provider}
+        disabled={account !== null}
+        allowDeselect={false}
+        searchable
+        error={failure?.field("provider")}
+        onChange={(provider) => change({ provider: provider ?? "openai" })}
+      />
+      <TextInput label="Name" value={draft.name} placeholder={named(draft)} error={failure?.field("name")} onChange={(event) => change({ name: event.currentTarget.value })} />
+    </div>
+  );
+}
+
+function Tested({ result, listed, onList }: { result: ProviderTest; listed: boolean; onList: (models: string[]) => void }) {
+  const found = result.models;
+  return (
+    <>
+      <TestResult result={result} />
+      {result.ok && !listed && found.length > 0 && found.length <= 200 && (
+        <Button variant="subtle" size="compact-sm" onClick={() => onList(found)} className={classes.start}>
+          List {found.length === 1 ? "this model" : `these ${found.length} models`}
+        </Button>
+      )}
+    </>
+  );
+}
+
+function incomplete(draft: Draft, account: ProviderView | null, kind: ProviderKindView | undefined): { address: boolean; secret: boolean } {
+  return { address: kind?.base_url === "" && draft.baseUrl.trim() === "", secret: account === null && kind?.needs_secret === true && draft.secret === "" };
+}
+
+export function ProviderForm({ account, onDone }: { account: ProviderView | null; onDone: () => void }) {
+  const [draft, setDraft] = useState(() => start(account));
+  const change = (part: Partial<Draft>) => setDraft((before) => ({ ...before, ...part }));
+  const { data: kinds = [] } = useQuery(providerKindsQuery);
+  const client = useQueryClient();
+  const kind = kinds.find((each) => each.name === draft.provider);
   const test = useMutation({
-    mutationFn: () => testDraft({ provider, base_url: baseUrl.trim(), secret, account_id: account?.id ?? "" }),
+    mutationFn: () => testDraft({ provider: draft.provider, base_url: draft.baseUrl.trim(), secret: draft.secret, account_id: account?.id ?? "" }),
     meta: { shownInForm: true },
   });
-  const save = useMutation({
-    mutationFn: () => {
-      const common = { name: shownName.trim(), base_url: baseUrl.trim(), models, open_models: open };
-      if (account === null) return createProvider({ ...common, provider, secret });
-      const patch: ProviderPatch = secret === "" ? common : { ...common, secret };
-      return updateProvider(account.id, patch);
-    },
+  const store = useMutation({
+    mutationFn: () => save(account, draft),
     meta: { shownInForm: true },
     onSuccess: async (saved) => {
       await Promise.all([client.invalidateQueries({ queryKey: ["providers"] }), client.invalidateQueries({ queryKey: ["models"] })]);
-      toast("ok", account === null ? `Account ${saved.name} added` : `Account ${saved.name} saved`);
+      toast("ok", `Account ${saved.name} ${account === null ? "added" : "saved"}`);
       onDone();
     },
   });
-  const failure = save.isError ? asApiError(save.error) : test.isError ? asApiError(test.error) : null;
+  const error = store.error ?? test.error;
+  const failure = error === null ? null : asApiError(error);
   const atField = failure !== null && FIELDS.some((field) => failure.field(field) !== undefined);
-  const needsUrl = kind !== undefined && kind.base_url === "" && baseUrl.trim() === "";
-  const found = test.data?.models ?? [];
+  const missing = incomplete(draft, account, kind);
+  const fields = { draft, change, account, kind, failure };
   return (
     <form
       className={classes.form}
       onSubmit={(event) => {
         event.preventDefault();
-        save.mutate();
+        store.mutate();
       }}
     >
       {failure !== null && !atField && <ErrorNote failure={failure} />}
-      <div className={classes.pair}>
-        <Select
-          label="Provider"
-          data={kinds?.map((each) => ({ value: each.name, label: each.title })) ?? []}
-          value={provider}
-          disabled={account !== null}
-          allowDeselect={false}
-          searchable
-          error={failure?.field("provider")}
-          onChange={(value) => {
-            setProvider(value ?? "openai");
-            test.reset();
-          }}
-        />
-        <TextInput label="Name" value={name} placeholder={shownName} error={failure?.field("name")} onChange={(event) => setName(event.currentTarget.value)} />
-      </div>
-      <TextInput
-        label="Address"
-        description={kind?.base_url === "" ? "Of the server, with its path, such as http://10.0.0.5:8000/v1" : "Empty for the provider's own"}
-        placeholder={kind?.base_url === "" ? "http://…/v1" : kind?.base_url}
-        required={kind?.base_url === ""}
-        withAsterisk={false}
-        value={baseUrl}
-        error={failure?.field("base_url")}
-        onChange={(event) => setBaseUrl(event.currentTarget.value)}
+      <Identity {...fields} kinds={kinds} />
+      <Connection {...fields} />
+      <TagsInput
+        label="Models"
+        description="Listed for people and routes to choose from"
+        data={test.data?.models ?? []}
+        value={draft.models}
+        onChange={(models) => change({ models })}
+        error={failure?.field("models")}
+        acceptValueOnBlur
       />
-      <PasswordInput
-        label="Key"
-        description={account?.secret_hint === undefined || account.secret_hint === null ? (kind?.needs_secret === false ? "Not needed by most servers of this kind" : "Stored encrypted, never shown again") : `Empty keeps ${account.secret_hint}`}
-        autoComplete="off"
-        value={secret}
-        error={failure?.field("secret")}
-        onChange={(event) => setSecret(event.currentTarget.value)}
-      />
-      <TagsInput label="Models" description="Listed for people and routes to choose from" data={found} value={models} onChange={setModels} error={failure?.field("models")} acceptValueOnBlur />
-      <Switch label="Models that are not listed may be called too" checked={open} onChange={(event) => setOpen(event.currentTarget.checked)} />
-      {test.data !== undefined && (
-        <>
-          <TestResult result={test.data} />
-          {test.data.ok && found.length > 0 && found.length <= 200 && models.length === 0 && (
-            <Button variant="subtle" size="compact-sm" onClick={() => setModels(found)} className={classes.start}>
-              List these {found.length} models
-            </Button>
-          )}
-        </>
-      )}
+      <Switch label="Models that are not listed may be called too" checked={draft.open} onChange={(event) => change({ open: event.currentTarget.checked })} />
+      {test.data !== undefined && <Tested result={test.data} listed={draft.models.length > 0} onList={(models) => change({ models })} />}
       <div className={classes.formFoot}>
-        <Button variant="default" loading={test.isPending} disabled={needsUrl} onClick={() => test.mutate()}>
+        <Button variant="default" loading={test.isPending} disabled={missing.address} onClick={() => test.mutate()}>
           Test
         </Button>
         <span className={classes.spread} />
         <Button variant="default" onClick={onDone}>
           Cancel
         </Button>
-        <Button type="submit" loading={save.isPending} disabled={needsUrl || (account === null && kind?.needs_secret === true && secret === "")}>
+        <Button type="submit" loading={store.isPending} disabled={missing.address || missing.secret}>
           {account === null ? "Add account" : "Save"}
         </Button>
       </div>

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Menu, Modal } from "@mantine/core";
+import { ActionIcon, Button, Menu } from "@mantine/core";
 import { IconDots, IconPencil, IconPlayerPause, IconPlayerPlay, IconPlugConnected, IconPlus, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -6,6 +6,7 @@ import { providerKindsQuery, providersQuery } from "@/api/queries";
 import type { ProviderView } from "@/api/types";
 import { deleteProvider, testProvider, updateProvider } from "@/api/writes";
 import { Confirm } from "@/ui/Confirm";
+import { Dialog } from "@/ui/Dialog";
 import { Badge, EmptyState, Tag } from "@/ui/parts";
 import { toast } from "@/ui/toast";
 import { Section } from "../Section";
@@ -119,9 +120,9 @@ export function ProvidersPage() {
           ))
         }
       </Section>
-      <Modal opened={dialog.opened} onClose={dialog.close} title={dialog.item === null ? "Add a provider account" : `Edit ${dialog.item.name}`} size={560} closeButtonProps={{ "aria-label": "Close" }}>
+      <Dialog opened={dialog.opened} onClose={dialog.close} title={dialog.item === null ? "Add a provider account" : `Edit ${dialog.item.name}`} size={560}>
         <ProviderForm key={dialog.item?.id ?? "new"} account={dialog.item} onDone={dialog.close} />
-      </Modal>
+      </Dialog>
       <Confirm
         opened={ending !== null}
         title={`Delete account ${ending?.name ?? ""}?`}

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Modal, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import { IconPencil, IconPlus, IconRoute, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -8,6 +8,7 @@ import { deleteRoute } from "@/api/writes";
 import { colourOf } from "@/lib/colour";
 import { percent } from "@/lib/format";
 import { Confirm } from "@/ui/Confirm";
+import { Dialog } from "@/ui/Dialog";
 import { EmptyState, Tag } from "@/ui/parts";
 import { toast } from "@/ui/toast";
 import { Section } from "../Section";
@@ -101,9 +102,9 @@ export function RoutesPage() {
           ))
         }
       </Section>
-      <Modal opened={dialog.opened} onClose={dialog.close} title={dialog.item === null ? "New route" : `Route ${dialog.item.name}`} size={640} closeButtonProps={{ "aria-label": "Close" }}>
+      <Dialog opened={dialog.opened} onClose={dialog.close} title={dialog.item === null ? "New route" : `Route ${dialog.item.name}`} size={640}>
         <RouteForm key={dialog.item?.id ?? "new"} route={dialog.item} onDone={dialog.close} />
-      </Modal>
+      </Dialog>
       <Confirm
         opened={ending !== null}
         title={`Delete route ${ending?.name ?? ""}?`}

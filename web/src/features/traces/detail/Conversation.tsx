@@ -66,7 +66,7 @@ function PartView({ part, json }: { part: Part; json: boolean }) {
     case "text":
       return json && looksLikeJson(part.text) ? (
         <div className={classes.jsonBox}>
-          <JsonTree title="JSON" text={part.text} />
+          <JsonTree title="JSON" text={part.text} bare />
         </div>
       ) : (
         <Text text={part.text} />
@@ -123,7 +123,7 @@ function ToolCallCard({ call }: { call: ToolCall }) {
     >
       {looksLikeJson(call.arguments) ? (
         <div className={classes.jsonBox}>
-          <JsonTree title={call.id === "" ? "Arguments" : call.id} text={call.arguments} />
+          <JsonTree title="Arguments" text={call.arguments} bare />
         </div>
       ) : (
         <pre className={classes.plain}>{call.arguments}</pre>

@@ -1,13 +1,12 @@
 import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import { IconChevronDown, IconChevronUp, IconLink, IconTerminal2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { systemQuery } from "@/api/queries";
 import type { SpanDetail, Trace, TraceSummary } from "@/api/types";
 import { absolute } from "@/lib/base";
 import { copyText } from "@/lib/clipboard";
 import { colourOf } from "@/lib/colour";
-import { ago, cost, count, duration, exactDuration, exactMoney, exactTime, grouped, rate, UNPRICED } from "@/lib/format";
+import { ago, cost, count, duration, exactDuration, exactMoney, exactTime, grouped, NONE, rate, UNPRICED } from "@/lib/format";
 import { ColourName, CopyButton } from "@/ui/parts";
 import { toast } from "@/ui/toast";
 import { Status } from "../Status";
@@ -38,7 +37,7 @@ function Facts({ summary }: { summary: TraceSummary }) {
         {duration(summary.ttft_ms)}
       </Fact>
       <Fact label="Tokens" title={`${grouped(into)} in, ${grouped(out)} out`}>
-        {count(into)} → {count(out)}
+        {into + out === 0 ? NONE : `${count(into)} → ${count(out)}`}
       </Fact>
       <Fact label="Speed" title={grouped(summary.tokens_per_s)}>
         {rate(summary.tokens_per_s)}
@@ -71,10 +70,6 @@ export function TraceHeader({ trace, call, neighbours, go }: Props) {
   return (
     <header className={classes.header}>
       <div className={classes.titleRow}>
-        <Link to={"/traces" as never} search={((before: Record<string, unknown>) => ({ project: before.project, range: before.range, from: before.from, to: before.to })) as never} className={classes.back}>
-          Traces
-        </Link>
-        <span className={classes.slash}>/</span>
         <h1 title={summary.name}>{summary.name}</h1>
         <Status status={summary.status} code={summary.error_code} />
         <span className={classes.spread} />

@@ -61,7 +61,8 @@ function Loaded({ trace, projectId }: { trace: Trace; projectId: string }) {
     <div className={classes.page}>
       <TraceHeader trace={trace} call={call} neighbours={neighbours} go={go} />
       <Split
-        name="trace"
+        name={trace.spans.length === 1 ? "trace.single" : "trace"}
+        initial={trace.spans.length === 1 ? 30 : 42}
         first={<Waterfall rows={rows} totalMs={totalMs} selected={span?.span_id ?? ""} onSelect={(id) => set({ span: id })} onFold={toggle} />}
         second={span !== undefined && <SpanPanel span={span} tab={tab} onTab={(id: TabId) => set({ tab: id === "conversation" ? undefined : id })} keyName={keyName} />}
       />

@@ -15,7 +15,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";
 import type { SpanDetail, SpanKind } from "@/api/types";
 import { colourOf } from "@/lib/colour";
-import { duration, exactDuration } from "@/lib/format";
+import { duration, exactDuration, tidy } from "@/lib/format";
 import { axis, type Row } from "./tree";
 import classes from "./waterfall.module.css";
 
@@ -99,14 +99,13 @@ function Bar({ row, totalMs }: { row: Row; totalMs: number }) {
   const left = share(bar.startMs);
   const width = Math.max(share(bar.endMs - bar.startMs), 0.4);
   const wait = bar.waitMs === null || bar.endMs === bar.startMs ? null : Math.min(100, (bar.waitMs / (bar.endMs - bar.startMs)) * 100);
-  const labelLeft = left + width > 82;
   return (
     <span className={classes.track} title={bar.title}>
       <span className={classes.bar} data-thin={bar.thin || undefined} data-failed={bar.failed || undefined} style={{ left: `${left}%`, width: `${width}%`, color: bar.failed ? "var(--error-mark)" : bar.colour }}>
         {wait !== null && <span className={classes.wait} style={{ width: `${wait}%` }} />}
         {wait !== null && !bar.thin && <span className={classes.first} style={{ left: `${wait}%` }} />}
       </span>
-      <span className={classes.time} style={labelLeft ? { right: `${100 - left}%` } : { left: `${left + width}%` }}>
+      <span className={classes.time} style={{ left: `${left + width}%` }}>
         {bar.label}
       </span>
     </span>
@@ -169,6 +168,7 @@ export function Waterfall({ rows, totalMs, selected, onSelect, onFold }: Props) 
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 16 });
   const marks = useMemo(() => axis(totalMs), [totalMs]);
+  const count = useMemo(() => rows.filter((row) => row.kind === "span").length, [rows]);
   const at = rows.findIndex((row) => row.kind === "span" && row.id === selected);
   const { scrollToIndex } = virtual;
   useEffect(() => {
@@ -178,12 +178,12 @@ export function Waterfall({ rows, totalMs, selected, onSelect, onFold }: Props) 
     <div className={classes.waterfall}>
       <div className={classes.axis} aria-hidden>
         <span>
-          {rows.filter((row) => row.kind === "span").length.toLocaleString("en-US")} spans
+          {count.toLocaleString("en-US")} {count === 1 ? "span" : "spans"}
         </span>
         <span className={classes.marks}>
           {marks.map((mark) => (
             <span key={mark} style={{ left: `${totalMs === 0 ? 0 : (mark / totalMs) * 100}%` }}>
-              {mark === 0 ? "0" : duration(mark).replace(/\.?0+ /, " ")}
+              {tidy(duration(mark))}
             </span>
           ))}
         </span>

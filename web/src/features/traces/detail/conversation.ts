@@ -140,10 +140,6 @@ function readContent(content: Json): Part[] {
 
 function readPart(part: Obj): Part[] {
   switch (part.type) {
-    case "text":
-    case "input_text":
-    case "output_text":
-      return [{ type: "text", text: str(part.text) }];
     case "image_url":
     case "input_image":
       return [{ type: "image", url: isObject(part.image_url) ? str(part.image_url.url) : str(part.image_url) }];
@@ -155,7 +151,6 @@ function readPart(part: Obj): Part[] {
     case "refusal":
       return [{ type: "refusal", text: str(part.refusal) }];
     case "input_audio":
-    case "audio":
       return [{ type: "file", label: "Audio" }];
     case "file":
     case "document":

@@ -80,11 +80,14 @@ function countBelow(root: Node): number {
   return found;
 }
 
-/** Where the reader most likely wants to look first: the deepest first failure, else the first model call, else the root. */
+/** Where the reader most likely wants to look first: the cause of a failure, else the root when it has something to
+ *  read, else the first model call. */
 export function firstInteresting(spans: readonly SpanDetail[]): SpanDetail | undefined {
   const failed = spans.filter((span) => span.status === "error");
   const parents = new Set(failed.map((span) => span.parent_span_id));
-  return failed.find((span) => !parents.has(span.span_id)) ?? spans.find((span) => span.kind === "llm" || span.kind === "embedding") ?? spans[0];
+  const root = spans[0];
+  const readable = root !== undefined && root.input + root.output !== "" ? root : undefined;
+  return failed.find((span) => !parents.has(span.span_id)) ?? readable ?? spans.find((span) => span.kind === "llm") ?? root;
 }
 
 /** Round positions for the time axis, from zero. */

@@ -5,7 +5,7 @@ import { useRef, useState, type ReactNode } from "react";
 import type { TraceQuery } from "@/api/queries";
 import type { Facet, Facets } from "@/api/types";
 import { colourOf } from "@/lib/colour";
-import { count, duration } from "@/lib/format";
+import { count, duration, tidy } from "@/lib/format";
 import { useKeys } from "@/lib/keys";
 import { ColourName, Kbd } from "@/ui/parts";
 import { conditionCount, parseDuration } from "../filter";
@@ -29,16 +29,7 @@ function Choice({ label, values, chosen, show, onChange }: { label: string; valu
   const active = chosen.length > 0;
   const [open, setOpen] = useState(false);
   return (
-    <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus>
-      <Popover.Target>
-        <div className={classes.chip} data-active={active || undefined}>
-          <ChipButton label={label} active={active} onClick={() => setOpen(!open)}>
-            {active && <b>{chosen.length === 1 ? show(chosen[0] ?? "") : `${chosen.length} chosen`}</b>}
-          </ChipButton>
-          {active && <CloseButton size="xs" aria-label={`Remove ${label} filter`} onClick={() => onChange([])} />}
-        </div>
-      </Popover.Target>
-      <Popover.Dropdown>
+    <Chip label={label} value={active ? chosen.length === 1 ? show(chosen[0] ?? "") : `${chosen.length} chosen` : null} open={open} setOpen={setOpen} onRemove={() => onChange([])}>
         <div className={classes.choices} role="group" aria-label={label}>
           {all.length === 0 && <div className={classes.noChoice}>None in this time range</div>}
           {all.map((facet) => (
@@ -49,18 +40,27 @@ function Choice({ label, values, chosen, show, onChange }: { label: string; valu
             </label>
           ))}
         </div>
-      </Popover.Dropdown>
-    </Popover>
+    </Chip>
   );
 }
 
-function ChipButton({ label, active, onClick, children }: { label: string; active: boolean; onClick: () => void; children: ReactNode }) {
+/** A condition: its name, its value when there is one, and what opens to change it. */
+function Chip({ label, value, open, setOpen, onRemove, children }: { label: string; value: ReactNode; open: boolean; setOpen: (open: boolean) => void; onRemove: () => void; children: ReactNode }) {
+  const active = value !== null;
   return (
-    <button type="button" className={classes.chipButton} aria-label={`${label} filter`} onClick={onClick}>
-      {!active && <IconFilter size={13} aria-hidden />}
-      <span>{label}</span>
-      {children}
-    </button>
+    <div className={classes.chip} data-active={active || undefined}>
+      <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus>
+        <Popover.Target>
+          <button type="button" className={classes.chipButton} onClick={() => setOpen(!open)}>
+            {!active && <IconFilter size={13} aria-hidden />}
+            <span>{label}</span>
+            {active && <b>{value}</b>}
+          </button>
+        </Popover.Target>
+        <Popover.Dropdown>{children}</Popover.Dropdown>
+      </Popover>
+      {active && <CloseButton size="xs" aria-label={`Remove ${label} filter`} onClick={onRemove} />}
+    </div>
   );
 }
 
@@ -68,22 +68,12 @@ function MinLatency({ value, onChange }: { value: number | undefined; onChange: 
   const [open, setOpen] = useState(false);
   const [text, setText] = useState("");
   const parsed = parseDuration(text);
-  const active = value !== undefined;
   const apply = (ms: number | undefined) => {
     onChange(ms);
     setOpen(false);
   };
   return (
-    <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus>
-      <Popover.Target>
-        <div className={classes.chip} data-active={active || undefined}>
-          <ChipButton label="Latency" active={active} onClick={() => setOpen(!open)}>
-            {active && <b>≥ {duration(value)}</b>}
-          </ChipButton>
-          {active && <CloseButton size="xs" aria-label="Remove latency filter" onClick={() => apply(undefined)} />}
-        </div>
-      </Popover.Target>
-      <Popover.Dropdown>
+    <Chip label="Latency" value={value === undefined ? null : `≥ ${duration(value)}`} open={open} setOpen={setOpen} onRemove={() => apply(undefined)}>
         <form
           className={classes.minimum}
           onSubmit={(event) => {
@@ -95,13 +85,12 @@ function MinLatency({ value, onChange }: { value: number | undefined; onChange: 
           <div className={classes.quick}>
             {[500, 1000, 2000, 5000, 10_000].map((ms) => (
               <Button key={ms} variant="default" size="compact-xs" onClick={() => apply(ms)}>
-                {duration(ms).replace(/\.?0+ /, " ")}
+                {tidy(duration(ms))}
               </Button>
             ))}
           </div>
         </form>
-      </Popover.Dropdown>
-    </Popover>
+    </Chip>
   );
 }
 

@@ -92,7 +92,7 @@ export function TraceTable({ traces, filter, layout, keyName, loading, hasMore, 
   useKeys({ j: () => move(1), k: () => move(-1), Enter: () => open(traces[selected]) });
 
   const headers = table.getHeaderGroups()[0]?.headers ?? [];
-  const template = headers.map((header) => `${header.getSize()}px`).join(" ") + " minmax(0, 1fr)";
+  const template = columnTemplate(headers, layout.sizing);
   const width = table.getTotalSize();
   return (
     <div className={classes.scroller} ref={scroller} data-scroll-restoration-id={SCROLL_ID} role="table" aria-label="Traces" aria-rowcount={hasMore ? -1 : traces.length + 1} tabIndex={0}>
@@ -141,6 +141,15 @@ export function TraceTable({ traces, filter, layout, keyName, loading, hasMore, 
       {loading && <RowsSkeleton template={template} columns={headers.length} rows={traces.length === 0 ? 24 : 3} />}
     </div>
   );
+}
+
+/** Text columns share what is left over, unless the reader gave them a width. */
+function columnTemplate(headers: readonly Header<TraceSummary, unknown>[], sizing: Record<string, number>): string {
+  const widths = headers.map((header) => {
+    const stretches = (header.column.columnDef.meta as Meta).stretch === true && sizing[header.id] === undefined;
+    return { stretches, text: stretches ? `minmax(${header.getSize()}px, 1fr)` : `${header.getSize()}px` };
+  });
+  return widths.map((width) => width.text).join(" ") + (widths.some((width) => width.stretches) ? "" : " minmax(0, 1fr)");
 }
 
 function RowsSkeleton({ template, columns, rows }: { template: string; columns: number; rows: number }) {

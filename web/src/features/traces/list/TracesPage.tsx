@@ -15,7 +15,7 @@ import { FilterBar } from "./FilterBar";
 import classes from "./list.module.css";
 import { TraceTable } from "./TraceTable";
 import { useLayout } from "./useLayout";
-import { useLive, type LiveTail } from "./useLive";
+import { MOST_WAITING, useLive, type LiveTail } from "./useLive";
 
 function NoTraces() {
   const { data: system } = useQuery(systemQuery);
@@ -42,6 +42,37 @@ function NoTraces() {
   );
 }
 
+function NoMatch({ onClear }: { onClear: () => void }) {
+  return (
+    <EmptyState
+      icon={<IconFilterOff size={20} />}
+      title="No trace fits all of these filters"
+      actions={
+        <Button variant="default" onClick={onClear}>
+          Clear filters
+        </Button>
+      }
+    >
+      <p>There may be some with fewer filters or in a longer time range.</p>
+    </EmptyState>
+  );
+}
+
+function Pill({ count, onClick }: { count: number; onClick: () => void }) {
+  return (
+    <>
+      {count > 0 && (
+        <button type="button" className={classes.pill} onClick={onClick}>
+          {count >= MOST_WAITING ? `${MOST_WAITING}+` : count} new
+        </button>
+      )}
+      <div className="hidden-visually" role="status" aria-live="polite">
+        {count > 0 ? `${count} new traces` : ""}
+      </div>
+    </>
+  );
+}
+
 const LIVE_WORDS = { off: "Live", connecting: "Connecting", live: "Live", retrying: "Reconnecting" } as const;
 
 function LiveButton({ live, toggle }: { live: LiveTail; toggle: () => void }) {
@@ -61,94 +92,83 @@ function LiveButton({ live, toggle }: { live: LiveTail; toggle: () => void }) {
   );
 }
 
-export function TracesPage() {
+/** The list's data and what may be done with it, from the URL. */
+function useTraces() {
   const project = useProject();
   const navigate = useNavigate();
   const search: Record<string, unknown> = useSearch({ strict: false });
   const filter = useMemo(() => readFilter(search), [search]);
   const range = useRange({ frozen: true });
-  const layout = useLayout();
-  const { data: keys } = useQuery({ ...keysQuery(project?.id ?? ""), enabled: project !== undefined });
-  const { data: facets } = useQuery({ ...facetsQuery(project?.id ?? "", range), enabled: project !== undefined });
-  const options = tracesQuery(project?.id ?? "", range, filter);
-  const query = useInfiniteQuery({ ...options, enabled: project !== undefined, refetchOnWindowFocus: false });
+  const id = project?.id ?? "";
+  const enabled = project !== undefined;
+  const { data: keys } = useQuery({ ...keysQuery(id), enabled });
+  const { data: facets } = useQuery({ ...facetsQuery(id, range), enabled });
+  const options = tracesQuery(id, range, filter);
+  const query = useInfiniteQuery({ ...options, enabled, refetchOnWindowFocus: false });
   const liveOn = search.live === "1";
   const live = useLive(project?.id, filter, JSON.stringify(options.queryKey), liveOn && range.preset !== null);
-
   const set = useCallback(
     (part: Record<string, unknown>, replace = false) => void navigate({ to: ".", replace, search: ((before: Record<string, unknown>) => ({ ...before, ...part })) as never }),
     [navigate],
   );
   const change = useCallback((part: Partial<TraceQuery>) => set(writeFilter({ ...filter, ...part }), "text" in part), [filter, set]);
+  // A range that ended in the past has nothing to follow.
   const toggleLive = () => set({ live: liveOn ? undefined : "1", ...(range.preset === null ? { from: undefined, to: undefined, range: "15m" } : {}) });
-  useKeys({ l: toggleLive });
-
-  const keyName = useCallback((id: string) => keys?.find((key) => key.id === id)?.name ?? id.slice(0, 8), [keys]);
+  const keyName = useCallback((key: string) => keys?.find((each) => each.id === key)?.name ?? key.slice(0, 8), [keys]);
   const traces = useMemo(() => {
     const loaded = query.data?.pages.flatMap((page) => page.items) ?? [];
     if (live.shown.length === 0) return loaded;
     const fresh = new Set(live.shown.map((trace) => trace.trace_id));
     return [...live.shown, ...loaded.filter((trace) => !fresh.has(trace.trace_id))];
   }, [query.data, live.shown]);
+  return { filter, facets, query, live, change, toggleLive, keyName, traces };
+}
+
+const NO_CONDITIONS: Partial<TraceQuery> = { models: [], statuses: [], keyIds: [], userId: undefined, sessionId: undefined, text: undefined, minDurationMs: undefined };
+
+export function TracesPage() {
+  const { filter, facets, query, live, change, toggleLive, keyName, traces } = useTraces();
+  const layout = useLayout();
+  useKeys({ l: toggleLive });
   const { fetchNextPage, isFetchingNextPage, hasNextPage } = query;
   const loadMore = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, isFetchingNextPage]);
-
-  const failed = query.isError && query.data === undefined;
-  const empty = query.isSuccess && traces.length === 0 && !query.isPlaceholderData;
-  const waiting = live.waiting.length;
+  const empty = query.isSuccess && traces.length === 0 && !query.isPlaceholderData && live.waiting.length === 0;
+  const list = (
+    <div className={classes.frame} data-old={query.isPlaceholderData || undefined}>
+      <Pill count={live.waiting.length} onClick={live.reveal} />
+      <TraceTable
+        traces={traces}
+        filter={filter}
+        layout={layout}
+        keyName={keyName}
+        loading={query.isPending || isFetchingNextPage}
+        hasMore={hasNextPage}
+        loadMore={loadMore}
+        onSort={(sort) => change(sort === filter.sort ? { order: filter.order === "desc" ? "asc" : "desc" } : { sort, order: "desc" })}
+      />
+    </div>
+  );
+  const none = conditionCount(filter) === 0 ? <NoTraces /> : <NoMatch onClear={() => change(NO_CONDITIONS)} />;
   return (
     <div className={classes.page}>
       <h1 className="hidden-visually">Traces</h1>
       <FilterBar filter={filter} change={change} facets={facets} keyName={keyName} layout={layout}>
         <LiveButton live={live} toggle={toggleLive} />
       </FilterBar>
-      {query.isError && query.data !== undefined && (
-        <div className={classes.note}>
-          <ErrorNote failure={asApiError(query.error)} kept="The list below is the last that was loaded." />
-        </div>
-      )}
-      {failed ? (
+      {query.isError && query.data === undefined ? (
         <ErrorState failure={asApiError(query.error)} onRetry={() => void query.refetch()} />
-      ) : empty && waiting === 0 ? (
-        conditionCount(filter) === 0 ? (
-          <NoTraces />
-        ) : (
-          <EmptyState
-            icon={<IconFilterOff size={20} />}
-            title="No trace fits all of these filters"
-            actions={
-              <Button variant="default" onClick={() => change({ models: [], statuses: [], keyIds: [], userId: undefined, sessionId: undefined, text: undefined, minDurationMs: undefined })}>
-                Clear filters
-              </Button>
-            }
-          >
-            <p>There may be some with fewer filters or in a longer time range.</p>
-          </EmptyState>
-        )
       ) : (
-        <div className={classes.frame} data-old={query.isPlaceholderData || undefined}>
-          {waiting > 0 && (
-            <button type="button" className={classes.pill} onClick={live.reveal}>
-              {waiting >= 500 ? "500+" : waiting} new
-            </button>
+        <>
+          {query.isError && (
+            <div className={classes.note}>
+              <ErrorNote failure={asApiError(query.error)} kept="The list below is the last that was loaded." />
+            </div>
           )}
-          <TraceTable
-            traces={traces}
-            filter={filter}
-            layout={layout}
-            keyName={keyName}
-            loading={query.isPending || isFetchingNextPage}
-            hasMore={hasNextPage}
-            loadMore={loadMore}
-            onSort={(sort) => change(sort === filter.sort ? { order: filter.order === "desc" ? "asc" : "desc" } : { sort, order: "desc" })}
-          />
-        </div>
+          {empty ? none : list}
+        </>
       )}
-      <div className="hidden-visually" role="status" aria-live="polite">
-        {waiting > 0 ? `${waiting} new traces` : ""}
-      </div>
     </div>
   );
 }

@@ -14,9 +14,9 @@ export interface Cells {
   now: Date;
 }
 
-type Column = ColumnDef<TraceSummary> & { id: string; meta: { label: string; sort?: SortField; right?: boolean; render: (trace: TraceSummary, cells: Cells) => React.ReactNode } };
+type Column = ColumnDef<TraceSummary> & { id: string; meta: { label: string; sort?: SortField; right?: boolean; stretch?: boolean; render: (trace: TraceSummary, cells: Cells) => React.ReactNode } };
 
-function column(id: string, label: string, size: number, render: Column["meta"]["render"], more: { sort?: SortField; right?: boolean; minSize?: number } = {}): Column {
+function column(id: string, label: string, size: number, render: Column["meta"]["render"], more: { sort?: SortField; right?: boolean; stretch?: boolean; minSize?: number } = {}): Column {
   const { minSize = 56, ...meta } = more;
   return { id, header: label, size, minSize, meta: { label, render, ...meta } };
 }
@@ -29,6 +29,15 @@ function Latency({ ms, longestMs }: { ms: number; longestMs: number }) {
       </span>
       <span>{duration(ms)}</span>
     </span>
+  );
+}
+
+function Time({ at, now }: { at: string; now: Date }) {
+  const date = new Date(at);
+  return (
+    <time dateTime={at} title={exactTime(date)} className={classes.time}>
+      {timeOfDay(date, now)}
+    </time>
   );
 }
 
@@ -68,24 +77,17 @@ function Cost({ trace }: { trace: TraceSummary }) {
 }
 
 export const COLUMNS: readonly Column[] = [
-  column("time", "Time", 116, (trace, { now }) => {
-    const at = new Date(trace.started_at);
-    return (
-      <time dateTime={trace.started_at} title={exactTime(at)} className={classes.time}>
-        {timeOfDay(at, now)}
-      </time>
-    );
-  }, { sort: "started_at" }),
-  column("status", "Status", 116, (trace) => <Status status={trace.status} code={trace.error_code} quiet />),
-  column("name", "Name", 148, (trace) => <span title={trace.name}>{trace.name}</span>),
-  column("model", "Model", 176, (trace) => <ModelNames models={trace.models} />),
-  column("input", "Input", 264, (trace) => <span title={trace.input_preview}>{quiet(trace.input_preview || NONE)}</span>, { minSize: 96 }),
-  column("output", "Output", 264, (trace) => <span className={classes.output} title={trace.output_preview}>{quiet(trace.output_preview || NONE)}</span>, { minSize: 96 }),
-  column("latency", "Latency", 120, (trace, { longestMs }) => <Latency ms={trace.duration_ms} longestMs={longestMs} />, { sort: "duration", right: true }),
+  column("time", "Time", 92, (trace, { now }) => <Time at={trace.started_at} now={now} />, { sort: "started_at" }),
+  column("status", "Status", 132, (trace) => <Status status={trace.status} code={trace.error_code} quiet />),
+  column("name", "Name", 128, (trace) => <span title={trace.name}>{trace.name}</span>),
+  column("model", "Model", 156, (trace) => <ModelNames models={trace.models} />),
+  column("input", "Input", 168, (trace) => <span title={trace.input_preview}>{quiet(trace.input_preview || NONE)}</span>, { minSize: 96, stretch: true }),
+  column("latency", "Latency", 116, (trace, { longestMs }) => <Latency ms={trace.duration_ms} longestMs={longestMs} />, { sort: "duration", right: true }),
   column("ttft", "TTFT", 76, (trace) => <span title={exactDuration(trace.ttft_ms)}>{quiet(duration(trace.ttft_ms))}</span>, { sort: "ttft", right: true }),
-  column("tokens", "Tokens", 112, (trace) => <Tokens trace={trace} />, { sort: "tokens", right: true }),
-  column("speed", "Speed", 92, (trace) => <span title={grouped(trace.tokens_per_s)}>{quiet(rate(trace.tokens_per_s))}</span>, { right: true }),
-  column("cost", "Cost", 88, (trace) => <Cost trace={trace} />, { sort: "cost", right: true }),
+  column("tokens", "Tokens", 116, (trace) => <Tokens trace={trace} />, { sort: "tokens", right: true }),
+  column("speed", "Speed", 96, (trace) => <span title={grouped(trace.tokens_per_s)}>{quiet(rate(trace.tokens_per_s))}</span>, { right: true }),
+  column("cost", "Cost", 100, (trace) => <Cost trace={trace} />, { sort: "cost", right: true }),
+  column("output", "Output", 240, (trace) => <span className={classes.output} title={trace.output_preview}>{quiet(trace.output_preview || NONE)}</span>, { minSize: 96, stretch: true }),
   column("key", "Key", 120, (trace, { keyName }) => quiet(trace.key_ids.map(keyName).join(", ") || NONE)),
   column("user", "User", 120, (trace) => <span title={trace.user_id}>{quiet(trace.user_id || NONE)}</span>),
   column("session", "Session", 120, (trace) => <span title={trace.session_id}>{quiet(trace.session_id || NONE)}</span>),
@@ -93,4 +95,4 @@ export const COLUMNS: readonly Column[] = [
 ];
 
 /** Hidden until the reader asks for them. */
-export const HIDDEN_AT_FIRST = { session: false, spans: false, user: false } as const;
+export const HIDDEN_AT_FIRST = { session: false, spans: false } as const;

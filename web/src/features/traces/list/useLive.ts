@@ -4,7 +4,8 @@ import { followTraces, type LiveState } from "@/api/live";
 import type { TraceSummary } from "@/api/types";
 import { fits } from "../filter";
 
-const MOST_WAITING = 500;
+/** More are not kept; the list itself has them after a refresh. */
+export const MOST_WAITING = 500;
 
 export interface LiveTail {
   state: LiveState | "off";
