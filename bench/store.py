@@ -132,6 +132,35 @@ async def _ingest(telemetry: Telemetry, spans: Spans, count: int, start_ns: int)
             show(Figure("store", f"insert_{size}", size * len(took) / sum(took), "rows/s", n=len(took), note=note))
 
 
+async def _together(telemetry: Telemetry, spans: Spans) -> None:
+    """Measure ingest while four readers ask all the time."""
+    now = datetime.now(UTC)
+    month = TraceFilter(project_id="bench", from_at=now - timedelta(days=DAYS), to_at=now)
+    day = OverviewFilter(project_id="bench", from_at=now - timedelta(days=1), to_at=now)
+    done, answers = asyncio.Event(), 0
+
+    async def read(ask: Callable[[], Awaitable[object]]) -> None:
+        nonlocal answers
+        while not done.is_set():
+            await ask()
+            answers += 1
+
+    asks = (lambda: telemetry.traces(month), lambda: telemetry.overview(day))
+    readers = [asyncio.create_task(read(ask)) for ask in asks * 2]
+    batches = [[spans.make(time.time_ns()) for _ in range(1000)] for _ in range(15)]
+    began = time.perf_counter()
+    for number, batch in enumerate(batches):
+        await telemetry.insert(batch, f"together-{number}")
+    took_s = time.perf_counter() - began
+    done.set()
+    await asyncio.gather(*readers)
+    show(
+        Figure(
+            "store", "insert_1000_under_reads", 15_000 / took_s, "rows/s", n=15, note=f"{answers / took_s:.0f} reads/s"
+        )
+    )
+
+
 async def _timed(name: str, ask: Callable[[], Awaitable[object]], n: int = 7) -> None:
     took: list[float] = []
     for _ in range(n):
@@ -192,6 +221,7 @@ async def measure(count: int) -> None:
             )
         )
         await _reads(telemetry, sample)
+        await _together(telemetry, spans)
         show(Figure("store", "rss_after_reads", store.rss_mb(), "MiB"))
         await telemetry.close()
         store.stop()

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -215,6 +216,18 @@ def test_a_second_process_is_refused_and_told_why(tmp_path: Path) -> None:
         assert store.launch().wait(30) != 0
         assert f"DataFolderInUse: the process {store.process.pid} uses the telemetry store" in store.errors.read_text()
         assert store.stop() == 0
+
+
+def test_a_folder_that_somebody_else_opened_is_refused(tmp_path: Path) -> None:
+    code = "import chdb, sys; c = chdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read(); c.close()"
+    command = [sys.executable, "-c", code, str(tmp_path / "telemetry")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        store = StoreProcess(tmp_path)
+        assert store.launch().wait(30) != 0
+        assert "DataFolderInUse: another process uses the telemetry store" in store.errors.read_text()
+        other.communicate(timeout=30)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ async def test_a_newer_schema_is_refused(store_process: StoreProcess) -> None:
     client, connection = Telemetry(options), Connection(options)
     await client.migrate()
     newer = schema.LATEST + 1
-    await connection.insert("schema_versions", ("version", "name"), ("UInt32", "String"), [[newer], ["x"]], "t")
+    await connection.insert("schema_versions", ("version", "name"), ("UInt32", "String"), lambda: [[newer], ["x"]], "t")
     with pytest.raises(DataFolderNewer, match=str(newer)):
         await client.migrate()
     await client.close()

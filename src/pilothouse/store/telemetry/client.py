@@ -10,7 +10,7 @@ from pilothouse.domain.span import Span
 from pilothouse.errors import DataFolderNewer, StoreUnavailable
 from pilothouse.store.telemetry import batches, facets, listing, overview, schema, summaries, traces
 from pilothouse.store.telemetry.conditions import nanoseconds, sound
-from pilothouse.store.telemetry.connection import Connection, Query
+from pilothouse.store.telemetry.connection import Build, Connection, Query
 from pilothouse.store.telemetry.options import StoreOptions
 
 
@@ -83,7 +83,11 @@ class Telemetry:
                     await self._connection.command(statement)
                 row = [[migration.version], [migration.name]]
                 await self._connection.insert(
-                    "schema_versions", ("version", "name"), ("UInt32", "String"), row, f"schema-{migration.version}"
+                    "schema_versions",
+                    ("version", "name"),
+                    ("UInt32", "String"),
+                    row.copy,
+                    f"schema-{migration.version}",
                 )
 
     async def insert(self, spans: Sequence[Span], token: str) -> None:
@@ -93,11 +97,10 @@ class Telemetry:
         """
         if not spans:
             return
-        columns = batches.columns(spans)
         try:
-            await self._connection.insert(schema.SPANS, batches.NAMES, batches.TYPES, columns, token)
+            await self._insert(lambda: batches.columns(spans), token)
         except UnicodeEncodeError:
-            await self._connection.insert(schema.SPANS, batches.NAMES, batches.TYPES, batches.cleaned(columns), token)
+            await self._insert(lambda: batches.cleaned(batches.columns(spans)), token)
 
     async def traces(self, wanted: TraceFilter) -> TracePage:
         """Return a page of the trace list; raises `InvalidRequest` for a foreign cursor."""
@@ -147,6 +150,9 @@ class Telemetry:
             {"database": self._layout.database},
         )
         return (await self._connection.select(query, StoreStats))[0]
+
+    async def _insert(self, build: Build, token: str) -> None:
+        await self._connection.insert(schema.SPANS, batches.NAMES, batches.TYPES, build, token)
 
     async def _schema_version(self) -> int:
         query = Query("schema", "SELECT max(version) AS version FROM schema_versions")

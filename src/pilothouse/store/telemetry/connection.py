@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Parameter = str | int | float | Sequence[str]
+Build = Callable[[], Sequence[Sequence[object]]]
 
 _MARGIN_S = 10.0
 """How much longer than the server the client waits, so that the server's own answer arrives."""
@@ -97,22 +98,24 @@ class Connection:
             "max_execution_time": self._options.query_timeout_s,
         }
 
-        def call(client: _Client) -> bytes:
-            return client.raw_query(
+        def call(client: _Client) -> list[T]:
+            body = client.raw_query(
                 query.sql, dict(query.parameters), settings, fmt="JSONEachRow", use_database=use_database
             )
+            return msgspec.json.Decoder(row).decode_lines(body)
 
-        return msgspec.json.Decoder(row).decode_lines(await self._reads.run(query.name, "read", call))
+        return await self._reads.run(query.name, "read", call)
 
-    async def insert(
-        self, table: str, names: Sequence[str], types: Sequence[str], columns: Sequence[Sequence[object]], token: str
-    ) -> None:
-        """Insert columns as one block that is stored once, however often it is sent with the same token."""
+    async def insert(self, table: str, names: Sequence[str], types: Sequence[str], build: Build, token: str) -> None:
+        """Insert the columns that `build` gives, as one block that is stored once per token, however often it is sent.
+
+        `build` runs on the thread of the insert.
+        """
         settings = {"async_insert": 0, "insert_deduplicate": 1, "insert_deduplication_token": token,
                     "max_partitions_per_insert_block": 0}  # fmt: skip
 
         def call(client: _Client) -> None:
-            client.insert(table, columns, names, column_type_names=types, column_oriented=True, settings=settings)
+            client.insert(table, build(), names, column_type_names=types, column_oriented=True, settings=settings)
 
         await self._writes.run("insert", "insert", call)
 

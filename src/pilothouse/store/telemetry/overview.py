@@ -1,7 +1,9 @@
 """The overview: figures of the calls of a project over time, by model, and against the time before.
 
-Read from the spans themselves, one query for everything: groups by period, step and model with mergeable quantile
-states, merged once more for each coarser grouping.
+One query for everything: groups by period, step and model with mergeable quantile states, merged once more for each
+coarser grouping. It reads the spans themselves. Measured on 300,000 spans over 30 days, a one-minute rollup fed by a
+materialized view answers 30 days in 54 instead of 226 ms of CPU, but costs ingest 59 % more CPU at batches of 1,000
+(26 % at 10,000) and would count a span that is replaced twice. One day takes 34 ms without it.
 """
 
 from collections.abc import Iterable

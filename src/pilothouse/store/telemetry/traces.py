@@ -1,5 +1,6 @@
 """One trace with all its spans."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -96,9 +97,10 @@ async def fetch(connection: Connection, project_id: str, trace_id: str, around: 
             "trace_id = {trace_id:String}", trace_id=sound(trace_id), max_spans=MAX_SPANS
         )
         query = Query("trace", _SQL.replace("%WHERE%", where.sql), where.parameters)
-        rows = await connection.select(query, _Row)
-        found = await summaries.fetch(connection, project_id, [trace_id], from_ns, to_ns) if rows else {}
-        if trace_id in found:
+        rows, found = await asyncio.gather(
+            connection.select(query, _Row), summaries.fetch(connection, project_id, [trace_id], from_ns, to_ns)
+        )
+        if rows and trace_id in found:
             started_ns, summary = found[trace_id]
             return Trace(summary=summary, spans=[_detail(row, started_ns) for row in _parents_first(rows)])
     return None
