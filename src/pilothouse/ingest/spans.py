@@ -29,7 +29,10 @@ def record_to_span(record: CallRecord, catalog: Catalog) -> Span:
     """Return the span of a recorded call; bytes that are not UTF-8 are replaced."""
     attributes = _attributes(record)
     output = _output(record, attributes)
-    cost = _cost(record, catalog)
+    return _assemble(record, _text(output), _cost(record, catalog), attributes)
+
+
+def _assemble(record: CallRecord, output: str, cost: Cost, attributes: dict[str, str]) -> Span:
     return Span(
         project_id=record.project_id,
         trace_id=record.trace_id,
@@ -58,7 +61,7 @@ def record_to_span(record: CallRecord, catalog: Catalog) -> Span:
         alias=record.alias,
         finish_reason=record.finish_reason,
         input=_text(record.request_body),
-        output=_text(output),
+        output=output,
         input_size_bytes=max(record.request_size_bytes, len(record.request_body)),
         output_size_bytes=max(record.response_size_bytes, len(record.response_body)),
         usage=record.usage,

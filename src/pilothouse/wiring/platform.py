@@ -14,6 +14,7 @@ from pilothouse.plugins import pick
 from pilothouse.registry.people import People, PeopleOptions
 from pilothouse.registry.publisher import Publisher
 from pilothouse.registry.registry import Registry
+from pilothouse.registry.replies import Replies
 from pilothouse.registry.secrets import load_secret_key
 from pilothouse.server.app import create_app, end_streams
 from pilothouse.server.parts import ServerParts, SpoolStats
@@ -52,7 +53,8 @@ async def serve_api(settings: Settings, layout: Layout, drain_s: float) -> Async
         await metadata.connect()
         parts.push_async_callback(metadata.close)
         await metadata.migrate()
-        registry = Registry(metadata, SecretBox(load_secret_key(layout.secret_key)), clock)
+        box = SecretBox(load_secret_key(layout.secret_key))
+        registry = Registry(metadata, box, clock)
         people = People(metadata, clock, PeopleOptions(session_hours=settings.server.session_hours))
         parts.callback(people.close)
         local_model = addresses.find(layout, addresses.LOCAL_MODEL)
@@ -78,6 +80,7 @@ async def serve_api(settings: Settings, layout: Layout, drain_s: float) -> Async
                 transport=transport,
                 options=settings.server,
                 clock=clock,
+                replies=Replies(metadata, box, clock),
                 local_token=_local_token(parts, layout),
                 gateway_url=f"http://{settings.gateway.host}:{settings.gateway.port}",
                 spool_stats=lambda: _spool_stats(layout),
