@@ -1,8 +1,8 @@
 """Spans as columns for one insert in ClickHouse's Native format.
 
-Measured over HTTP into the embedded store on 2 cores, batches of 1,000 spans of 3.2 kB, data durable: Native from column
-lists 21.9 k rows/s, MsgPack rows 13.0 k; at 10,000 rows 69 k and 10 k. Of a row's time about 5 µs are the client's
-encoding and 10 µs the columns and previews made here.
+Measured over HTTP into the embedded store on 2 cores, batches of 1,000 spans of 3.2 kB, data durable: Native from
+column lists 21.9 k rows/s, MsgPack rows 13.0 k; at 10,000 rows 69 k and 10 k. Of a row's time about 5 µs are the
+client's encoding and 10 µs the columns and previews made here.
 """
 
 from collections.abc import Callable, Sequence
