@@ -276,6 +276,14 @@ def test_a_running_query_does_not_hold_up_the_stop(tmp_path: Path) -> None:
             assert "Code: 394." in query.communicate(timeout=10)[0]
 
 
+def test_a_stop_right_after_the_start_is_obeyed(tmp_path: Path) -> None:
+    with running(tmp_path) as store:
+        assert store.stop() == 0
+        for _ in range(4):
+            store.start()
+            assert store.stop() == 0
+
+
 def test_a_crash_inside_the_engine_ends_the_process_at_once(tmp_path: Path) -> None:
     with running(tmp_path) as store:
         store.process.send_signal(signal.SIGSEGV)

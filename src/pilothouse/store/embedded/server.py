@@ -21,9 +21,6 @@ def run(options: EmbeddedOptions) -> None:
     Writes the port file once it answers. Running statements end before the engine is closed. Raises
     `DataFolderInUse`, `DataFolderUnwritable`, `StoreUnavailable` or `PortInUse` before it serves anything.
     """
-    # uvicorn restores these handlers after its own graceful stop and sends the signal again.
-    signal.signal(signal.SIGTERM, _ignore)
-    signal.signal(signal.SIGINT, _ignore)
     engine = Engine(options)
     engine.open()
     try:
@@ -38,9 +35,14 @@ def run(options: EmbeddedOptions) -> None:
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=int(options.stop_grace_s),
             )
+            server = _Server(config, front)
+            # From here on a signal means a graceful stop: also before uvicorn installs its own handlers, and after it
+            # has put these back and sent the signal again.
+            for stop in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(stop, server.handle_exit)
             if options.port_file is not None:
                 _publish(options.port_file, listener.getsockname()[1])
-            _Server(config, front).run(sockets=[listener])
+            server.run(sockets=[listener])
             front.close()
     finally:
         engine.close()
@@ -79,7 +81,3 @@ def _publish(path: Path, port: int) -> None:
     draft = path.with_name(f"{path.name}.new")
     draft.write_text(f"{port}\n", encoding="ascii")
     os.replace(draft, path)
-
-
-def _ignore(_signal: int, _frame: FrameType | None) -> None:
-    """Let the code after the server's graceful stop run."""
