@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 
 from pilothouse.providers.fake import FakeProvider
-from tests.docs.pages import PAGES, Block, blocks
+from tests.docs.pages import PAGES, ROOT, Block, blocks
 from tests.e2e.stack import Stack, running_stack
 
 EXAMPLES = [page for page in PAGES if any(block.runs for block in blocks(page))]
+BANNER = [
+    line.strip().partition("  ")[0]
+    for block in blocks(ROOT / "README.md")
+    if block.text.startswith("Pilothouse is up")
+    for line in block.text.splitlines()[1:]
+]
+"""What the README says that a first start prints, the values left out."""
 PAGE_S = 60.0
 _END = "END_OF_THE_EXAMPLE"
 _PREAMBLE = """set -euo pipefail
@@ -77,11 +84,14 @@ async def prepare(stack: Stack, fake: FakeProvider) -> None:
 async def test_every_marked_example_runs(tmp_path: Path) -> None:
     assert len(EXAMPLES) > 5
     async with running_stack(tmp_path) as (stack, fake):
+        said = stack.log.read_text()
         await prepare(stack, fake)
         failed = [await run(page, stack, tmp_path) for page in EXAMPLES]
         called = fake.hits_by_path["/v1/chat/completions"]
     assert not any(failed), "\n\n".join(output for output in failed if output)
     assert called >= 7, "the examples did not reach the provider"
+    assert BANNER
+    assert [label for label in BANNER if f"  {label}  " not in said] == [], "the start says it in other words"
 
 
 async def test_an_example_that_fails_is_told(tmp_path: Path) -> None:
