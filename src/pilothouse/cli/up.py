@@ -27,8 +27,9 @@ def up() -> None:
     began_at_s = time.monotonic()
     chosen = settings.load()
     view = _View(chosen, Console(highlight=False, soft_wrap=True))
+    make_machine = load("pilothouse.wiring.machine:Machine")
     view.begin()
-    machine = load("pilothouse.wiring.machine:Machine")(chosen, view, began_at_s)
+    machine = make_machine(chosen, view, began_at_s)
     view.machine = machine
     machine.run()
     view.say("stopped")
