@@ -124,7 +124,9 @@ async def gateway(folder: Path, clock: FakeClock | None = None, **options: objec
         with SpoolWriter(folder / "spool") as spool:
             parts = Parts(chosen, clock or SystemClock(), spool, transport, snapshots.index)
             side = Side(snapshots.index, parts.clock, lambda: {"snapshot": snapshots.problem, "spool": spool.ping()})
-            http = HttpOptions(host="127.0.0.1", port=chosen.port, setting="PILOTHOUSE_GATEWAY_PORT", drain_s=2)
+            http = HttpOptions(
+                host="127.0.0.1", port=chosen.port, setting="PILOTHOUSE_GATEWAY_PORT", drain_s=2, joined_writes=True
+            )
             async with HttpServer(GatewayApp(parts, side), http):
                 yield running
             await transport.close()

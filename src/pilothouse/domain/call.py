@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     """The upstream broke off after the first byte of its answer."""
 
 
-class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
     """One try at one upstream; times in nanoseconds from the start of the call."""
 
     account: str
@@ -45,11 +45,13 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     upstream_request_id: str = ""
 
 
-class CallRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class CallRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """Everything that is kept of one call, as it goes through the spool.
 
     Bodies are the raw bytes in the caller's dialect; `response_body` of a streamed call is the server-sent events one
     after the other. Both are cut at the recording limit, which `request_size_bytes` and `response_size_bytes` reveal.
+
+    Encoded without field names, a fifth smaller: a new field goes to the end and has a default, none is ever removed.
     """
 
     id: str

@@ -69,7 +69,8 @@ class Call:
     """The context of one call; a stage writes only its own field."""
 
     __slots__ = (
-        "_monotonic_ns", "admission", "arrival", "attempts", "body", "exchange", "head", "key", "read_body", "routing",
+        "_monotonic_ns", "_started_ns", "admission", "arrival", "attempts", "body", "exchange", "head", "key",
+        "read_body", "routing",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +79,7 @@ class Call:
         self.arrival = arrival
         self.read_body = read_body
         self._monotonic_ns = monotonic_ns
+        self._started_ns = arrival.started_ns
         self.key: VirtualKey | None = None
         """Written by admit as soon as it is known, like `body` and `head`: a refused call is recorded with them too."""
         self.body = b""
@@ -89,7 +91,7 @@ class Call:
 
     def elapsed_ns(self) -> int:
         """Return nanoseconds since the call arrived."""
-        return self._monotonic_ns() - self.arrival.started_ns
+        return self._monotonic_ns() - self._started_ns
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -133,7 +135,7 @@ class Reply:
 class Next(Protocol):
     """The rest of the pipeline, seen from one stage."""
 
-    async def __call__(self, call: Call) -> Reply: ...
+    def __call__(self, call: Call) -> Awaitable[Reply]: ...
 
 
 class Stage(Protocol):

@@ -1,7 +1,6 @@
 """The pipeline: the one place that says which stages a call passes, outermost first."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -42,8 +41,15 @@ def fold(steps: Sequence[Stage]) -> Next:
     """Return the stages as one function; the innermost is never given a call to pass on."""
     following: Next = _nothing
     for stage in reversed(steps):
-        following = partial(stage, following=following)
+        following = _before(stage, following)
     return following
+
+
+def _before(stage: Stage, following: Next) -> Next:
+    def step(call: Call) -> Awaitable[Reply]:
+        return stage(call, following)
+
+    return step
 
 
 async def _nothing(call: Call) -> Reply:

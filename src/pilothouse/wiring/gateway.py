@@ -41,6 +41,7 @@ async def serve(settings: Settings, layout: Layout, drain_s: float) -> AsyncGene
             host=options.host,
             port=options.port,
             setting="PILOTHOUSE_GATEWAY_PORT",
+            joined_writes=True,
             drain_s=min(drain_s, options.drain_s),
         )
         _calm_collector()

@@ -26,6 +26,8 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The environment variable that chooses another port."""
     drain_s: float
     """How long open requests may take to end on exit; then they are cancelled."""
+    joined_writes: bool = False
+    """Send an answer's head together with the first piece of its body; see `joined_writes`."""
     lifespan: bool = False
     """Whether the application has start and end hooks of its own."""
 
@@ -37,7 +39,7 @@ class HttpServer:
         self._options = options
         config = uvicorn.Config(
             app,
-            http=JoinedWritesProtocol,
+            http=JoinedWritesProtocol if options.joined_writes else "httptools",
             proxy_headers=False,
             ws="none",
             lifespan="on" if options.lifespan else "off",
