@@ -9,7 +9,7 @@ export default defineConfig({
   base: "./",
   plugins: [react()],
   resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
-  server: { proxy: { "/api": { target, changeOrigin: false } } },
+  server: { fs: { allow: [".."] }, proxy: { "/api": { target, changeOrigin: false } } },
   build: {
     outDir: "../src/pilothouse/server/static",
     emptyOutDir: true,

@@ -214,7 +214,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/routes/{name}": {
+    "/api/v1/routes/{route}": {
         parameters: {
             query?: never;
             header?: never;
@@ -224,22 +224,6 @@ export interface paths {
         get?: never;
         /** Make or replace a route */
         put: operations["putRoute"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/routes/{route_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
         post?: never;
         /** Delete a route */
         delete: operations["deleteRoute"];
@@ -550,6 +534,8 @@ export interface components {
             models?: string[];
             /** @default true */
             open_models?: boolean;
+            /** @default true */
+            enabled?: boolean;
         };
         /** ProviderDraft */
         ProviderDraft: {
@@ -577,6 +563,7 @@ export interface components {
             base_url: string;
             needs_secret: boolean;
             free: boolean;
+            managed: boolean;
         };
         /** ProviderPage */
         ProviderPage: {
@@ -585,7 +572,6 @@ export interface components {
         };
         /** ProviderPatch */
         ProviderPatch: {
-            name?: string;
             base_url?: string;
             secret?: string;
             models?: string[];
@@ -1016,7 +1002,10 @@ export interface operations {
     createProject: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1088,7 +1077,10 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1117,7 +1109,12 @@ export interface operations {
     createKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1150,7 +1147,10 @@ export interface operations {
     revokeKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
             path: {
                 key_id: string;
             };
@@ -1214,7 +1214,10 @@ export interface operations {
     createProvider: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1439,7 +1442,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                /** @description The route's name. */
+                route: string;
             };
             cookie?: never;
         };
@@ -1474,7 +1478,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                route_id: string;
+                /** @description The route's id. */
+                route: string;
             };
             cookie?: never;
         };
@@ -1551,7 +1556,10 @@ export interface operations {
                 order?: "desc" | "asc";
                 min_duration_ms?: number;
             };
-            header?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1585,7 +1593,10 @@ export interface operations {
                 /** @description End, RFC 3339; now when left out. */
                 to?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1613,8 +1624,14 @@ export interface operations {
     };
     tailTraces: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Like X-Pilothouse-Project, for an EventSource has no headers. */
+                project_id?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1643,10 +1660,13 @@ export interface operations {
     getTrace: {
         parameters: {
             query?: {
-                /** @description A time near the trace, RFC 3339; makes finding it faster. */
+                /** @description A time near the trace, RFC 3339; finds it faster. */
                 at?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
             path: {
                 trace_id: string;
             };
@@ -1684,7 +1704,10 @@ export interface operations {
                 /** @description Requested or served name; may repeat. */
                 model?: string[];
             };
-            header?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -41,6 +41,7 @@ const shell = createRoute({
 const overview = createRoute({ getParentRoute: () => shell, path: "/", component: lazyRouteComponent(() => import("@/features/overview"), "OverviewPage") });
 const traces = createRoute({ getParentRoute: () => shell, path: "/traces", component: lazyRouteComponent(() => import("@/features/traces"), "TracesPage") });
 const trace = createRoute({ getParentRoute: () => shell, path: "/traces/$traceId", component: lazyRouteComponent(() => import("@/features/traces"), "TracePage") });
+const errorCodes = createRoute({ getParentRoute: () => shell, path: "/docs/reference/errors", component: lazyRouteComponent(() => import("@/features/reference"), "ErrorCodesPage") });
 const settings = createRoute({ getParentRoute: () => shell, path: "/settings", component: lazyRouteComponent(() => import("@/features/settings"), "SettingsLayout") });
 const settingsIndex = createRoute({
   getParentRoute: () => settings,
@@ -60,6 +61,7 @@ export const router = createRouter({
       overview,
       traces,
       trace,
+      errorCodes,
       settings.addChildren([
         settingsIndex,
         section("keys", "KeysPage"),

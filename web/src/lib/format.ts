@@ -30,10 +30,12 @@ function trimmed(value: number): string {
 function scaled(value: number, steps: readonly (readonly [number, string])[], separator: string): string {
   let chosen = steps[0] ?? ([1, ""] as const);
   for (const step of steps) {
-    if (Number((Math.abs(value) / step[0]).toPrecision(3)) >= 1) chosen = step;
+    if (Number((Math.abs(value) / chosen[0]).toPrecision(3)) * chosen[0] >= step[0]) chosen = step;
   }
   const [size, unit] = chosen;
-  return `${significant(value / size)}${separator}${unit}`.trim();
+  // What rounded up into this unit is one of it.
+  const shown = chosen !== steps[0] && Math.abs(value) < size ? Math.sign(value) : value / size;
+  return `${significant(shown)}${separator}${unit}`.trim();
 }
 
 const COUNT_STEPS = [
@@ -83,7 +85,8 @@ export function percent(share: Maybe<number>): string {
   const value = share * 100;
   if (value > 0 && value < 0.01) return "<0.01%";
   if (value > 99.99 && value < 100) return ">99.99%";
-  return `${trimmed(value)}%`;
+  if (value === 0 || value === 100) return `${value}%`;
+  return `${value.toFixed(value < 9.995 ? 2 : 1)}%`;
 }
 
 const BYTE_STEPS = [

@@ -91,7 +91,7 @@ export function Header({ onPalette }: { onPalette: () => void }) {
   const busy = useIsFetching({ predicate: (query) => ["overview", "traces", "facets"].includes(String(query.queryKey[0])) }) > 0;
   const path = `/${pathname.slice(basePath.length)}`.replace("//", "/");
   const page = PAGES.find((each) => (each.to === "/" ? path === "/" : path.startsWith(each.to)));
-  const timed = !path.startsWith("/settings");
+  const timed = path === "/" || path.startsWith("/traces");
   return (
     <header className={classes.header}>
       <div className={classes.crumb}>

@@ -15,10 +15,10 @@ const GROUPS = [
     title: "Trace list",
     keys: [
       ["/", "Search in the text of traces"],
-      ["j", "Next row"],
-      ["k", "Previous row"],
+      ["J", "Next row"],
+      ["K", "Previous row"],
       ["Enter", "Open the trace"],
-      ["l", "Live tail on or off"],
+      ["L", "Live tail on or off"],
     ],
   },
   {
@@ -26,17 +26,17 @@ const GROUPS = [
     keys: [
       ["[", "Previous trace"],
       ["]", "Next trace"],
-      ["j", "Next span"],
-      ["k", "Previous span"],
-      ["e", "Fold or unfold the span"],
-      ["r", "Raw JSON on or off"],
+      ["J", "Next span"],
+      ["K", "Previous span"],
+      ["E", "Fold or unfold the span"],
+      ["R", "Raw JSON on or off"],
     ],
   },
 ] as const;
 
 export function KeysHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Dialog opened={opened} onClose={onClose} title="Keyboard shortcuts" size={640}>
+    <Dialog opened={opened} onClose={onClose} title="Keyboard shortcuts" size={880}>
       <div className={classes.keys}>
         {GROUPS.map((group) => (
           <section key={group.title}>

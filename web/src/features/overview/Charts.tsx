@@ -2,7 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { Overview } from "@/api/types";
 import { useRange } from "@/lib/useRange";
-import { Chart, ChartSkeleton } from "@/ui/chart";
+import { Chart, ChartSkeleton, type ChartSeries } from "@/ui/chart";
 import { Panel } from "@/ui/parts";
 import { charts } from "./charts";
 import { steps } from "./figures";
@@ -11,6 +11,32 @@ import classes from "./overview.module.css";
 const HEIGHT = 188;
 /** Names beside the title; the tooltip has them all. */
 const LEGEND = 3;
+const LONG_NAME = 12;
+
+/** Long names leave room for two. */
+function legend(names: readonly string[]): number {
+  return names.slice(0, LEGEND).some((name) => name.length > LONG_NAME) && names.length > LEGEND ? LEGEND - 1 : LEGEND;
+}
+
+function Legend({ series }: { series: readonly ChartSeries[] }) {
+  const shown = legend(series.map((each) => each.name));
+  const rest = series.slice(shown).map((each) => each.name);
+  return (
+    <ul className={classes.legend}>
+      {series.slice(0, shown).map((each) => (
+        <li key={each.name} title={each.name}>
+          <i style={{ background: each.colour }} aria-hidden />
+          <span>{each.name}</span>
+        </li>
+      ))}
+      {rest.length > 0 && (
+        <li className={classes.legendRest} title={rest.join("\n")}>
+          +{rest.length}
+        </li>
+      )}
+    </ul>
+  );
+}
 
 export function Charts({ overview }: { overview: Overview }) {
   const range = useRange();
@@ -23,20 +49,12 @@ export function Charts({ overview }: { overview: Overview }) {
         <Panel key={spec.id} label={spec.title}>
           <header className={classes.chartHead}>
             <h2>{spec.title}</h2>
-            <ul className={classes.legend}>
-              {spec.series.slice(0, LEGEND).map((each) => (
-                <li key={each.name} title={each.name}>
-                  <i style={{ background: each.colour }} aria-hidden />
-                  <span>{each.name}</span>
-                </li>
-              ))}
-              {spec.series.length > LEGEND && <li title={spec.series.slice(LEGEND).map((each) => each.name).join("\n")}>+{spec.series.length - LEGEND}</li>}
-            </ul>
+            <Legend series={spec.series} />
           </header>
           <div className={classes.chartBody}>
             {spec.series.length === 0 ? (
               <div className={classes.noSeries} style={{ height: HEIGHT }}>
-                No priced calls in this range
+                {overview.totals.unpriced > 0 ? "No call in this range has a known price" : "Nothing was spent in this range"}
               </div>
             ) : (
               <Chart

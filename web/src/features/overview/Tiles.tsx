@@ -10,14 +10,8 @@ import classes from "./overview.module.css";
 
 function Change({ figure, now, before }: { figure: Figure; now: CallStats; before: CallStats }) {
   const change = delta(figure.value(now), figure.value(before));
-  const was = before.requests === 0 ? "nothing in the period before" : `${figure.text(before)} in the period before`;
-  if (change === null) {
-    return (
-      <span className={classes.change} title={was}>
-        {before.requests === 0 ? "no earlier data" : " "}
-      </span>
-    );
-  }
+  const was = `${figure.text(before)} in the period before`;
+  if (change === null) return null;
   const good = change.direction === 0 || figure.better === "neither" ? "even" : (change.direction > 0) === (figure.better === "up") ? "good" : "bad";
   return (
     <span className={classes.change} data-good={good} title={was}>

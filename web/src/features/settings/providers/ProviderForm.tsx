@@ -31,8 +31,8 @@ function start(account: ProviderView | null): Draft {
 const named = (draft: Draft) => draft.name.trim() || draft.provider.replaceAll("_", "-");
 
 function save(account: ProviderView | null, draft: Draft): Promise<ProviderView> {
-  const common = { name: named(draft), base_url: draft.baseUrl.trim(), models: draft.models, open_models: draft.open };
-  if (account === null) return createProvider({ ...common, provider: draft.provider, secret: draft.secret });
+  const common = { base_url: draft.baseUrl.trim(), models: draft.models, open_models: draft.open };
+  if (account === null) return createProvider({ ...common, name: named(draft), provider: draft.provider, secret: draft.secret });
   return updateProvider(account.id, draft.secret === "" ? common : { ...common, secret: draft.secret });
 }
 
@@ -88,7 +88,7 @@ function Identity({ draft, change, account, failure, kinds }: FieldProps & { kin
         error={failure?.field("provider")}
         onChange={(provider) => change({ provider: provider ?? "openai" })}
       />
-      <TextInput label="Name" value={draft.name} placeholder={named(draft)} error={failure?.field("name")} onChange={(event) => change({ name: event.currentTarget.value })} />
+      <TextInput label="Name" data-autofocus={account === null || undefined} disabled={account !== null} value={draft.name} placeholder={named(draft)} error={failure?.field("name")} onChange={(event) => change({ name: event.currentTarget.value })} />
     </div>
   );
 }

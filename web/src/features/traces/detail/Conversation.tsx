@@ -216,7 +216,13 @@ export function Conversation({ span }: { span: SpanDetail }) {
   const conversation = useMemo(() => readConversation(span.input, span.output), [span.input, span.output]);
   const names = useMemo(() => new Map((conversation?.messages ?? []).flatMap((message) => message.toolCalls.map((call) => [call.id, call.name] as const))), [conversation]);
   const nothing = span.input === "" && span.output === "";
-  if (nothing) return <p className={classes.nothing}>Neither input nor output was recorded for this span.</p>;
+  if (nothing) {
+    return (
+      <div className={classes.conversation}>
+        <p className={classes.nothing}>Neither input nor output was recorded for this span.</p>
+      </div>
+    );
+  }
   return (
     <div className={classes.conversation}>
       {conversation !== null && conversation.parameters.length > 0 && (

@@ -1,8 +1,8 @@
 import { useMemo } from "react";
 import type { SpanDetail } from "@/api/types";
+import { advice, docsOf } from "@/features/reference";
 import { JsonTree } from "@/ui/json/JsonTree";
 import { ErrorNote, Tabs, type TabItem } from "@/ui/parts";
-import { advice, docsOf } from "./advice";
 import { Conversation } from "./Conversation";
 import { CostTab } from "./CostTab";
 import { DetailsTab, HeadersTab } from "./DetailsTab";

@@ -84,11 +84,11 @@ export function TraceHeader({ trace, call, neighbours, go }: Props) {
           </ActionIcon>
         </Tooltip>
         <span className={classes.rule} />
-        <Button variant="default" leftSection={<IconLink size={14} />} onClick={() => void copy(link, "Link copied")}>
+        <Button variant="default" aria-label="Copy link" leftSection={<IconLink size={14} />} onClick={() => void copy(link, "Link copied")}>
           <span className={classes.buttonText}>Copy link</span>
         </Button>
         {call !== undefined && canCurl(call) && (
-          <Button variant="default" leftSection={<IconTerminal2 size={14} />} onClick={() => void copy(asCurl(call, system?.gateway_url ?? "http://127.0.0.1:4000"), "Command copied")}>
+          <Button variant="default" aria-label="Copy as curl" leftSection={<IconTerminal2 size={14} />} onClick={() => void copy(asCurl(call, system?.gateway_url ?? "http://127.0.0.1:4000"), "Command copied")}>
             <span className={classes.buttonText}>Copy as curl</span>
           </Button>
         )}

@@ -62,7 +62,7 @@ function Loaded({ trace, projectId }: { trace: Trace; projectId: string }) {
       <TraceHeader trace={trace} call={call} neighbours={neighbours} go={go} />
       <Split
         name={trace.spans.length === 1 ? "trace.single" : "trace"}
-        initial={trace.spans.length === 1 ? 30 : 42}
+        initial={trace.spans.length === 1 ? 34 : 42}
         first={<Waterfall rows={rows} totalMs={totalMs} selected={span?.span_id ?? ""} onSelect={(id) => set({ span: id })} onFold={toggle} />}
         second={span !== undefined && <SpanPanel span={span} tab={tab} onTab={(id: TabId) => set({ tab: id === "conversation" ? undefined : id })} keyName={keyName} />}
       />

@@ -1,0 +1,2 @@
+export { advice, docsOf } from "./advice";
+export { ErrorCodesPage } from "./ErrorCodesPage";

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { readConversation, readEmbeddings } from "./conversation";
+
+const read = (input: unknown, output: unknown = "") =>
+  readConversation(typeof input === "string" ? input : JSON.stringify(input), typeof output === "string" ? output : JSON.stringify(output));
+
+describe("OpenAI chat", () => {
+  const request = {
+    model: "gpt-5",
+    temperature: 0.2,
+    messages: [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: [{ type: "text", text: "Look" }, { type: "image_url", image_url: { url: "data:image/png;base64,AA==" } }] },
+      { role: "assistant", content: null, tool_calls: [{ id: "c1", type: "function", function: { name: "find", arguments: '{"a":1}' } }] },
+      { role: "tool", tool_call_id: "c1", content: "found" },
+    ],
+    tools: [{ type: "function", function: { name: "find", description: "Finds", parameters: { type: "object" } } }],
+  };
+  const answer = { choices: [{ message: { role: "assistant", reasoning_content: "hm", content: "Here", refusal: null } }] };
+
+  it("is read whole", () => {
+    const conversation = read(request, answer);
+    expect(conversation?.messages.map((message) => message.role)).toEqual(["system", "user", "assistant", "tool"]);
+    expect(conversation?.messages[1]?.parts).toEqual([{ type: "text", text: "Look" }, { type: "image", url: "data:image/png;base64,AA==" }]);
+    expect(conversation?.messages[2]?.toolCalls).toEqual([{ id: "c1", name: "find", arguments: '{"a":1}' }]);
+    expect(conversation?.messages[3]?.answers).toBe("c1");
+    expect(conversation?.replies[0]?.parts).toEqual([{ type: "reasoning", text: "hm" }, { type: "text", text: "Here" }]);
+    expect(conversation?.tools[0]?.name).toBe("find");
+    expect(conversation?.parameters).toEqual([["temperature", "0.2"]]);
+  });
+  it("shows refusals and the older function calls", () => {
+    expect(read(request, { choices: [{ message: { role: "assistant", content: null, refusal: "No." } }] })?.replies[0]?.parts).toEqual([{ type: "refusal", text: "No." }]);
+    expect(read(request, { choices: [{ message: { role: "assistant", function_call: { name: "f", arguments: "{}" } } }] })?.replies[0]?.toolCalls[0]?.name).toBe("f");
+  });
+});
+
+describe("other shapes", () => {
+  it("Anthropic messages", () => {
+    const conversation = read(
+      { system: "S", messages: [{ role: "user", content: [{ type: "tool_result", tool_use_id: "t1", content: "ok" }] }] },
+      { role: "assistant", content: [{ type: "thinking", thinking: "hm" }, { type: "text", text: "hi" }, { type: "tool_use", id: "t2", name: "f", input: { a: 1 } }] },
+    );
+    expect(conversation?.messages.map((message) => message.role)).toEqual(["system", "tool"]);
+    expect(conversation?.replies[0]?.toolCalls).toEqual([{ id: "t2", name: "f", arguments: '{"a":1}' }]);
+    expect(conversation?.replies[0]?.parts[0]).toEqual({ type: "reasoning", text: "hm" });
+  });
+  it("plain text on both sides", () => {
+    const conversation = read("hello", "hi there");
+    expect(conversation?.messages[0]).toMatchObject({ role: "user", parts: [{ type: "text", text: "hello" }] });
+    expect(conversation?.replies[0]).toMatchObject({ role: "assistant" });
+  });
+  it("a list of messages", () => expect(read([{ role: "user", content: "x" }])?.messages).toHaveLength(1));
+  it("is not a conversation when it is data", () => {
+    expect(read({ customer_id: 3 }, { invoices: 2 })).toBeNull();
+    expect(read("", "")).toBeNull();
+  });
+  it.each([null, 3, { messages: [null, 3, "x"] }, { messages: [{ role: 3, content: { odd: true } }] }, { choices: "no" }])("does not fall over %o", (odd) => {
+    expect(() => read(odd as never, odd as never)).not.toThrow();
+  });
+});
+
+describe("embeddings", () => {
+  it("are inputs and sizes, never numbers", () => {
+    const vector = Array.from({ length: 1536 }, (_value, index) => Math.sin(index));
+    const result = readEmbeddings(JSON.stringify({ model: "m", input: ["a", "b"] }), JSON.stringify({ data: [{ embedding: vector }, { embedding: [3, 4] }] }));
+    expect(result?.inputs).toEqual(["a", "b"]);
+    expect(result?.vectors[0]?.size).toBe(1536);
+    expect(result?.vectors[0]?.strip).toHaveLength(64);
+    expect(result?.vectors[1]).toMatchObject({ size: 2, norm: 5 });
+  });
+  it("reads base64 vectors and token ids", () => {
+    const base64 = Buffer.from(new Float32Array([0.5, -0.5]).buffer).toString("base64");
+    const result = readEmbeddings(JSON.stringify({ input: [1, 2, 3] }), JSON.stringify({ data: [{ embedding: base64 }] }));
+    expect(result?.inputs).toEqual(["3 token ids"]);
+    expect(result?.vectors[0]?.head).toEqual([0.5, -0.5]);
+  });
+});
