@@ -24,6 +24,11 @@ CATALOG = Catalog()
 QUICK = IngestOptions(linger_s=0.02, poll_s=0.005, discover_s=0.05)
 
 
+def number_of(span: Span) -> int:
+    """Return a span's number, -1 of ingest's own probe."""
+    return int(span.request_id or -1)
+
+
 class Store:
     """Keeps spans by token, as the real store does; `trouble` is asked before each insert."""
 
@@ -44,7 +49,7 @@ class Store:
     @property
     def numbers(self) -> list[int]:
         """The numbers of all spans kept, in the order they came."""
-        return [int(span.request_id) for spans in self.batches.values() for span in spans]
+        return [number_of(span) for spans in self.batches.values() for span in spans if span.request_id]
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the condition holds, looking after every insert."""
@@ -132,7 +137,7 @@ async def test_a_loop_that_dies_before_it_acknowledges_sends_the_same_batch_agai
         kept: dict[str, list[int]] = {}
 
         def lose_the_answer(spans: Sequence[Span]) -> PilothouseError:
-            kept.setdefault(store.sent[-1], [int(span.request_id) for span in spans])
+            kept.setdefault(store.sent[-1], [number_of(span) for span in spans])
             return StoreUnavailable("the answer was lost")
 
         store.trouble = lose_the_answer
@@ -144,7 +149,7 @@ async def test_a_loop_that_dies_before_it_acknowledges_sends_the_same_batch_agai
         async with running(tmp_path, store):
             await store.until(lambda: len(store.numbers) == 200)
     [(token, numbers)] = kept.items()
-    assert [int(span.request_id) for span in store.batches[token]] == numbers
+    assert [number_of(span) for span in store.batches[token]] == numbers
     assert store.numbers == list(range(200))
 
 
@@ -193,9 +198,7 @@ async def test_a_record_that_trips_a_fault_of_ours_is_set_aside_too(tmp_path):
 async def test_one_span_that_the_store_refuses_does_not_hold_up_the_others(tmp_path):
     store = Store()
     bad = {17, 18, 63}
-    store.trouble = lambda spans: (
-        QueryRefused("bad value") if any(int(span.request_id) in bad for span in spans) else None
-    )
+    store.trouble = lambda spans: QueryRefused("bad value") if any(number_of(span) in bad for span in spans) else None
     with SpoolWriter(tmp_path / "a", SpoolOptions(commit_interval_s=0.05)) as writer:
         for number in range(100):
             writer.offer(call(number))
@@ -226,13 +229,25 @@ async def test_a_store_that_refuses_everything_for_a_while_costs_nothing(tmp_pat
         assert reader.rejected() == []
 
 
+async def test_a_store_that_never_took_anything_is_waited_for_without_end(tmp_path):
+    store = Store()
+    store.trouble = lambda spans: QueryRefused("may not write")
+    with SpoolWriter(tmp_path / "a") as writer:
+        writer.offer(call(0))
+        async with running(tmp_path, store) as loop:
+            await store.until(lambda: len(store.sent) > 20)
+            assert "refuses every span" in (loop.ping() or "")
+    with SpoolReader(tmp_path / "a") as reader:
+        assert reader.rejected() == []
+        assert reader.read() is not None
+
+
 @pytest.mark.parametrize("took_some_before", [True, False])
 async def test_a_lone_record_that_the_store_keeps_refusing_is_set_aside_in_the_end(tmp_path, took_some_before):
     store = Store()
-    store.trouble = lambda spans: QueryRefused("bad") if int(spans[0].request_id) == 0 else None
-    options = msgspec.structs.replace(QUICK, patience_s=600 if took_some_before else 0.2)
+    store.trouble = lambda spans: QueryRefused("bad") if number_of(spans[0]) == 0 else None
     with SpoolWriter(tmp_path / "a") as writer:
-        async with running(tmp_path, store, options):
+        async with running(tmp_path, store):
             if took_some_before:
                 writer.offer(call(1))
                 await store.until(lambda: store.numbers == [1])

@@ -1,12 +1,11 @@
 """Bringing a batch of spans into the store, and telling a span that it will never take from a store in trouble."""
 
-import time
 from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
-from pilothouse.domain.span import Span
+from pilothouse.domain.span import Span, SpanKind, SpanStatus
 from pilothouse.errors import QueryRefused, StoreUnavailable
 from pilothouse.spool import Item
 
@@ -14,7 +13,18 @@ Pair = tuple[Item, Span]
 """A record and the span made of it."""
 Refusal = tuple[Item, Exception]
 
-_REFUSED_IN_A_ROW = 32
+_PROBE = Span(
+    project_id="~pilothouse",
+    trace_id=f"{1:032x}",
+    span_id=f"{1:016x}",
+    name="probe",
+    kind=SpanKind.OTHER,
+    source="pilothouse",
+    started_at_ns=1_767_225_600_000_000_000,
+    duration_ns=0,
+    status=SpanStatus.OK,
+)
+"""A span that nothing can be wrong with, in a project that nobody has; by its token it is written once."""
 
 _REFUSES = (QueryRefused, ValueError, TypeError, OverflowError)
 """How the store, or its client, says that it does not take these spans; `StoreUnavailable` says that it takes none."""
@@ -38,16 +48,13 @@ class Delivery:
     """Inserts batches; a refused one is halved until the spans that the store does not take stand alone.
 
     A store that refuses everything, such as one whose user lost the right to write, must not cost a single span. So
-    before halving, the last insert that it took is sent once more, which by its token writes nothing: when that is
-    refused too, the store is in trouble, not the data.
+    before halving, the last insert that it took is sent once more, which by its token writes nothing, or before the
+    first one a probe: when that is refused too, the store is in trouble, not the data, and everything waits.
     """
 
-    def __init__(self, sink: SpanSink, patience_s: float) -> None:
-        """Set up for one spool; `patience_s` is how long to believe in trouble while nothing was ever taken."""
+    def __init__(self, sink: SpanSink) -> None:
         self._sink = sink
-        self._patience_s = patience_s
-        self._witness: tuple[list[Span], str] | None = None
-        self._refused_since: float | None = None
+        self._witness: tuple[list[Span], str] = ([_PROBE], "pilothouse-probe")
 
     async def deliver(self, pairs: Sequence[Pair], token: str) -> list[Refusal]:
         """Insert, and return the records whose spans the store will never take.
@@ -60,11 +67,7 @@ class Delivery:
         except _REFUSES as error:
             await self._question_the_store(error)
             await self._halve(pairs, token, error, alone)
-        if len(alone) == len(pairs) and self._witness is None and not self._out_of_patience():
-            raise _trouble(alone[0].error)
-        refused = await self._try_once_more(alone)
-        self._refused_since = None
-        return refused
+        return await self._try_once_more(alone)
 
     async def _insert(self, pairs: Sequence[Pair], token: str) -> None:
         spans = [span for _, span in pairs]
@@ -83,8 +86,6 @@ class Delivery:
             try:
                 await self._insert(part, name)
             except _REFUSES as again:
-                if self._witness is None and len(alone) >= _REFUSED_IN_A_ROW:
-                    raise _trouble(again) from again
                 await self._halve(part, name, again, alone)
 
     async def _try_once_more(self, alone: list[_Alone]) -> list[Refusal]:
@@ -100,18 +101,10 @@ class Delivery:
         return refused
 
     async def _question_the_store(self, error: Exception) -> None:
-        if self._witness is None:
-            return
         try:
             await self._sink.insert(*self._witness)
         except _REFUSES:
             raise _trouble(error) from error
-
-    def _out_of_patience(self) -> bool:
-        now = time.monotonic()
-        self._refused_since = self._refused_since or now
-        return now - self._refused_since >= self._patience_s
-
 
 def _trouble(error: Exception) -> StoreUnavailable:
     return StoreUnavailable(f"the telemetry store refuses every span: {error}")

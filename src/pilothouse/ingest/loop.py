@@ -37,8 +37,6 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Time between looks at an idle spool."""
     discover_s: float = 1.0
     """Time between looks for new writers."""
-    patience_s: float = 600.0
-    """How long a store that refuses everything, and never took anything, is waited for before data is set aside."""
     slice_records: int = 32
     """Records that are decoded in one go; between two slices the event loop has the interpreter to itself."""
 
@@ -139,7 +137,7 @@ class _Drain:
         self._thread = thread
         self._options = options
         self._ready: tuple[Batch, list[Pair]] | None = None
-        self._delivery = Delivery(sink, options.patience_s)
+        self._delivery = Delivery(sink)
 
     async def move(self) -> bool:
         """Bring the next batch into the store; False when there is none.
