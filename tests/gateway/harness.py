@@ -20,7 +20,7 @@ from pilothouse.gateway.pipeline import Parts
 from pilothouse.gateway.side import Side
 from pilothouse.gateway.snapshots import Snapshots
 from pilothouse.providers.fake import FakeProvider
-from pilothouse.spool import SpoolReader, SpoolWriter
+from pilothouse.spool import SpoolOptions, SpoolReader, SpoolWriter
 from pilothouse.transport.options import TransportOptions
 from pilothouse.transport.pool import PooledTransport
 from pilothouse.wiring.http_server import HttpOptions, HttpServer
@@ -108,7 +108,9 @@ def chat(model: str = "up/fake-chat", **fields: object) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def gateway(folder: Path, clock: FakeClock | None = None, **options: object) -> AsyncIterator[Gateway]:
+async def gateway(
+    folder: Path, clock: FakeClock | None = None, spooling: SpoolOptions | None = None, **options: object
+) -> AsyncIterator[Gateway]:
     """Run a gateway with one account `up` at a fake provider, and an alias `default` to it."""
     chosen = GatewayOptions(port=pick("127.0.0.1"), **options)  # type: ignore[arg-type]
     box = SecretBox(b"k" * KEY_BYTES)
@@ -121,7 +123,7 @@ async def gateway(folder: Path, clock: FakeClock | None = None, **options: objec
         snapshots = running.snapshots = Snapshots(folder / "snapshot.msgpack", chosen.snapshot_poll_s, box)
         snapshots.refresh()
         transport = PooledTransport(TransportOptions())
-        with SpoolWriter(folder / "spool") as spool:
+        with SpoolWriter(folder / "spool", spooling) as spool:
             parts = Parts(chosen, clock or SystemClock(), spool, transport, snapshots.index)
             side = Side(snapshots.index, parts.clock, lambda: {"snapshot": snapshots.problem, "spool": spool.ping()})
             http = HttpOptions(

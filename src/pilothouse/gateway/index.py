@@ -127,7 +127,7 @@ class Index:
         if not known:
             return f"no model {model!r}: no provider account is set up yet; add one under Settings, Providers"
         close = difflib.get_close_matches(model, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         more = f" and {len(known) - _LISTED_MODELS} more" if len(known) > _LISTED_MODELS else ""
         return f"no model {model!r}{hint} There are: {', '.join(known[:_LISTED_MODELS])}{more}"
 

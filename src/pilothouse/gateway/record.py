@@ -6,7 +6,7 @@ from functools import partial
 
 from pilothouse import instruments
 from pilothouse.domain.call import CallRecord, Outcome
-from pilothouse.errors import Blame, ClientDisconnected, InternalError, PilothouseError, ShuttingDown
+from pilothouse.errors import Blame, ClientDisconnected, InternalError, PilothouseError, ShuttingDown, SpoolFull
 from pilothouse.gateway.call import Call, Ending, Next, Reply
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.gateway.replies import refusal
@@ -21,15 +21,25 @@ _RECORDED_HEADERS = frozenset({
 })  # fmt: skip
 
 
+_FULL_RETRY_S = 5.0
+_NO_ROOM = (
+    "calls cannot be recorded, because the spool is full, and this installation serves none unrecorded "
+    "(spool.on_full = refuse); is the telemetry store away?"
+)
+
+
 class Record:
     """The outermost stage: turns errors into replies in the caller's dialect, and records the call at its end."""
 
     def __init__(self, spool: SpoolWriter, options: GatewayOptions) -> None:
         self._spool = spool
         self._limit_bytes = options.record_body_bytes
+        self._needs_room = spool.options.on_full == "refuse"
 
     async def __call__(self, call: Call, following: Next) -> Reply:
         """Return the reply to deliver; never raises but for cancellation, which it records."""
+        if self._needs_room and self._spool.full:
+            return refusal(call, SpoolFull(_NO_ROOM, retry_after_s=_FULL_RETRY_S))
         try:
             reply = await following(call)
         except asyncio.CancelledError:

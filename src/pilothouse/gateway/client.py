@@ -1,0 +1,124 @@
+"""The caller's side of one call: its body, and whether it is still there."""
+
+import asyncio
+from typing import Any
+
+from pilothouse.errors import BodyTooLarge, ClientDisconnected, InvalidRequest
+from pilothouse.gateway.call import Receive
+
+_WATCH_AFTER_S = 0.02
+
+
+class Watch:
+    """Looks every 20 ms for calls that were already open the time before, and watches their clients.
+
+    A call that is answered sooner costs no timer and no task of its own.
+    """
+
+    def __init__(self) -> None:
+        self._new: dict[Client, None] = {}
+        self._seen: dict[Client, None] = {}
+        self._ticking = False
+
+    def add(self, client: "Client") -> None:
+        """Watch from the second look on."""
+        self._new[client] = None
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._look)
+
+    def drop(self, client: "Client") -> None:
+        """Forget a client whose call is over."""
+        if self._new.pop(client, client) is not None:
+            self._seen.pop(client, None)
+
+    def _look(self) -> None:
+        for client in self._seen:
+            client.watch()
+        self._seen = self._new
+        self._new = {}
+        self._ticking = bool(self._seen)
+        if self._ticking:
+            asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._look)
+
+
+class Client:
+    """One caller for the length of one call."""
+
+    __slots__ = ("_headers", "_limit_bytes", "_receive", "_task", "_watch", "_watcher", "gone")
+
+    def __init__(self, receive: Receive, limit_bytes: int, headers: dict[bytes, bytes], watch: Watch) -> None:
+        self._receive = receive
+        self._limit_bytes = limit_bytes
+        self._headers = headers
+        self._watch = watch
+        self._task: asyncio.Task[Any] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self.gone = False
+        """Whether the client went away before its call was over; the call's task is then cancelled."""
+
+    async def read_body(self) -> bytes:
+        """Return the whole body, and from then on watch for the client going away.
+
+        Raises `BodyTooLarge`, `InvalidRequest` for an encoded body, or `ClientDisconnected`.
+        """
+        self._check_headers()
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        if message["type"] == "http.disconnect" or message.get("more_body"):
+            body = await self._read_more(message, body)
+        elif len(body) > self._limit_bytes:
+            raise self._too_large()
+        self._task = asyncio.current_task()
+        self._watch.add(self)
+        return body
+
+    def watch(self) -> None:
+        """Begin to wait for the client's end of the connection."""
+        if self._watcher is None and self._task is not None:
+            self._watcher = asyncio.ensure_future(self._wait_for_disconnect(self._task))
+
+    def release(self) -> None:
+        """Stop watching; the call is over."""
+        if self._task is not None:
+            self._task = None
+            self._watch.drop(self)
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _check_headers(self) -> None:
+        length = self._headers.get(b"content-length")
+        if length is not None and length.isdigit() and int(length) > self._limit_bytes:
+            raise self._too_large()
+        encoding = self._headers.get(b"content-encoding")
+        if encoding is not None and encoding.lower() != b"identity":
+            raise InvalidRequest(
+                f"the gateway takes no content-encoding {encoding.decode('latin-1')!r}; send the body as it is",
+                param="content-encoding",
+            )
+
+    async def _read_more(self, message: Any, body: bytes) -> bytes:
+        parts = [body]
+        size = len(body)
+        while message["type"] == "http.request" and message.get("more_body"):
+            message = await self._receive()
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if size > self._limit_bytes:
+                raise self._too_large()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected("the client went away while it sent the body")
+        return b"".join(parts)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"the body is larger than {self._limit_bytes} bytes; raise gateway.max_body_bytes to allow it"
+        )
+
+    async def _wait_for_disconnect(self, task: asyncio.Task[Any]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._task is not None:
+            self.gone = True
+            task.cancel()
