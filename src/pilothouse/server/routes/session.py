@@ -53,7 +53,7 @@ class FirstRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: str
     name: str
     password: str
-    """10 to 1,024 characters."""
+    """12 to 256 characters."""
 
 
 class _Flags(TypedDict):
