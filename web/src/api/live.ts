@@ -9,6 +9,8 @@ export type LiveState = "connecting" | "live" | "retrying";
 
 export interface LiveHandlers {
   onTrace: (trace: TraceSummary) => void;
+  /** Some traces were not sent, because they came faster than they could be. */
+  onLagged: () => void;
   onState: (state: LiveState) => void;
 }
 
@@ -27,7 +29,7 @@ async function run(project: string, handlers: LiveHandlers, signal: AbortSignal)
       const response = await send("/traces/live", { project, signal });
       handlers.onState("live");
       failures = 0;
-      await read(response, handlers.onTrace);
+      await read(response, handlers);
     } catch {
       failures += 1;
     }
@@ -37,7 +39,7 @@ async function run(project: string, handlers: LiveHandlers, signal: AbortSignal)
   }
 }
 
-async function read(response: Response, onTrace: (trace: TraceSummary) => void): Promise<void> {
+async function read(response: Response, handlers: LiveHandlers): Promise<void> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (reader === undefined) return;
   const splitter = new LineSplitter();
@@ -45,7 +47,8 @@ async function read(response: Response, onTrace: (trace: TraceSummary) => void):
     const { done, value } = await reader.read();
     if (done) return;
     for (const event of splitter.feed(value)) {
-      if (event.name === "trace") onTrace(JSON.parse(event.data) as TraceSummary);
+      if (event.name === "trace") handlers.onTrace(JSON.parse(event.data) as TraceSummary);
+      else if (event.name === "lagged") handlers.onLagged();
     }
   }
 }

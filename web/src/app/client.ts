@@ -1,5 +1,6 @@
 import { MutationCache, QueryClient } from "@tanstack/react-query";
 import { asApiError, whenSignedOut } from "@/api/client";
+import { sentence } from "@/lib/format";
 import { toast } from "@/ui/toast";
 
 /** What waiting may cure is tried again; what the caller got wrong is not. */
@@ -15,7 +16,7 @@ export const queryClient = new QueryClient({
       // Forms show their own errors beside the field.
       if (mutation.meta?.shownInForm === true) return;
       const failure = asApiError(error);
-      toast("error", failure.title, `${failure.message} (${failure.code})`);
+      toast("error", failure.title, `${sentence(failure.message)} (${failure.code})`);
     },
   }),
 });

@@ -41,7 +41,8 @@ const shell = createRoute({
 const overview = createRoute({ getParentRoute: () => shell, path: "/", component: lazyRouteComponent(() => import("@/features/overview"), "OverviewPage") });
 const traces = createRoute({ getParentRoute: () => shell, path: "/traces", component: lazyRouteComponent(() => import("@/features/traces"), "TracesPage") });
 const trace = createRoute({ getParentRoute: () => shell, path: "/traces/$traceId", component: lazyRouteComponent(() => import("@/features/traces"), "TracePage") });
-const errorCodes = createRoute({ getParentRoute: () => shell, path: "/docs/reference/errors", component: lazyRouteComponent(() => import("@/features/reference"), "ErrorCodesPage") });
+/** Readable without signing in: an error of the sign-in page leads here too. */
+const errorCodes = createRoute({ getParentRoute: () => root, path: "/docs/reference/errors", component: lazyRouteComponent(() => import("@/features/reference"), "ErrorCodesPage") });
 const settings = createRoute({ getParentRoute: () => shell, path: "/settings", component: lazyRouteComponent(() => import("@/features/settings"), "SettingsLayout") });
 const settingsIndex = createRoute({
   getParentRoute: () => settings,
@@ -57,11 +58,11 @@ export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
     firstRun,
+    errorCodes,
     shell.addChildren([
       overview,
       traces,
       trace,
-      errorCodes,
       settings.addChildren([
         settingsIndex,
         section("keys", "KeysPage"),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, cost, count, delta, duration, exactMoney, money, NONE, percent, rate, significant, tidy, UNPRICED } from "./format";
+import { ago, bytes, cost, count, delta, duration, exactMoney, money, NONE, percent, rate, sentence, significant, tidy, UNPRICED } from "./format";
 
 describe("significant", () => {
   it.each([
@@ -104,4 +104,9 @@ describe("others", () => {
     expect(before(5 * 3_600_000)).toBe("5 h ago");
     expect(before(3 * 86_400_000)).toMatch(/^Nov 2\d, /);
   });
+});
+
+it("makes sentences of messages", () => {
+  expect(sentence("no such model")).toBe("No such model.");
+  expect(sentence("Done.")).toBe("Done.");
 });

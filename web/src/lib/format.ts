@@ -130,6 +130,13 @@ export function cost(amount: Maybe<string>, unpricedCount: number): string {
   return unpricedCount > 0 ? UNPRICED : NONE;
 }
 
+/** A message as a sentence, whoever wrote it. */
+export function sentence(text: string): string {
+  const trimmedText = text.trim();
+  const whole = /[.!?…:;)\]}"'”]$/.test(trimmedText) ? trimmedText : `${trimmedText}.`;
+  return whole.charAt(0).toUpperCase() + whole.slice(1);
+}
+
 /** Grouped thousands with all digits, for hovering. */
 export function grouped(value: Maybe<number>): string {
   return value === null || value === undefined ? "no value" : value.toLocaleString("en-US", { maximumFractionDigits: 6 });

@@ -11,6 +11,7 @@ import {
 import { useEffect, useState, type ReactNode } from "react";
 import { copyText } from "@/lib/clipboard";
 import { basePath } from "@/lib/base";
+import { sentence } from "@/lib/format";
 import classes from "./parts.module.css";
 import { announce } from "./toast";
 
@@ -137,7 +138,7 @@ export function ErrorState({ failure, onRetry }: { failure: Failure; onRetry?: (
         <IconExclamationCircleFilled size={20} aria-hidden />
       </span>
       <h1>{failure.title}</h1>
-      <p>{failure.message}</p>
+      <p>{sentence(failure.message)}</p>
       <div className={classes.stateMeta}>
         <FailureMeta failure={failure} />
       </div>
@@ -160,7 +161,7 @@ export function ErrorNote({ failure, kept, children }: { failure: Failure; kept?
       <div className={classes.alertBody}>
         <div className={classes.alertTitle}>{failure.title}</div>
         <div>
-          {failure.message} {kept}
+          {sentence(failure.message)} {kept}
         </div>
         <div className={classes.alertMeta}>
           <FailureMeta failure={failure} />

@@ -20,6 +20,10 @@ function change(to: readonly Toast[]): void {
   for (const listener of listeners) listener();
 }
 
+function dismiss(id: number): void {
+  change(toasts.filter((other) => other.id !== id));
+}
+
 export function toast(tone: Toast["tone"], title: string, detail = ""): void {
   change([...toasts.slice(-3), { id: next++, tone, title, detail }]);
 }
@@ -36,11 +40,12 @@ const subscribe = (listener: () => void) => {
 };
 
 function Item({ item }: { item: Toast }) {
-  const close = () => change(toasts.filter((other) => other.id !== item.id));
+  const { id, tone } = item;
+  const close = () => dismiss(id);
   useEffect(() => {
-    const timer = window.setTimeout(close, item.tone === "error" ? 12_000 : 4_000);
+    const timer = window.setTimeout(() => dismiss(id), tone === "error" ? 12_000 : 4_000);
     return () => window.clearTimeout(timer);
-  });
+  }, [id, tone]);
   return (
     <div className={classes.toast}>
       {item.tone === "ok" ? (

@@ -7,7 +7,6 @@ import { clock, day } from "@/lib/format";
 import { refreshNow } from "@/lib/now";
 import { PRESETS } from "@/lib/range";
 import { useRange, type RangeControl } from "@/lib/useRange";
-import { basePath } from "@/lib/base";
 import { Kbd } from "@/ui/parts";
 import { PAGES } from "./nav";
 import classes from "./shell.module.css";
@@ -87,9 +86,8 @@ function RangePicker() {
 }
 
 export function Header({ onPalette }: { onPalette: () => void }) {
-  const { pathname } = useLocation();
+  const { pathname: path } = useLocation();
   const busy = useIsFetching({ predicate: (query) => ["overview", "traces", "facets"].includes(String(query.queryKey[0])) }) > 0;
-  const path = `/${pathname.slice(basePath.length)}`.replace("//", "/");
   const page = PAGES.find((each) => (each.to === "/" ? path === "/" : path.startsWith(each.to)));
   const timed = path === "/" || path.startsWith("/traces");
   return (

@@ -1,4 +1,4 @@
-import { useLocation } from "@tanstack/react-router";
+import { Link, useLocation } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import source from "../../../../docs/reference/errors.md?raw";
 import { Panel, partStyles } from "@/ui/parts";
@@ -14,7 +14,10 @@ export function ErrorCodesPage() {
     document.getElementById(hash)?.scrollIntoView({ block: "center" });
   }, [hash]);
   return (
-    <div className={classes.page}>
+    <main className={classes.page}>
+      <Link to={"/" as never} className={classes.home}>
+        Pilothouse
+      </Link>
       <h1>Error codes</h1>
       <p>Every error carries one of these codes: in the API, at the gateway in every dialect, in metrics and on the command line.</p>
       <Panel>
@@ -48,6 +51,6 @@ export function ErrorCodesPage() {
           </table>
         </div>
       </Panel>
-    </div>
+    </main>
   );
 }

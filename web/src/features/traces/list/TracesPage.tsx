@@ -5,6 +5,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { asApiError } from "@/api/client";
 import { facetsQuery, keysQuery, systemQuery, modelsQuery, tracesQuery, type TraceQuery } from "@/api/queries";
+import type { SortField } from "@/api/types";
 import { useProject } from "@/api/useProject";
 import { useKeys } from "@/lib/keys";
 import { snippets } from "@/lib/snippets";
@@ -15,7 +16,7 @@ import { FilterBar } from "./FilterBar";
 import classes from "./list.module.css";
 import { TraceTable } from "./TraceTable";
 import { useLayout } from "./useLayout";
-import { MOST_WAITING, useLive, type LiveTail } from "./useLive";
+import { useLive, type LiveTail } from "./useLive";
 
 function NoTraces() {
   const { data: system } = useQuery(systemQuery);
@@ -58,12 +59,12 @@ function NoMatch({ onClear }: { onClear: () => void }) {
   );
 }
 
-function Pill({ count, onClick }: { count: number; onClick: () => void }) {
+function Pill({ count, missed, onClick }: { count: number; missed: boolean; onClick: () => void }) {
   return (
     <>
       {count > 0 && (
         <button type="button" className={classes.pill} onClick={onClick}>
-          {count >= MOST_WAITING ? `${MOST_WAITING}+` : count} new
+          {count} new{missed && ", refresh for all"}
         </button>
       )}
       <div className="hidden-visually" role="status" aria-live="polite">
@@ -112,8 +113,9 @@ function useTraces() {
     [navigate],
   );
   const change = useCallback((part: Partial<TraceQuery>) => set(writeFilter({ ...filter, ...part }), "text" in part), [filter, set]);
-  // A range that ended in the past has nothing to follow.
-  const toggleLive = () => set({ live: liveOn ? undefined : "1", ...(range.preset === null ? { from: undefined, to: undefined, range: "15m" } : {}) });
+  // What is new stands on top only in the order of time, and a range that ended in the past has nothing to follow.
+  const toggleLive = () => set({ live: liveOn ? undefined : "1", sort: undefined, order: undefined, ...(range.preset === null ? { from: undefined, to: undefined, range: "15m" } : {}) });
+  const sortBy = (sort: SortField) => set({ ...writeFilter({ ...filter, sort, order: sort === filter.sort && filter.order === "desc" ? "asc" : "desc" }), live: undefined });
   const keyName = useCallback((key: string) => keys?.find((each) => each.id === key)?.name ?? key.slice(0, 8), [keys]);
   const traces = useMemo(() => {
     const loaded = query.data?.pages.flatMap((page) => page.items) ?? [];
@@ -121,13 +123,13 @@ function useTraces() {
     const fresh = new Set(live.shown.map((trace) => trace.trace_id));
     return [...live.shown, ...loaded.filter((trace) => !fresh.has(trace.trace_id))];
   }, [query.data, live.shown]);
-  return { filter, facets, query, live, change, toggleLive, keyName, traces };
+  return { filter, facets, query, live, change, toggleLive, sortBy, keyName, traces };
 }
 
 const NO_CONDITIONS: Partial<TraceQuery> = { models: [], statuses: [], keyIds: [], userId: undefined, sessionId: undefined, text: undefined, minDurationMs: undefined };
 
 export function TracesPage() {
-  const { filter, facets, query, live, change, toggleLive, keyName, traces } = useTraces();
+  const { filter, facets, query, live, change, toggleLive, sortBy, keyName, traces } = useTraces();
   const layout = useLayout();
   useKeys({ l: toggleLive });
   const { fetchNextPage, isFetchingNextPage, hasNextPage } = query;
@@ -137,7 +139,7 @@ export function TracesPage() {
   const empty = query.isSuccess && traces.length === 0 && !query.isPlaceholderData && live.waiting.length === 0;
   const list = (
     <div className={classes.frame} data-old={query.isPlaceholderData || undefined}>
-      <Pill count={live.waiting.length} onClick={live.reveal} />
+      <Pill count={live.waiting.length} missed={live.missed} onClick={live.reveal} />
       <TraceTable
         traces={traces}
         filter={filter}
@@ -146,7 +148,7 @@ export function TracesPage() {
         loading={query.isPending || isFetchingNextPage}
         hasMore={hasNextPage}
         loadMore={loadMore}
-        onSort={(sort) => change(sort === filter.sort ? { order: filter.order === "desc" ? "asc" : "desc" } : { sort, order: "desc" })}
+        onSort={sortBy}
       />
     </div>
   );

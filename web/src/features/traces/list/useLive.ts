@@ -5,7 +5,7 @@ import type { TraceSummary } from "@/api/types";
 import { fits } from "../filter";
 
 /** More are not kept; the list itself has them after a refresh. */
-export const MOST_WAITING = 500;
+const MOST_WAITING = 500;
 
 export interface LiveTail {
   state: LiveState | "off";
@@ -13,6 +13,8 @@ export interface LiveTail {
   shown: readonly TraceSummary[];
   /** Arrived and not shown yet. */
   waiting: readonly TraceSummary[];
+  /** Whether more arrived than is kept here; a refresh shows them. */
+  missed: boolean;
   /** Moves what waits into view; the reader decides when. */
   reveal: () => void;
 }
@@ -22,27 +24,31 @@ interface Arrived {
   list: string;
   shown: readonly TraceSummary[];
   waiting: readonly TraceSummary[];
+  missed: boolean;
 }
+
+const nothing = (list: string): Arrived => ({ list, shown: [], waiting: [], missed: false });
 
 /** New traces as they arrive, kept apart until the reader asks for them. */
 export function useLive(project: string | undefined, filter: TraceQuery, list: string, on: boolean): LiveTail {
   const [state, setState] = useState<LiveState>("connecting");
-  const [arrived, setArrived] = useState<Arrived>({ list, shown: [], waiting: [] });
-  const current = arrived.list === list ? arrived : { list, shown: [], waiting: [] };
+  const [arrived, setArrived] = useState<Arrived>(() => nothing(list));
+  const current = arrived.list === list ? arrived : nothing(list);
   useEffect(() => {
     if (!on || project === undefined) return;
     return followTraces(project, {
       onState: setState,
+      onLagged: () => setArrived((before) => ({ ...(before.list === list ? before : nothing(list)), missed: true })),
       onTrace: (trace) => {
         if (!fits(trace, filter)) return;
         setArrived((before) => {
-          const mine = before.list === list ? before : { list, shown: [], waiting: [] };
+          const mine = before.list === list ? before : nothing(list);
           // A trace that grows is sent again: it replaces its older self.
           if (mine.shown.some((each) => each.trace_id === trace.trace_id)) {
             return { ...mine, shown: mine.shown.map((each) => (each.trace_id === trace.trace_id ? trace : each)) };
           }
           const others = mine.waiting.filter((each) => each.trace_id !== trace.trace_id);
-          return { ...mine, waiting: [trace, ...others].slice(0, MOST_WAITING) };
+          return { ...mine, waiting: [trace, ...others].slice(0, MOST_WAITING), missed: mine.missed || others.length >= MOST_WAITING };
         });
       },
     });
@@ -53,6 +59,7 @@ export function useLive(project: string | undefined, filter: TraceQuery, list: s
     state: on ? state : "off",
     shown: current.shown,
     waiting: on ? current.waiting : [],
-    reveal: () => setArrived({ list, shown: [...current.waiting, ...current.shown], waiting: [] }),
+    missed: on && current.missed,
+    reveal: () => setArrived({ list, shown: [...current.waiting, ...current.shown], waiting: [], missed: false }),
   };
 }
