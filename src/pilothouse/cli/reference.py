@@ -136,7 +136,8 @@ def _error_classes() -> Iterator[type[PilothouseError]]:
     while pending:
         kind = pending.pop(0)
         yield kind
-        pending = [*kind.__subclasses__(), *pending]
+        # rooms may refine a class without a code of its own
+        pending = [*(one for one in kind.__subclasses__() if one.__module__ == errors.__name__), *pending]
 
 
 def _parameter(parameter: Any) -> str:
