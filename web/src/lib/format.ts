@@ -155,9 +155,9 @@ export function day(at: Date): string {
   return `${MONTHS[at.getMonth()] ?? ""} ${at.getDate()}`;
 }
 
-/** Clock time within the same day, else day and clock time; in the viewer's zone. */
+/** Clock time within the same day, else day and minute; in the viewer's zone. */
 export function timeOfDay(at: Date, now: Date): string {
-  return at.toDateString() === now.toDateString() ? clock(at) : `${day(at)} ${clock(at)}`;
+  return at.toDateString() === now.toDateString() ? clock(at) : `${day(at)} ${clock(at).slice(0, 5)}`;
 }
 
 /** Relative within the last day, else the date. */

@@ -77,11 +77,11 @@ function Cost({ trace }: { trace: TraceSummary }) {
 }
 
 export const COLUMNS: readonly Column[] = [
-  column("time", "Time", 84, (trace, { now }) => <Time at={trace.started_at} now={now} />, { sort: "started_at" }),
+  column("time", "Time", 108, (trace, { now }) => <Time at={trace.started_at} now={now} />, { sort: "started_at" }),
   column("status", "Status", 148, (trace) => <Status status={trace.status} code={trace.error_code} quiet />),
   column("name", "Name", 116, (trace) => <span title={trace.name}>{trace.name}</span>),
   column("model", "Model", 148, (trace) => <ModelNames models={trace.models} />),
-  column("input", "Input", 200, (trace) => <span title={trace.input_preview}>{quiet(trace.input_preview || NONE)}</span>, { minSize: 96, stretch: true }),
+  column("input", "Input", 184, (trace) => <span title={trace.input_preview}>{quiet(trace.input_preview || NONE)}</span>, { minSize: 96, stretch: true }),
   column("latency", "Latency", 116, (trace, { longestMs }) => <Latency ms={trace.duration_ms} longestMs={longestMs} />, { sort: "duration", right: true }),
   column("ttft", "TTFT", 72, (trace) => <span title={exactDuration(trace.ttft_ms)}>{quiet(duration(trace.ttft_ms))}</span>, { sort: "ttft", right: true }),
   column("tokens", "Tokens", 120, (trace) => <Tokens trace={trace} />, { sort: "tokens", right: true }),
