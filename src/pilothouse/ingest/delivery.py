@@ -106,5 +106,6 @@ class Delivery:
         except _REFUSES:
             raise _trouble(error) from error
 
+
 def _trouble(error: Exception) -> StoreUnavailable:
     return StoreUnavailable(f"the telemetry store refuses every span: {error}")
