@@ -25,7 +25,8 @@ from pilothouse.domain.call import Attempt, CallRecord, Outcome
 from pilothouse.domain.ids import new_id, new_span_id, new_trace_id
 from pilothouse.domain.span import Span
 from pilothouse.domain.usage import Usage
-from pilothouse.ingest import IngestLoop, record_to_span
+from pilothouse.ingest.loop import IngestLoop
+from pilothouse.ingest.spans import record_to_span
 from pilothouse.spool import SpoolReader, SpoolWriter
 
 WORDS = ("the", "spool", "keeps", "every", "call", "until", "the", "store", "has", "it", "and", "frees", "its", "disk")

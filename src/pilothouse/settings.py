@@ -18,6 +18,7 @@ import msgspec
 
 from pilothouse.errors import SettingsInvalid
 from pilothouse.gateway.options import GatewayOptions
+from pilothouse.ingest.options import IngestOptions
 from pilothouse.providers.local import LocalModelOptions
 from pilothouse.server.options import ServerOptions
 from pilothouse.spool.files import SpoolOptions
@@ -32,7 +33,7 @@ SHORT_NAMES: Mapping[str, str] = {
     "PILOTHOUSE_DATA": "data",
     "PILOTHOUSE_LOG_LEVEL": "log_level",
     "PILOTHOUSE_URL": "url",
-    "PILOTHOUSE_KEY": "key",
+    "PILOTHOUSE_CLI_KEY": "key",
     "PILOTHOUSE_METADATA_URL": "metadata.url",
     "PILOTHOUSE_TELEMETRY_URL": "telemetry.url",
     "PILOTHOUSE_REDIS_URL": "redis_url",
@@ -74,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gateway: GatewayOptions = GatewayOptions()
     transport: TransportOptions = TransportOptions()
     spool: SpoolOptions = SpoolOptions()
+    ingest: IngestOptions = IngestOptions()
     server: ServerOptions = ServerOptions()
     metadata: MetadataOptions = MetadataOptions(url="")
     telemetry: StoreOptions = StoreOptions()

@@ -116,7 +116,7 @@ def test_the_local_token_goes_to_this_machine_and_a_given_key_wins(cli: Cli, pla
     platform.answers["GET", "/api/v1/keys"] = (200, {"items": [], "next_cursor": None})
     cli("keys", "list")
     cli("keys", "list", "--key", "ph_given")
-    cli.environment["PILOTHOUSE_KEY"] = "ph_environment"
+    cli.environment["PILOTHOUSE_CLI_KEY"] = "ph_environment"
     cli("keys", "list")
     sent = [headers.get("authorization") for _, _, headers, _ in platform.asked]
     assert sent == ["Bearer pho_local", "Bearer ph_given", "Bearer ph_environment"]

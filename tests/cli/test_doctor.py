@@ -1,6 +1,7 @@
 """`pilothouse doctor` on installations in several states."""
 
 import json
+import os
 import socket
 
 import pytest
@@ -36,7 +37,7 @@ def test_a_foreign_process_on_our_port_is_named(quiet: Cli) -> None:
         found = findings(quiet)["gateway"]
         assert quiet("doctor").returncode == 1
     assert found["state"] == "failed"
-    assert "python" in found["detail"]
+    assert f"process {os.getpid()}" in found["detail"]
     assert "PILOTHOUSE_GATEWAY_PORT" in found["mend"]
 
 

@@ -16,7 +16,8 @@ from pilothouse.domain.money import Cost
 from pilothouse.domain.span import Span
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError, QueryRefused, StoreUnavailable
-from pilothouse.ingest import IngestLoop, IngestOptions
+from pilothouse.ingest.loop import IngestLoop
+from pilothouse.ingest.options import IngestOptions
 from pilothouse.spool import SpoolOptions, SpoolReader, SpoolWriter
 from tests.spool.records import call
 

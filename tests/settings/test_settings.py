@@ -142,7 +142,7 @@ def test_what_cannot_work_is_refused(environment: dict[str, str], said: str, tmp
 def test_the_printed_form_masks_secrets_and_passwords(tmp_path: Path) -> None:
     secrets = {
         "OPENAI_API_KEY": "sk-very-secret",
-        "PILOTHOUSE_KEY": "ph_very-secret",
+        "PILOTHOUSE_CLI_KEY": "ph_very-secret",
         "PILOTHOUSE_TELEMETRY__SECRET": "very-secret",
         "PILOTHOUSE_METADATA_URL": "postgresql://me:very-secret@host/db",
     }

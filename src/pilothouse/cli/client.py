@@ -139,7 +139,7 @@ def _refusal(answer: httpx.Response) -> PilothouseError:
     detail = problem.detail or problem.title or f"the platform answered {answer.status_code}"
     found = _classes().get(problem.code) or _by_status(answer.status_code)
     if issubclass(found, Unauthorized):
-        detail += "; give a key with --key, or PILOTHOUSE_KEY"
+        detail += "; give a key with --key, or PILOTHOUSE_CLI_KEY"
     if issubclass(found, InternalError) and problem.request_id:
         detail += f" (request {problem.request_id})"
     return found(detail)

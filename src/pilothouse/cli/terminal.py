@@ -49,6 +49,8 @@ def show_ms(milliseconds: float | None) -> str:
     return f"{milliseconds / 1000:.3g} s" if milliseconds >= 1000 else f"{milliseconds:.3g} ms"
 
 
-def show_money(amount: Decimal | None) -> str:
-    """Return an amount in US dollars, `unpriced` for None."""
-    return "unpriced" if amount is None else f"${amount:.4f}"
+def show_money(amount: Decimal | None, *, unpriced: bool) -> str:
+    """Return an amount in US dollars; without one, `unpriced` when tokens were used, else a dash."""
+    if amount is None:
+        return "unpriced" if unpriced else "–"
+    return f"${amount:.4f}"

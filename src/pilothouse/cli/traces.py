@@ -12,6 +12,7 @@ from rich.tree import Tree
 from pilothouse.cli.client import Api, command
 from pilothouse.cli.lengths import length
 from pilothouse.cli.terminal import print_json, print_line, print_table, show_money, show_ms, show_time
+from pilothouse.domain.money import CostStatus
 from pilothouse.domain.reading import SpanDetail, Trace, TracePage, TraceSummary
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="List and show traces.")
@@ -77,7 +78,7 @@ def _row(item: TraceSummary) -> tuple[str, ...]:
         show_ms(item.duration_ms),
         show_ms(item.ttft_ms),
         str(item.usage.total),
-        show_money(item.cost_usd),
+        show_money(item.cost_usd, unpriced=item.unpriced_count > 0),
         escape(item.input_preview[:60]),
     )
 
@@ -87,7 +88,8 @@ def _label(span: SpanDetail) -> str:
     if span.error_code:
         lines.append(f"[red]{escape(f'[{span.error_code}] {span.error_detail}')}[/]")
     if span.usage is not None:
-        lines.append(f"[dim]cost {show_money(span.cost_usd)} {escape(span.cost_detail)}[/]")
+        cost = show_money(span.cost_usd, unpriced=span.cost_status is not CostStatus.UNMETERED)
+        lines.append(f"[dim]cost {cost} {escape(span.cost_detail)}[/]")
     lines += [
         f"[dim]{name}:[/] {escape(_cut(body))}" for name, body in (("input", span.input), ("output", span.output))
     ]

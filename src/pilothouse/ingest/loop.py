@@ -16,6 +16,7 @@ from pilothouse.catalog import Catalog
 from pilothouse.domain.call import CallRecord
 from pilothouse.errors import PlatformError, StoreUnavailable
 from pilothouse.ingest.delivery import Delivery, Pair, SpanSink
+from pilothouse.ingest.options import IngestOptions
 from pilothouse.ingest.spans import record_to_span
 from pilothouse.loops import Loop
 from pilothouse.spool import CALL, Batch, Item, SpoolReader, discover
@@ -24,21 +25,6 @@ _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 _DECODER = msgspec.msgpack.Decoder(CallRecord)
-
-
-class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How the spools are drained."""
-
-    batch_records: int = 2_000
-    batch_bytes: int = 8 * 1024**2
-    linger_s: float = 0.15
-    """How long records wait for company: few large inserts keep the store's parts few."""
-    poll_s: float = 0.05
-    """Time between looks at an idle spool."""
-    discover_s: float = 1.0
-    """Time between looks for new writers."""
-    slice_records: int = 32
-    """Records that are decoded in one go; between two slices the event loop has the interpreter to itself."""
 
 
 class IngestLoop(Loop):

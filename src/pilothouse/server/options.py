@@ -23,6 +23,9 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 4 * 1024 * 1024
     metrics_public: bool = False
     """Whether `/metrics` answers without a key."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies whose `X-Forwarded-For` and `-Proto` are believed; without them everybody behind a
+    proxy shares one sign-in throttle."""
     extra_hosts: tuple[str, ...] = ()
     """More names that the Host header may carry."""
 

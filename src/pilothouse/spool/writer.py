@@ -25,7 +25,7 @@ CALL = "call"
 """The kind of a record that `offer` took."""
 
 _RECORD_OVERHEAD_BYTES = 1024
-"""What a record weighs besides its bodies; its exact size is known only after encoding."""
+"""What a waiting record weighs in memory besides its bytes."""
 _ORDINARY_RECORD_BYTES = 16 * 1024
 _GROUP_RECORDS = 1000
 _GROUP_BYTES = 4 * 1024**2
@@ -35,6 +35,10 @@ _HOUSEKEEPING_S = 0.1
 _RETRY_MIN_S = 0.05
 _RETRY_MAX_S = 2.0
 _RECENT_DROP_S = 60.0
+
+
+_Frame = tuple[str, bytes]
+"""Kind and encoded record."""
 
 
 class _Append(msgspec.Struct):
@@ -47,7 +51,7 @@ class _Append(msgspec.Struct):
 class _Group(msgspec.Struct):
     """What one commit writes, and who waits for it."""
 
-    frames: list[tuple[str, bytes]]
+    frames: list[_Frame]
     waiting: list[_Append]
     weight_bytes: int
 
@@ -66,8 +70,8 @@ class SpoolWriter:
         self.path = path
         self.options = options or SpoolOptions()
         self._on_error = on_error
-        self._queue: deque[CallRecord | _Append] = deque()
-        self._held: deque[CallRecord] = deque()
+        self._queue: deque[_Frame | _Append] = deque()
+        self._held: deque[_Frame] = deque()
         # Two counters that one thread each writes, so that neither needs a lock: queued = offered - settled.
         self._offered_bytes = 0
         self._settled_bytes = 0
@@ -80,7 +84,8 @@ class SpoolWriter:
         self._more_to_do = False
         self._failure: Exception | None = None
         self._dropped_at = float("-inf")
-        self._encoder = msgspec.msgpack.Encoder()
+        self._record_encoder = msgspec.msgpack.Encoder()
+        self._group_encoder = msgspec.msgpack.Encoder()
         self._journal: Journal | None = None
         self._lock: FolderLock | None = None
         self._thread: threading.Thread | None = None
@@ -130,17 +135,24 @@ class SpoolWriter:
     def offer(self, record: CallRecord) -> bool:
         """Take a record to be written within a few commit intervals; never blocks, never raises.
 
-        Returns False, counted, when the spool is full or closed: the record is then not taken.
+        Returns False, counted, when the spool is full or closed or the record cannot be encoded: it is then not taken.
         """
-        offered_bytes = self._offered_bytes + (
-            len(record.request_body) + len(record.response_body) + _RECORD_OVERHEAD_BYTES
-        )
+        # Encoded here and not by the thread: what a record consists of is in the processor's cache now, and its many
+        # small objects need not outlive the call.
+        try:
+            payload = self._record_encoder.encode(record)
+        except (TypeError, ValueError, OverflowError):
+            # Such as text with half a surrogate pair.
+            instruments.SPOOL_DROPPED.inc("unencodable")
+            _log.exception("a record cannot be encoded and is dropped")
+            return False
+        offered_bytes = self._offered_bytes + len(payload) + _RECORD_OVERHEAD_BYTES
         if offered_bytes - self._settled_bytes > self._room_bytes:
             instruments.SPOOL_DROPPED.inc(CALL)
             self._dropped_at = time.monotonic()
             return False
         self._offered_bytes = offered_bytes
-        self._queue.append(record)
+        self._queue.append((CALL, payload))
         if self._asleep:
             self._asleep = False
             self._bell.set()
@@ -221,7 +233,7 @@ class SpoolWriter:
                 self._fail(error)
 
     def _gather(self) -> _Group | None:
-        """Wait for a first record, let others join it, and encode them; None when nothing came for a while."""
+        """Wait for a first record, and let others join it; None when nothing came for a while."""
         if not self._queue and not self._held:
             self._asleep = True
             # Looked at again after the flag is up: a record queued in between rang no bell.
@@ -233,9 +245,9 @@ class SpoolWriter:
                 return None
         if len(self._queue) < _GROUP_RECORDS:
             self._closing.wait(self.options.commit_interval_s)
-        return self._encode()
+        return self._collect()
 
-    def _encode(self) -> _Group:
+    def _collect(self) -> _Group:
         group = _Group([], [], 0)
         size_bytes = 0
         while len(group.frames) < _GROUP_RECORDS and size_bytes < _GROUP_BYTES:
@@ -245,31 +257,19 @@ class SpoolWriter:
                 item = self._queue.popleft()
             else:
                 break
-            frame = self._frame(group, item)
-            if frame is not None:
-                group.frames.append(frame)
-                size_bytes += len(frame[1])
+            if isinstance(item, _Append):
+                group.waiting.append(item)
+                item = (item.kind, item.payload)
+            group.frames.append(item)
+            size_bytes += len(item[1])
+        group.weight_bytes = size_bytes + _RECORD_OVERHEAD_BYTES * len(group.frames)
         return group
-
-    def _frame(self, group: _Group, item: CallRecord | _Append) -> tuple[str, bytes] | None:
-        if isinstance(item, _Append):
-            group.waiting.append(item)
-            group.weight_bytes += _weight(item)
-            return item.kind, item.payload
-        group.weight_bytes += _weight(item)
-        try:
-            return CALL, self._encoder.encode(item)
-        except (TypeError, ValueError, OverflowError):
-            # Such as text with half a surrogate pair; one such record must not take its group along.
-            instruments.SPOOL_DROPPED.inc("unencodable")
-            _log.exception("a record cannot be encoded and is dropped")
-            return None
 
     def _commit(self, journal: Journal, group: _Group) -> None:
         wait_s = _RETRY_MIN_S
         while group.frames:
             try:
-                journal.write(self._encoder.encode(group.frames), len(group.frames))
+                journal.write(self._group_encoder.encode(group.frames), len(group.frames))
                 break
             except sqlite3.Error as error:
                 self._fail(error)
@@ -300,7 +300,7 @@ class SpoolWriter:
             item = self._queue.popleft()
             if isinstance(item, _Append):
                 group.waiting.append(item)
-                group.weight_bytes += _weight(item)
+                group.weight_bytes += len(item.payload) + _RECORD_OVERHEAD_BYTES
             else:
                 self._held.append(item)
         group.frames = [frame for frame in group.frames if frame[0] == CALL]
@@ -322,13 +322,7 @@ class SpoolWriter:
             )
 
 
-def _weight(item: CallRecord | _Append) -> int:
-    if isinstance(item, _Append):
-        return len(item.payload) + _RECORD_OVERHEAD_BYTES
-    return len(item.request_body) + len(item.response_body) + _RECORD_OVERHEAD_BYTES
-
-
-def _counts(frames: list[tuple[str, bytes]]) -> dict[str, int]:
+def _counts(frames: list[_Frame]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for kind, _ in frames:
         counts[kind] = counts.get(kind, 0) + 1

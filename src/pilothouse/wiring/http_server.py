@@ -26,6 +26,8 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The environment variable that chooses another port."""
     drain_s: float
     """How long open requests may take to end on exit; then they are cancelled."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Whose forwarded addresses are believed."""
     joined_writes: bool = False
     """Send an answer's head together with the first piece of its body; see `joined_writes`."""
     lifespan: bool = False
@@ -40,7 +42,8 @@ class HttpServer:
         config = uvicorn.Config(
             app,
             http=JoinedWritesProtocol if options.joined_writes else "httptools",
-            proxy_headers=False,
+            proxy_headers=bool(options.trusted_proxies),
+            forwarded_allow_ips=list(options.trusted_proxies),
             ws="none",
             lifespan="on" if options.lifespan else "off",
             access_log=False,

@@ -9,7 +9,7 @@ from pilothouse.catalog import Catalog
 from pilothouse.domain.access import KeyKind, mint
 from pilothouse.domain.clock import SystemClock
 from pilothouse.domain.secret import SecretBox
-from pilothouse.ingest import IngestLoop
+from pilothouse.ingest.loop import IngestLoop
 from pilothouse.plugins import pick
 from pilothouse.registry.people import People, PeopleOptions
 from pilothouse.registry.publisher import Publisher
@@ -36,7 +36,7 @@ async def serve_ingest(settings: Settings, layout: Layout, drain_s: float) -> As
     """Drain the spools into the store; on exit the running batch ends first."""
     telemetry = Telemetry(telemetry_options(settings, layout))
     # not before the schema is up: a store without our tables refuses records, and refused records are set aside
-    loop = IngestLoop(layout.spool, telemetry, Catalog())
+    loop = IngestLoop(layout.spool, telemetry, Catalog(), settings.ingest)
     async with AsyncExitStack() as parts:
         parts.push_async_callback(telemetry.close)
         parts.push_async_callback(loop.stop, min(drain_s, 5.0))
@@ -106,6 +106,7 @@ def _http_options(settings: Settings, drain_s: float) -> HttpOptions:
         port=settings.server.port,
         setting="PILOTHOUSE_PLATFORM_PORT",
         drain_s=min(drain_s, 10.0),
+        trusted_proxies=settings.server.trusted_proxies,
         lifespan=True,
     )
 

@@ -65,7 +65,7 @@ export function RouteForm({ route, onDone }: { route: RouteView | null; onDone: 
               value={target.model}
               onChange={(model) => change(target.key, { model })}
             />
-            <NumberInput aria-label={`Weight of target ${index + 1}`} min={0} max={1000} allowDecimal={false} value={target.weight} onChange={(weight) => change(target.key, { weight: Number(weight) || 0 })} />
+            <NumberInput aria-label={`Weight of target ${index + 1}`} min={1} max={1000} allowDecimal={false} value={target.weight} onChange={(weight) => change(target.key, { weight: Number(weight) || 1 })} />
             <span className={classes.shareText}>{all === 0 ? "–" : percent(target.weight / all)}</span>
             <ActionIcon aria-label={`Remove target ${index + 1}`} disabled={targets.length === 1} onClick={() => setTargets((before) => before.filter((each) => each.key !== target.key))}>
               <IconX size={15} />
