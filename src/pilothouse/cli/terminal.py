@@ -42,6 +42,10 @@ def show_time(moment: datetime | None) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "–"
 
 
+_SIGNIFICANT = 3
+"""Digits of an amount below one dollar."""
+
+
 def show_ms(milliseconds: float | None) -> str:
     """Return a duration with three significant digits and its unit."""
     if milliseconds is None:
@@ -53,4 +57,6 @@ def show_money(amount: Decimal | None, *, unpriced: bool) -> str:
     """Return an amount in US dollars; without one, `unpriced` when tokens were used, else a dash."""
     if amount is None:
         return "unpriced" if unpriced else "–"
-    return f"${amount:.4f}"
+    if amount >= 1 or not amount:
+        return f"${amount:.2f}" if amount else "$0"
+    return f"${round(amount, _SIGNIFICANT - 1 - amount.adjusted()).normalize():f}"

@@ -86,7 +86,7 @@ export const COLUMNS: readonly Column[] = [
   column("ttft", "TTFT", 72, (trace) => <span title={exactDuration(trace.ttft_ms)}>{quiet(duration(trace.ttft_ms))}</span>, { sort: "ttft", right: true }),
   column("tokens", "Tokens", 120, (trace) => <Tokens trace={trace} />, { sort: "tokens", right: true }),
   column("speed", "Speed", 88, (trace) => <span title={grouped(trace.tokens_per_s)}>{quiet(rate(trace.tokens_per_s))}</span>, { right: true }),
-  column("cost", "Cost", 96, (trace) => <Cost trace={trace} />, { sort: "cost", right: true }),
+  column("cost", "Cost", 120, (trace) => <Cost trace={trace} />, { sort: "cost", right: true }),
   column("output", "Output", 240, (trace) => <span className={classes.output} title={trace.output_preview}>{quiet(trace.output_preview || NONE)}</span>, { minSize: 96, stretch: true }),
   column("key", "Key", 120, (trace, { keyName }) => quiet(trace.key_ids.map(keyName).join(", ") || NONE)),
   column("user", "User", 120, (trace) => <span title={trace.user_id}>{quiet(trace.user_id || NONE)}</span>),
