@@ -46,8 +46,9 @@ def record(*, streamed: bool = False) -> CallRecord:
         message = {"role": "assistant", "content": " ".join(text)}
         response = msgspec.json.encode({**head, "choices": [{"index": 0, "message": message}]})
     return CallRecord(
-        id=new_id(), trace_id=new_trace_id(), span_id=new_span_id(), project_id=new_id(), key_id=new_id(),
-        started_at_ns=time.time_ns(), duration_ns=800_000_000, outcome=Outcome.ANSWERED, status=200, streamed=streamed,
+        id=new_id(), trace_id=new_trace_id(), span_id=new_span_id(), parent_span_id="", project_id=new_id(),
+        key_id=new_id(), started_at_ns=time.time_ns(), duration_ns=800_000_000, overhead_ns=400_000,
+        first_token_ns=None, last_token_ns=None, outcome=Outcome.ANSWERED, status=200, streamed=streamed,
         model_requested="gpt-4o", model_served="gpt-4o-2024-11-20", account="openai", provider="openai",
         usage=Usage(180, output_tokens=200), finish_reason="stop", request_body=request, response_body=response,
         request_size_bytes=len(request), response_size_bytes=len(response),

@@ -93,9 +93,9 @@ def well_formed(secret: str, kind: KeyKind) -> bool:
     return hmac.compare_digest(_checksum(body), check)
 
 
-def digest(secret: str) -> str:
+def digest(secret: str | bytes) -> str:
     """Return the hex SHA-256 under which a secret is kept and looked up."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).hexdigest()
 
 
 def hint(secret: str) -> str:

@@ -45,7 +45,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     upstream_request_id: str = ""
 
 
-class CallRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
+class CallRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Everything that is kept of one call, as it goes through the spool.
 
     Bodies are the raw bytes in the caller's dialect; `response_body` of a streamed call is the server-sent events one
@@ -58,17 +58,17 @@ class CallRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=
     """UUIDv7; also the caller's `x-request-id`."""
     trace_id: str
     span_id: str
-    parent_span_id: str = ""
-    project_id: str = ""
+    parent_span_id: str
+    project_id: str
     """Empty when no key was recognised."""
-    key_id: str = ""
+    key_id: str
     started_at_ns: int
     duration_ns: int
-    overhead_ns: int = 0
+    overhead_ns: int
     """Time in the gateway itself: the duration less the time spent waiting for upstream and client."""
-    first_token_ns: int | None = None
+    first_token_ns: int | None
     """From the start of the call to the first byte of content sent on; None when unstreamed or never reached."""
-    last_token_ns: int | None = None
+    last_token_ns: int | None
     outcome: Outcome
     status: int
     """HTTP status that the caller saw; 499 when it had gone."""

@@ -9,6 +9,9 @@ import msgspec
 
 _TRACEPARENT = re.compile(rb"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$")
 
+_VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""The hex digit that marks an RFC 9562 variant, for each random one."""
+
 
 class TraceContext(msgspec.Struct, frozen=True):
     """The trace a call belongs to and the span that caused it, as W3C `traceparent` carries them."""
@@ -29,6 +32,8 @@ class IdSource:
         self._now_ns = now_ns
         self._hex = ""
         self._at = 0
+        self._millisecond = -1
+        self._prefix = ""
 
     def _take(self, digits: int) -> str:
         start = self._at
@@ -41,10 +46,19 @@ class IdSource:
 
     def uuid7(self) -> str:
         """Return a UUIDv7 in its canonical text form; sorts by creation time to the millisecond."""
-        when = f"{self._now_ns() // 1_000_000:012x}"
-        rest = self._take(19)
-        variant = "89ab"[int(rest[3], 16) & 3]
-        return f"{when[:8]}-{when[8:12]}-7{rest[:3]}-{variant}{rest[4:7]}-{rest[7:19]}"
+        return self._uuid7(self._now_ns(), self._take(19))
+
+    def of_call(self, now_ns: int) -> tuple[str, str, str]:
+        """Return a UUIDv7 of the given time, a trace id and a span id, out of one slice of the block."""
+        digits = self._take(67)
+        return self._uuid7(now_ns, digits), digits[19:51], digits[51:]
+
+    def _uuid7(self, now_ns: int, digits: str) -> str:
+        millisecond = now_ns // 1_000_000
+        if millisecond != self._millisecond:
+            when = f"{millisecond:012x}"
+            self._millisecond, self._prefix = millisecond, f"{when[:8]}-{when[8:12]}-7"
+        return f"{self._prefix}{digits[:3]}-{_VARIANTS[digits[3]]}{digits[4:7]}-{digits[7:19]}"
 
     def trace_id(self) -> str:
         """Return 32 random hex digits."""

@@ -29,7 +29,7 @@ class Admit:
             raise ModelMissing("the request names no model; set the field 'model'", param="model")
         resolution = index.resolve(model)
         index.check_scope(key, model, resolution)
-        call.admission = Admission(body=body, head=head, resolution=resolution, index=index)
+        call.admission = Admission(body, head, resolution, index)
         return await following(call)
 
 
@@ -38,8 +38,8 @@ def find_key(index: Index, headers: dict[bytes, bytes], now_ns: int) -> VirtualK
     return index.key(_secret(headers), now_ns)
 
 
-def _secret(headers: dict[bytes, bytes]) -> str:
+def _secret(headers: dict[bytes, bytes]) -> bytes:
     authorization = headers.get(b"authorization")
     if authorization is not None and authorization[:7].lower() == _BEARER:
-        return authorization[7:].strip().decode("latin-1")
-    return (headers.get(b"x-api-key") or headers.get(b"api-key") or b"").strip().decode("latin-1")
+        return authorization[7:].strip()
+    return (headers.get(b"x-api-key") or headers.get(b"api-key") or b"").strip()

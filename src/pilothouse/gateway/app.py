@@ -18,6 +18,7 @@ from pilothouse.protocols.table import dialect
 
 DIALECTS = ("openai_chat", "openai_embeddings")
 """Names of the dialects served, each at its own path."""
+_ANSWERED = Ending(Outcome.ANSWERED)
 
 
 class GatewayApp:
@@ -28,7 +29,8 @@ class GatewayApp:
         self._side = side
         self._handle = fold(stages(parts))
         self._dialects = {item.path: item for item in map(dialect, DIALECTS)}
-        self._ids = IdSource(parts.clock.now_ns)
+        self._now_ns, self._monotonic_ns = parts.clock.now_ns, parts.clock.monotonic_ns
+        self._ids = IdSource(self._now_ns)
         self._watch = Watch()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -41,7 +43,7 @@ class GatewayApp:
             return
         arrival = self._arrive(spoken, scope["headers"])
         client = Client(receive, self._parts.options.max_body_bytes, arrival.headers, self._watch)
-        call = Call(arrival, client.read_body, self._parts.clock.monotonic_ns)
+        call = Call(arrival, client.read_body, self._monotonic_ns)
         try:
             reply = await self._handle(call)
             await self._deliver(call, reply, send)
@@ -57,20 +59,16 @@ class GatewayApp:
         headers = dict(raw_headers)
         traceparent = headers.get(b"traceparent")
         context = parse_traceparent(traceparent) if traceparent else None
-        return Arrival(
-            id=self._ids.uuid7(),
-            trace_id=context.trace_id if context else self._ids.trace_id(),
-            span_id=self._ids.span_id(),
-            parent_span_id=context.parent_span_id if context else "",
-            started_at_ns=self._parts.clock.now_ns(),
-            started_ns=self._parts.clock.monotonic_ns(),
-            dialect=spoken,
-            headers=headers,
-        )
+        now_ns = self._now_ns()
+        call_id, trace_id, span_id = self._ids.of_call(now_ns)
+        parent_span_id = ""
+        if context is not None:
+            trace_id, parent_span_id = context.trace_id, context.parent_span_id
+        return Arrival(call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers)
 
     async def _deliver(self, call: Call, reply: Reply, send: Send) -> None:
         streamed = reply.rest is not None
-        headers = identity_headers(call.arrival) + reply.headers
+        headers = [*identity_headers(call.arrival), *reply.about, *reply.headers]
         if not streamed:
             headers.append((b"content-length", b"%d" % len(reply.first)))
         try:
@@ -79,7 +77,7 @@ class GatewayApp:
             if reply.rest is not None:
                 ending = await self._deliver_rest(call, reply, send)
             else:
-                ending = Ending(Outcome.ANSWERED)
+                ending = _ANSWERED
         except asyncio.CancelledError:
             reply.end(Ending(Outcome.CANCELLED, ClientDisconnected("the client went away before the answer's end")))
             raise
@@ -87,7 +85,7 @@ class GatewayApp:
 
     async def _deliver_rest(self, call: Call, reply: Reply, send: Send) -> Ending:
         limit_bytes = self._parts.options.record_body_bytes
-        ending = Ending(Outcome.ANSWERED)
+        ending = _ANSWERED
         async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", reply.rest)) as rest:
             try:
                 async for event in rest:

@@ -64,17 +64,18 @@ class AttemptClock:
         if self._ended:
             return
         self._ended = True
+        target = self._routing.target
         self._call.attempts.append(
             Attempt(
-                account=self._routing.target.account,
-                provider=self._routing.deployment.account.provider,
-                model=self._routing.target.model,
-                started_ns=self._started_ns,
-                first_byte_ns=self._first_byte_ns,
-                ended_ns=self._call.elapsed_ns(),
-                status=self._status or (error.upstream_status if isinstance(error, UpstreamError) else 0),
-                error_code=error.code if error else "",
-                error_detail=error.detail if error else "",
-                upstream_request_id=self._upstream_request_id,
+                target.account,
+                self._routing.deployment.account.provider,
+                target.model,
+                self._started_ns,
+                self._first_byte_ns,
+                self._call.elapsed_ns(),
+                self._status or (error.upstream_status if isinstance(error, UpstreamError) else 0),
+                error.code if error else "",
+                error.detail if error else "",
+                self._upstream_request_id,
             )
         )

@@ -65,33 +65,24 @@ class Exchange(msgspec.Struct):
     last_token_ns: int | None = None
 
 
-class Call:
+class Call(msgspec.Struct):
     """The context of one call; a stage writes only its own field."""
 
-    __slots__ = (
-        "_monotonic_ns", "_started_ns", "admission", "arrival", "attempts", "body", "exchange", "head", "key",
-        "read_body", "routing",
-    )  # fmt: skip
-
-    def __init__(
-        self, arrival: Arrival, read_body: Callable[[], Awaitable[bytes]], monotonic_ns: Callable[[], int]
-    ) -> None:
-        self.arrival = arrival
-        self.read_body = read_body
-        self._monotonic_ns = monotonic_ns
-        self._started_ns = arrival.started_ns
-        self.key: VirtualKey | None = None
-        """Written by admit as soon as it is known, like `body` and `head`: a refused call is recorded with them too."""
-        self.body = b""
-        self.head: Head | None = None
-        self.admission: Admission | None = None
-        self.routing: Routing | None = None
-        self.attempts: list[Attempt] = []
-        self.exchange = Exchange()
+    arrival: Arrival
+    read_body: Callable[[], Awaitable[bytes]]
+    monotonic_ns: Callable[[], int]
+    key: VirtualKey | None = None
+    """Written by admit as soon as it is known, like `body` and `head`: a refused call is recorded with them too."""
+    body: bytes = b""
+    head: Head | None = None
+    admission: Admission | None = None
+    routing: Routing | None = None
+    attempts: list[Attempt] = []
+    exchange: Exchange = msgspec.field(default_factory=Exchange)
 
     def elapsed_ns(self) -> int:
         """Return nanoseconds since the call arrived."""
-        return self._monotonic_ns() - self._started_ns
+        return self.monotonic_ns() - self.arrival.started_ns
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -107,11 +98,13 @@ class Reply:
     An unstreamed answer is one event. `rest` raises `PilothouseError` when the upstream breaks off.
     """
 
-    __slots__ = ("first", "headers", "on_end", "rest", "sent", "sent_bytes", "status")
+    __slots__ = ("about", "first", "headers", "on_end", "rest", "sent", "sent_bytes", "status")
 
     def __init__(self, status: int, headers: Headers, first: bytes, rest: AsyncIterator[bytes] | None = None) -> None:
         self.status = status
         self.headers = headers
+        self.about: Headers = []
+        """More headers, by which the gateway tells of the call; what they say stands in the record's own fields."""
         self.first = first
         self.rest = rest
         self.sent: list[bytes] = [first]

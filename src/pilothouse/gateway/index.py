@@ -20,6 +20,7 @@ from pilothouse.errors import (
 from pilothouse.providers.base import Provider
 
 _LISTED_MODELS = 20
+_REMEMBERED_NAMES = 4096
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -59,18 +60,19 @@ class Index:
                     self.deployments[account.name] = make(account)
                 except Exception as error:  # noqa: BLE001 - border: one broken account must not take the others down
                     on_broken(account, error)
+        self._resolved: dict[str, Resolution] = {}
         self._bare: dict[str, list[Target]] = {}
         for deployment in self.deployments.values():
             for model in deployment.account.models:
                 self._bare.setdefault(model, []).append(Target(account=deployment.account.name, model=model))
 
-    def key(self, secret: str, now_ns: int) -> VirtualKey:
+    def key(self, secret: bytes, now_ns: int) -> VirtualKey:
         """Return the key of a secret; raises `KeyMissing`, `KeyUnknown`, `KeyRevoked` or `KeyExpired`."""
         if not secret:
             raise KeyMissing("send a Pilothouse key as 'Authorization: Bearer ph_…'")
         found = self._keys.get(digest(secret))
         if found is None:
-            raise KeyUnknown(_why_unknown(secret))
+            raise KeyUnknown(_why_unknown(secret.decode("latin-1")))
         if found.revoked_at_ns is not None and found.revoked_at_ns <= now_ns:
             raise KeyRevoked(f"the key {found.hint} ({found.name}) was revoked; create a new one under Settings, Keys")
         if found.expires_at_ns is not None and found.expires_at_ns <= now_ns:
@@ -81,6 +83,14 @@ class Index:
 
     def resolve(self, model: str) -> Resolution:
         """Return where a model name leads; raises `ModelUnknown` that says which names exist."""
+        found = self._resolved.get(model)
+        if found is None:
+            found = self._resolve(model)
+            if len(self._resolved) < _REMEMBERED_NAMES:
+                self._resolved[model] = found
+        return found
+
+    def _resolve(self, model: str) -> Resolution:
         alias = self._aliases.get(model)
         if alias is not None:
             targets = tuple(target for target in alias.targets if target.account in self.deployments)

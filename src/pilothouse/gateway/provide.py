@@ -9,7 +9,6 @@ from pilothouse.gateway.call import Admission, Call, Headers, Next, Reply, Routi
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.gateway.replies import call_headers
 from pilothouse.gateway.stream import Stream
-from pilothouse.protocols.base import Reply as DialectReply
 from pilothouse.providers.base import Outbound
 from pilothouse.transport.base import Request, Response, Timeouts, Transport
 
@@ -68,13 +67,8 @@ class Provide:
         model = routing.target.model
         if ask_usage or model != head.model_name or dialect.needs_canonical(body):
             body = dialect.rewrite(body, model=model, ask_usage=ask_usage)
-        outbound = Outbound(
-            operation=dialect.operation,
-            body=body,
-            streamed=head.streamed,
-            trace=render_traceparent(call.arrival.trace_id, call.arrival.span_id),
-            timeouts=self._timeouts,
-        )
+        trace = render_traceparent(call.arrival.trace_id, call.arrival.span_id)
+        outbound = Outbound(dialect.operation, body, head.streamed, trace, self._timeouts)
         return routing.deployment.provider.request(outbound)
 
     async def _read(
@@ -91,13 +85,13 @@ class Provide:
         except BaseException:
             await response.close()
             raise
-        await response.close()
         found = call.arrival.dialect.read_reply(body)
         if found.error is not None:
             raise routing.deployment.provider.failure(found.error.status or 200, response.headers, found.error.raw)
-        _note(call, found)
+        exchange = call.exchange
+        exchange.model_served, exchange.usage, exchange.finish_reason = found.model, found.usage, found.finish_reason
         attempt.end(None)
-        return Reply(200, _reply_headers(call, response, attempt), body)
+        return _reply(call, response, attempt, body)
 
     async def _stream(self, call: Call, attempt: AttemptClock, response: Response) -> Reply:
         make_scan = call.arrival.dialect.scan
@@ -106,22 +100,19 @@ class Provide:
         scan = make_scan(hide_usage=call.exchange.usage_asked_for_caller)
         rest = Stream(call, attempt, response, scan, self._silence_ns).events()
         first = await anext(rest, b"")
-        headers = [item for item in _reply_headers(call, response, attempt) if item[0] != b"content-type"]
-        return Reply(200, [_EVENT_STREAM, *headers], first, rest)
+        reply = _reply(call, response, attempt, first)
+        reply.headers = [_EVENT_STREAM, *(item for item in reply.headers if item[0] != b"content-type")]
+        reply.rest = rest
+        return reply
 
 
-def _note(call: Call, found: DialectReply) -> None:
-    exchange = call.exchange
-    exchange.model_served = found.model
-    exchange.usage = found.usage
-    exchange.finish_reason = found.finish_reason
-
-
-def _reply_headers(call: Call, response: Response, attempt: AttemptClock) -> Headers:
+def _reply(call: Call, response: Response, attempt: AttemptClock, first: bytes) -> Reply:
     headers: Headers = [
         (b"x-upstream-request-id" if name == b"x-request-id" else name, value)
         for name, value in response.headers
         if name not in _DROPPED_HEADERS and not name.startswith(b"x-pilothouse-")
     ]
+    reply = Reply(200, headers, first)
     attempt.ready()
-    return headers + call_headers(call, attempt.number)
+    reply.about = call_headers(call, attempt.number)
+    return reply

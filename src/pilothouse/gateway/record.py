@@ -14,11 +14,11 @@ from pilothouse.spool import SpoolWriter
 
 _log = logging.getLogger(__name__)
 
-_RECORDED_HEADERS = frozenset({
-    b"user-agent", b"content-type", b"accept", b"traceparent", b"tracestate", b"x-request-id", b"openai-organization",
-    b"openai-project", b"openai-beta", b"x-stainless-lang", b"x-stainless-package-version", b"x-stainless-runtime",
-    b"x-stainless-retry-count", b"x-pilothouse-user-id", b"x-pilothouse-session-id", b"x-pilothouse-environment",
-})  # fmt: skip
+_RECORDED_HEADERS = {name.encode(): name for name in (
+    "user-agent", "content-type", "accept", "traceparent", "tracestate", "x-request-id", "openai-organization",
+    "openai-project", "openai-beta", "x-stainless-lang", "x-stainless-package-version", "x-stainless-runtime",
+    "x-stainless-retry-count", "x-pilothouse-user-id", "x-pilothouse-session-id", "x-pilothouse-environment",
+)}  # fmt: skip
 
 
 _FULL_RETRY_S = 5.0
@@ -75,51 +75,33 @@ class Record:
 
     def _record(self, call: Call, reply: Reply | None, ending: Ending) -> CallRecord:
         arrival, routing, exchange = call.arrival, call.routing, call.exchange
-        error = ending.error
-        body, head = call.body, call.head
-        headers = arrival.headers
-        sent = reply.sent if reply else []
-        duration_ns = call.elapsed_ns()
+        key, head, body, error = call.key, call.head, call.body, ending.error
+        dialect, headers, limit_bytes = arrival.dialect, arrival.headers, self._limit_bytes
+        recorded = {_RECORDED_HEADERS[n]: v.decode("latin-1") for n, v in headers.items() if n in _RECORDED_HEADERS}
+        # By position, which is a microsecond faster than by name: in the order of the fields, a line for each group.
         return CallRecord(
-            id=arrival.id,
-            trace_id=arrival.trace_id,
-            span_id=arrival.span_id,
-            parent_span_id=arrival.parent_span_id,
-            project_id=call.key.project_id if call.key else "",
-            key_id=call.key.id if call.key else "",
-            started_at_ns=arrival.started_at_ns,
-            duration_ns=duration_ns,
-            overhead_ns=exchange.overhead_ns,
-            first_token_ns=exchange.first_token_ns,
-            last_token_ns=exchange.last_token_ns,
-            outcome=ending.outcome,
-            status=_status(reply, ending),
-            error_code=error.code if error else "",
-            error_detail=error.detail if error else "",
-            operation=arrival.dialect.operation,
-            dialect=arrival.dialect.name,
-            path=arrival.dialect.path,
-            streamed=bool(head and head.streamed),
-            model_requested=head.model_name if head else "",
-            model_served=exchange.model_served,
-            account=routing.target.account if routing else "",
-            provider=routing.deployment.account.provider if routing else "",
-            alias=routing.alias if routing else "",
-            usage=exchange.usage,
-            usage_asked_for_caller=exchange.usage_asked_for_caller,
-            finish_reason=exchange.finish_reason,
-            attempts=tuple(call.attempts),
-            request_headers={n.decode(): v.decode("latin-1") for n, v in headers.items() if n in _RECORDED_HEADERS},
-            response_headers={n.decode(): v.decode("latin-1") for n, v in reply.headers} if reply else {},
-            request_body=body[: self._limit_bytes],
-            response_body=b"".join(sent)[: self._limit_bytes] if len(sent) != 1 else sent[0][: self._limit_bytes],
-            request_size_bytes=len(body),
-            response_size_bytes=reply.sent_bytes if reply else 0,
-            user_id=_text(headers, b"x-pilothouse-user-id") or (head.user_id if head else ""),
-            session_id=_text(headers, b"x-pilothouse-session-id"),
-            environment=_text(headers, b"x-pilothouse-environment"),
-            metadata=head.labels if head else {},
-        )
+            arrival.id, arrival.trace_id, arrival.span_id, arrival.parent_span_id,
+            key.project_id if key else "", key.id if key else "",
+            arrival.started_at_ns, call.elapsed_ns(), exchange.overhead_ns,
+            exchange.first_token_ns, exchange.last_token_ns,
+            ending.outcome, _status(reply, ending), error.code if error else "", error.detail if error else "",
+            dialect.operation, dialect.name, dialect.path,
+            head.streamed if head else False, head.model_name if head else "", exchange.model_served,
+            routing.target.account if routing else "", routing.deployment.account.provider if routing else "",
+            routing.alias if routing else "",
+            exchange.usage, exchange.usage_asked_for_caller, exchange.finish_reason, tuple(call.attempts),
+            recorded, {n.decode(): v.decode("latin-1") for n, v in reply.headers} if reply else {},
+            body[:limit_bytes], _joined(reply.sent, limit_bytes) if reply else b"",
+            len(body), reply.sent_bytes if reply else 0,
+            _text(headers, b"x-pilothouse-user-id") or (head.user_id if head else ""),
+            _text(headers, b"x-pilothouse-session-id"), _text(headers, b"x-pilothouse-environment"),
+            head.labels if head else {},
+        )  # fmt: skip
+
+
+def _joined(events: list[bytes], limit_bytes: int) -> bytes:
+    whole = events[0] if len(events) == 1 else b"".join(events)
+    return whole[:limit_bytes]
 
 
 def _status(reply: Reply | None, ending: Ending) -> int:

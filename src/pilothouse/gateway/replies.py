@@ -43,13 +43,13 @@ def identity_headers(arrival: Arrival) -> Headers:
 
 def call_headers(call: Call, attempts: int) -> Headers:
     """Return the headers that say what the gateway did: attempts, its own share of the time, the model that served."""
-    overhead_ms = call.exchange.overhead_ns / 1e6
+    exchange, routing = call.exchange, call.routing
     headers = [
         (b"x-pilothouse-attempts", b"%d" % attempts),
-        (b"x-pilothouse-overhead-ms", b"%.3f" % overhead_ms),
+        (b"x-pilothouse-overhead-ms", b"%.3f" % (exchange.overhead_ns / 1e6)),
     ]
-    routing = call.routing
     if routing is not None:
-        served = call.exchange.model_served or routing.target.model
-        headers.append((b"x-pilothouse-model", f"{routing.target.account}/{served}".encode("ascii", "replace")))
+        target = routing.target
+        served = f"{target.account}/{exchange.model_served or target.model}"
+        headers.append((b"x-pilothouse-model", served.encode("ascii", "replace")))
     return headers

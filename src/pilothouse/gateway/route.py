@@ -12,9 +12,9 @@ class Route:
     async def __call__(self, call: Call, following: Next) -> Reply:
         """Pass the call on with its target."""
         admission = admitted(call)
-        target = _draw(admission.resolution.targets)
-        deployment = admission.index.deployments[target.account]
-        call.routing = Routing(alias=admission.resolution.alias, target=target, deployment=deployment)
+        resolution = admission.resolution
+        target = _draw(resolution.targets)
+        call.routing = Routing(resolution.alias, target, admission.index.deployments[target.account])
         return await following(call)
 
 

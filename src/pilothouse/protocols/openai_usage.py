@@ -70,6 +70,10 @@ def buckets(raw: RawUsage) -> Usage | None:
     reasoning = out.reasoning_tokens or raw.reasoning_tokens or 0
     completion = _completion(raw, prompt, reasoning)
     audio_out, image_out = out.audio_tokens or 0, out.image_tokens or 0
+    if not (cached or written or reasoning or audio_in or image_in or audio_out or image_out) and (
+        prompt >= 0 and completion >= 0
+    ):
+        return Usage(prompt, output_tokens=completion)
     counts = (prompt, completion, cached, written, audio_in, image_in, reasoning, audio_out, image_out)
     wrong = min(counts) < 0 or cached + written > prompt or reasoning > completion
     wrong = wrong or max(audio_in, image_in) > prompt or max(audio_out, image_out) > completion

@@ -199,6 +199,7 @@ class AiohttpResponse:
                     f"the answer from {self._bounds.peer} is over the limit of {limit_bytes} bytes",
                     upstream_status=self.status,
                 )
+        await self.close()
         return bytes(body)
 
     async def chunks(self) -> AsyncIterator[bytes]:

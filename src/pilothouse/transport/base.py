@@ -92,7 +92,10 @@ class Response(Protocol):
     """Whether the connection had served a call before."""
 
     async def read(self, limit_bytes: int) -> bytes:
-        """Return the whole body; raises `UpstreamProtocol` over the limit, `UpstreamCut`, `UpstreamTimeout`."""
+        """Return the whole body and give the connection back; needs no `close` when it returns.
+
+        Raises `UpstreamProtocol` over the limit, `UpstreamCut`, `UpstreamTimeout`.
+        """
         ...
 
     def chunks(self) -> AsyncIterator[bytes]:
