@@ -3,6 +3,7 @@ import { IconChevronDown, IconChevronUp, IconLink, IconTerminal2 } from "@tabler
 import { useQuery } from "@tanstack/react-query";
 import { systemQuery } from "@/api/queries";
 import type { SpanDetail, Trace, TraceSummary } from "@/api/types";
+import { useProject } from "@/api/useProject";
 import { absolute } from "@/lib/base";
 import { copyText } from "@/lib/clipboard";
 import { colourOf } from "@/lib/colour";
@@ -65,8 +66,9 @@ interface Props {
 export function TraceHeader({ trace, call, neighbours, go }: Props) {
   const { summary } = trace;
   const { data: system } = useQuery(systemQuery);
+  const project = useProject();
   const startedAt = new Date(summary.started_at);
-  const link = absolute(`/traces/${encodeURIComponent(summary.trace_id)}?at=${encodeURIComponent(summary.started_at)}`);
+  const link = absolute(`/traces/${encodeURIComponent(summary.trace_id)}?project=${encodeURIComponent(project?.id ?? "")}&at=${encodeURIComponent(summary.started_at)}`);
   return (
     <header className={classes.header}>
       <div className={classes.titleRow}>

@@ -156,16 +156,14 @@ function ColumnMenu({ layout }: { layout: ReturnType<typeof useLayout> }) {
         {COLUMNS.map((column) => {
           const visible = layout.visibility[column.id] !== false;
           return (
-            <Menu.Item
+            <Menu.CheckboxItem
               key={column.id}
-              role="menuitemcheckbox"
-              aria-checked={visible}
+              checked={visible}
               disabled={column.id === "name"}
-              onClick={() => layout.setVisibility((before) => ({ ...before, [column.id]: !visible }))}
-              leftSection={<Checkbox.Indicator checked={visible} size="xs" />}
+              onChange={(shown) => layout.setVisibility((before) => ({ ...before, [column.id]: shown }))}
             >
               {column.meta.label}
-            </Menu.Item>
+            </Menu.CheckboxItem>
           );
         })}
         <Menu.Divider />

@@ -107,7 +107,7 @@ function useTraces() {
   const options = tracesQuery(id, range, filter);
   const query = useInfiniteQuery({ ...options, enabled, refetchOnWindowFocus: false });
   const liveOn = search.live === "1";
-  const live = useLive(project?.id, filter, JSON.stringify(options.queryKey), liveOn && range.preset !== null);
+  const tail = useLive(project?.id, filter, JSON.stringify(options.queryKey), liveOn && range.preset !== null);
   const set = useCallback(
     (part: Record<string, unknown>, replace = false) => void navigate({ to: ".", replace, search: ((before: Record<string, unknown>) => ({ ...before, ...part })) as never }),
     [navigate],
@@ -117,12 +117,18 @@ function useTraces() {
   const toggleLive = () => set({ live: liveOn ? undefined : "1", sort: undefined, order: undefined, ...(range.preset === null ? { from: undefined, to: undefined, range: "15m" } : {}) });
   const sortBy = (sort: SortField) => set({ ...writeFilter({ ...filter, sort, order: sort === filter.sort && filter.order === "desc" ? "asc" : "desc" }), live: undefined });
   const keyName = useCallback((key: string) => keys?.find((each) => each.id === key)?.name ?? key.slice(0, 8), [keys]);
+  const loaded = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
   const traces = useMemo(() => {
-    const loaded = query.data?.pages.flatMap((page) => page.items) ?? [];
-    if (live.shown.length === 0) return loaded;
-    const fresh = new Set(live.shown.map((trace) => trace.trace_id));
-    return [...live.shown, ...loaded.filter((trace) => !fresh.has(trace.trace_id))];
-  }, [query.data, live.shown]);
+    if (tail.shown.length === 0) return loaded;
+    const fresh = new Set(tail.shown.map((trace) => trace.trace_id));
+    return [...tail.shown, ...loaded.filter((trace) => !fresh.has(trace.trace_id))];
+  }, [loaded, tail.shown]);
+  // The tail begins a few seconds before it is turned on, so that none falls between list and tail.
+  const waiting = useMemo(() => {
+    const listed = new Set(loaded.map((trace) => trace.trace_id));
+    return tail.waiting.filter((trace) => !listed.has(trace.trace_id));
+  }, [loaded, tail.waiting]);
+  const live = { ...tail, waiting };
   return { filter, facets, query, live, change, toggleLive, sortBy, keyName, traces };
 }
 
