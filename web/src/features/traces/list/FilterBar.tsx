@@ -34,7 +34,7 @@ function Choice({ label, values, chosen, show, onChange }: { label: string; valu
           {all.length === 0 && <div className={classes.noChoice}>None in this time range</div>}
           {all.map((facet) => (
             <label key={facet.value} className={classes.choice}>
-              <Checkbox checked={chosen.includes(facet.value)} onChange={() => toggle(facet.value)} aria-label={facet.value} />
+              <Checkbox checked={chosen.includes(facet.value)} onChange={() => toggle(facet.value)} />
               <span className={classes.choiceName}>{show(facet.value)}</span>
               <span className={classes.choiceCount}>{count(facet.count)}</span>
             </label>
