@@ -124,17 +124,40 @@ class Stack:
         headers = {"authorization": f"Bearer {self.key}"}
         return httpx.AsyncClient(base_url=self.gateway_url, headers=headers, timeout=20, trust_env=False)
 
-    async def add_account(self, name: str, base_url: str) -> None:
-        """Create a provider account and wait until the gateway serves it."""
-        body = {"name": name, "provider": "openai_compatible", "base_url": base_url, "models": ["fake-chat"]}
+    async def add_account(self, name: str, base_url: str, **fields: object) -> None:
+        """Create a provider account and wait until the gateway serves its first model."""
+        body = {"name": name, "provider": "openai_compatible", "base_url": base_url, "models": ["fake-chat"], **fields}
         async with self.api() as api:
             answer = await api.post("/providers", json=body)
             assert answer.status_code == 201, answer.text
+            first = answer.json()["models"][0]
         async with asyncio.timeout(5), self.gateway() as gateway:
             served = ""
-            while f"{name}/fake-chat" not in served:
+            while f"{name}/{first}" not in served:
                 await asyncio.sleep(0.05)
                 served = (await gateway.get("/v1/models")).text
+
+    async def knows(self, secret: str, *, timeout_s: float = 5) -> float:
+        """Wait until the gateway takes a key; returns the seconds it took."""
+        began = time.monotonic()
+        async with asyncio.timeout(timeout_s), self.gateway() as gateway:
+            headers = {"authorization": f"Bearer {secret}"}
+            while (await gateway.get("/v1/models", headers=headers)).status_code == 401:
+                await asyncio.sleep(0.02)
+        return time.monotonic() - began
+
+    async def kept(self, project_id: str, count: int) -> list[dict[str, object]]:
+        """Wait until a project has that many traces, and return them, newest first."""
+        headers = {"x-pilothouse-project": project_id}
+        async with asyncio.timeout(20), self.api() as api:
+            while True:
+                answer = await api.get("/traces", params={"limit": "200"}, headers=headers)
+                assert answer.status_code == 200, answer.text
+                items: list[dict[str, object]] = answer.json()["items"]
+                if len(items) >= count:
+                    assert len(items) == count, f"{len(items)} traces, and only {count} calls were made"
+                    return items
+                await asyncio.sleep(0.05)
 
     async def traces(self, **query: str) -> list[dict[str, object]]:
         """Return all traces of the last day, page by page."""
