@@ -1,14 +1,21 @@
-"""uvicorn's HTTP protocol with a leaner answer: head and first piece of the body in one write instead of two.
+"""uvicorn's HTTP protocol made lean for the hot path.
 
-On the hot path every write is a system call, and on loopback also a wake-up of the reader. uvicorn looks at each header
-with two regular expressions; here one look at the finished head tells that no header could break out of its line.
+An answer's head and the first piece of its body go out in one write instead of two: every write is a system call, and
+on loopback also a wake-up of the reader. uvicorn looks at each header with two regular expressions; here one look at
+the finished head tells that no header could break out of its line. What is the same for all requests of a connection is
+made once, and one timer per connection ends those that are idle, in place of one for each answer.
 """
 
+import asyncio
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-_CHUNKED = (b"transfer-encoding", b"chunked")
+_NAME_END = b": "
+_LINE_END = b"\r\n"
 _BODILESS = (204, 304)
 
 
@@ -16,18 +23,182 @@ class JoinedWritesProtocol(HttpToolsProtocol):
     """Serves connections with `JoinedCycle` in place of uvicorn's own.
 
     For applications that send a piece of the body right after every head, as the gateway does; the head of a stream
-    that begins later would be held back until then.
+    that begins later would be held back until then. Takes no upgrades and sets no limit of concurrent requests.
     """
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Prepare what is the same for all requests of the connection; called by the event loop."""
+        super().connection_made(transport)
+        config: Any = self.config
+        self.application: Any = config.loaded_app
+        self.never_awaited = asyncio.Event()
+        self._idle_since = 0.0
+        self._common: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "query_string": b"",
+        }
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the application; called by the event loop."""
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+        if isinstance(self.cycle, JoinedCycle):
+            self.cycle.wake()
+
+    def on_message_begin(self) -> None:
+        """Begin a request; called by the parser, like all that follow."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
+    def on_headers_complete(self) -> None:
+        """Start the application, or queue the request behind the one that is being answered."""
+        scope: Any = self._common.copy()
+        scope["headers"] = self.headers
+        scope["state"] = self.app_state.copy()
+        parser: Any = self.parser
+        scope["method"] = parser.get_method().decode("ascii")
+        version = parser.get_http_version()
+        if version != "1.1":
+            scope["http_version"] = version
+        raw_path = self.url
+        if not raw_path.startswith(b"/") or b"?" in raw_path or b"#" in raw_path:
+            parsed = httptools.parse_url(raw_path)
+            raw_path = parsed.path
+            scope["query_string"] = parsed.query or b""
+        path = raw_path.decode("ascii")
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        self.scope = scope
+        before: Any = self.cycle
+        cycle = self.cycle = JoinedCycle(self, scope, keep_alive=version != "1.0" and parser.should_keep_alive())
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.application)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.application))
+
+    def on_body(self, body: bytes) -> None:
+        """Hand a piece of the body to the application."""
+        cycle = self.cycle
+        if isinstance(cycle, JoinedCycle) and not cycle.response_complete and cycle.take(body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """Tell the application that the body is whole."""
+        cycle = self.cycle
+        if isinstance(cycle, JoinedCycle) and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.wake()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request that waits on this connection, else note that it is idle."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection when it has been idle for the whole time."""
+        self.timeout_keep_alive_task = None
+        if self.transport.is_closing():
+            return
+        if not self.cycle.response_complete:
+            self._look_again_in(self.timeout_keep_alive)
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._look_again_in(left_s)
+        else:
+            self.transport.close()
+
+    def _look_again_in(self, delay_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(delay_s, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Leave the timer alone: it finds out by itself what has happened meanwhile."""
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.__class__ = JoinedCycle
-        super()._start_asgi_task(cycle, app)
+        self.tasks.add(self.loop.create_task(cycle.run_asgi(app)))
 
 
 class JoinedCycle(RequestResponseCycle):
     """One request and its answer; the head waits for the body message that ASGI requires to follow."""
 
-    _head: bytes = b""
+    access_log = False
+    disconnected = False
+    more_body = True
+    response_started = False
+    response_complete = False
+    chunked_encoding = None
+    expected_content_length = 0
+    _head = b""
+    _untold = b""
+    _told_end = False
+    _waiter: asyncio.Future[None] | None = None
+
+    def __init__(self, protocol: JoinedWritesProtocol, scope: Any, *, keep_alive: bool) -> None:  # pyright: ignore[reportMissingSuperCall]
+        self.scope = scope
+        self.transport = protocol.transport
+        self.flow = protocol.flow
+        self.logger = protocol.logger
+        self.default_headers = protocol.server_state.default_headers
+        self.message_event = protocol.never_awaited
+        self.on_response = protocol.on_response_complete
+        self.waiting_for_100_continue = protocol.expect_100_continue
+        self.keep_alive = keep_alive
+        self._tasks = protocol.tasks
+        self._loop = protocol.loop
+
+    async def run_asgi(self, app: Any) -> None:
+        """Run the application; whatever it raises is logged and answered with 500 if nothing was sent yet."""
+        try:
+            await super().run_asgi(app)
+        finally:
+            self._tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
+
+    def take(self, body: bytes) -> int:
+        """Keep a piece of the body for the application; returns how many bytes it has not been told of."""
+        untold = self._untold = self._untold + body if self._untold else body
+        self.wake()
+        return len(untold)
+
+    def wake(self) -> None:
+        """Let a waiting `receive` look again."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def receive(self) -> Any:
+        """Return the next ASGI message: a piece of the body or its end, and then the end of the connection."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        while not self.disconnected and not self.response_complete:
+            body, more = self._untold, self.more_body
+            if body or not (more or self._told_end):
+                self._untold = b""
+                self._told_end = not more
+                return {"type": "http.request", "body": body, "more_body": more}
+            self.flow.resume_reading()
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
         """Take one ASGI message; raises `RuntimeError` for one out of turn or with a header that breaks its line."""
@@ -47,24 +218,23 @@ class JoinedCycle(RequestResponseCycle):
     def _take_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
-        lines = [STATUS_LINE[status]]
-        for name, value in (*self.default_headers, *headers):
-            if name == b"content-length":
-                self.expected_content_length = int(value)
-                self.chunked_encoding = False
-            elif name == b"connection" and value.lower() == b"close":
-                self.keep_alive = False
-                continue
-            lines.append(b"%b: %b\r\n" % (name, value))
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
+        lines = list(map(_NAME_END.join, (*self.default_headers, *headers)))
+        known = dict(headers)
+        length = known.get(b"content-length")
+        if length is not None:
+            self.expected_content_length = int(length)
+            self.chunked_encoding = False
+        elif self.scope["method"] != "HEAD" and status not in _BODILESS:
             self.chunked_encoding = True
-            lines.append(b"%b: %b\r\n" % _CHUNKED)
-        head = b"".join(lines)
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+            lines.append(b"transfer-encoding: chunked")
+        if known.get(b"connection", b"").lower() == b"close":
+            self.keep_alive = False
+        elif not self.keep_alive:
+            lines.append(b"connection: close")
+        head = _LINE_END.join(lines)
+        if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1:
             raise RuntimeError("a header of the answer holds a line break")
-        self._head = head + b"\r\n"
+        self._head = STATUS_LINE[status] + head + b"\r\n\r\n"
 
     def _take_body(self, body: bytes, *, more: bool) -> None:
         head, self._head = self._head, b""
@@ -88,7 +258,7 @@ class JoinedCycle(RequestResponseCycle):
         if self.expected_content_length != 0:
             raise RuntimeError("the answer is shorter than its content-length")
         self.response_complete = True
-        self.message_event.set()
+        self.wake()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
