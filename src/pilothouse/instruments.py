@@ -87,6 +87,7 @@ TRANSPORT_OPEN = Gauge("pilothouse_transport_open_connections", "Upstream connec
 SPOOL_APPENDED = Counter("pilothouse_spool_appended_total", "Records made durable.", ("kind",))
 SPOOL_DROPPED = Counter("pilothouse_spool_dropped_total", "Records dropped because the spool was full.", ("kind",))
 SPOOL_COMMIT = Histogram("pilothouse_spool_commit_seconds", "Time of one group commit.", _SECONDS)
+SPOOL_SYNC = Histogram("pilothouse_spool_sync_seconds", "Time of one sync of the spool's log to the disk.", _SECONDS)
 SPOOL_BYTES = Gauge("pilothouse_spool_bytes", "Bytes of undrained records on disk.", ("writer",))
 INGEST_SPANS = Counter("pilothouse_ingest_spans_total", "Spans written to the store.")
 INGEST_REJECTED = Counter("pilothouse_ingest_rejected_total", "Records that could not become spans.", ("reason",))
@@ -98,7 +99,7 @@ LOOP_FAILURES = Counter("pilothouse_loop_failures_total", "Ticks of a background
 
 METRICS: tuple[Counter | Histogram, ...] = (
     GATEWAY_CALLS, GATEWAY_OPEN_CALLS, GATEWAY_OVERHEAD, SNAPSHOT_VERSION, TRANSPORT_CONNECTS, TRANSPORT_OPEN,
-    SPOOL_APPENDED, SPOOL_DROPPED, SPOOL_COMMIT, SPOOL_BYTES, INGEST_SPANS, INGEST_REJECTED, INGEST_LAG,
+    SPOOL_APPENDED, SPOOL_DROPPED, SPOOL_COMMIT, SPOOL_SYNC, SPOOL_BYTES, INGEST_SPANS, INGEST_REJECTED, INGEST_LAG,
     STORE_QUERIES, STORE_ERRORS, API_REQUESTS, LOOP_FAILURES,
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from pilothouse import instruments
@@ -15,7 +16,6 @@ from pilothouse.spool.files import (
     CURSOR_FILE,
     PAGE_BYTES,
     SPOOL_FILE,
-    SpoolOptions,
     is_damage,
     open_foreign,
     open_spool,
@@ -37,9 +37,9 @@ _IDLE_SLACK_PAGES = 1024**2 // PAGE_BYTES
 class Journal:
     """Group rows with ids that only grow; `undrained_bytes` may be read from any thread."""
 
-    def __init__(self, folder: Path, options: SpoolOptions) -> None:
+    def __init__(self, folder: Path, ask_checkpoint: Callable[[], None]) -> None:
         self._folder = folder
-        self._options = options
+        self._ask_checkpoint = ask_checkpoint
         self._cursor: AckedView = AckedView(folder)
         self._connection = self._open()
         self.undrained_bytes = 0
@@ -49,7 +49,7 @@ class Journal:
         self._load()
 
     def write(self, data: bytes, records: int) -> None:
-        """Commit one group and return when it is on disk; raises `sqlite3.Error`.
+        """Commit one group into the log; a killed process loses nothing of it. Raises `sqlite3.Error`.
 
         After a failure the next write takes the same id, so that a group that reached the disk after all is not there
         twice.
@@ -83,10 +83,14 @@ class Journal:
         if self._first_id <= acked_id or self._free_pages() > slack_pages:
             return True
         if idle and self._unsettled:
-            # Only a finished checkpoint shortens the file. Passive: it waits for nobody.
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            # Only a finished checkpoint shortens the file.
             self._unsettled = False
+            self._ask_checkpoint()
         return False
+
+    def checkpoint(self) -> None:
+        """Carry the log over into the file, so that it starts anew; raises `sqlite3.Error`. Waits for the disk."""
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def reopen(self) -> None:
         """Start over with a fresh connection after an error; raises `sqlite3.Error` when that fails too."""
@@ -101,13 +105,13 @@ class Journal:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            return open_spool(self._folder, self._options.synchronous)
+            return open_spool(self._folder)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
             aside = set_aside(self._folder / SPOOL_FILE)
             _log.error("the spool was damaged and is set aside as %s: %s", aside, error)
-            return open_spool(self._folder, self._options.synchronous)
+            return open_spool(self._folder)
 
     def _load(self) -> None:
         self._spool_id = spool_id(self._connection)

@@ -18,6 +18,7 @@ from pilothouse.domain.call import CallRecord
 from pilothouse.errors import DiskFull, ShuttingDown, SpoolFull
 from pilothouse.spool.files import FolderLock, SpoolOptions, prepare_folder
 from pilothouse.spool.journal import Journal
+from pilothouse.spool.syncer import Syncer
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class SpoolWriter:
         self._record_encoder = msgspec.msgpack.Encoder()
         self._group_encoder = msgspec.msgpack.Encoder()
         self._journal: Journal | None = None
+        self._syncer: Syncer | None = None
         self._lock: FolderLock | None = None
         self._thread: threading.Thread | None = None
 
@@ -98,12 +100,14 @@ class SpoolWriter:
         prepare_folder(self.path)
         self._lock = FolderLock(self.path / "writer.lock", "writer")
         try:
-            self._journal = Journal(self.path, self.options)
+            self._syncer = Syncer(self.path, eager=self.options.synchronous == "FULL")
+            self._journal = Journal(self.path, self._syncer.ask_checkpoint)
         except BaseException:
             self._lock.release()
             raise
         self._measure_room(self._journal)
         self._closing.clear()
+        self._syncer.start()
         self._thread = threading.Thread(target=self._run, args=(self._journal,), name="spool-writer", daemon=True)
         self._thread.start()
 
@@ -118,6 +122,8 @@ class SpoolWriter:
         self._bell.set()
         self._thread.join(timeout_s + 5.0)
         self._thread = None
+        if self._syncer is not None:
+            self._syncer.close(timeout_s)
         if self._journal is not None:
             self._journal.close()
         if self._lock is not None:
@@ -207,6 +213,8 @@ class SpoolWriter:
             return f"the spool writer {self.path.name} is not running"
         if self._failure is not None:
             return f"the spool {self.path.name} cannot write: {self._failure}"
+        if self._syncer is not None and self._syncer.failure is not None:
+            return f"the spool {self.path.name} cannot sync: {self._syncer.failure}"
         if self.full:
             return f"the spool {self.path.name} is full"
         if time.monotonic() - self._dropped_at < _RECENT_DROP_S:
@@ -286,7 +294,18 @@ class SpoolWriter:
         self._failure = None
         for kind, count in _counts(group.frames).items():
             instruments.SPOOL_APPENDED.inc(kind, by=count)
-        _settle(group.waiting, None)
+        self._hand_on(journal, group)
+
+    def _hand_on(self, journal: Journal, group: _Group) -> None:
+        """Leave the committed group to the syncer, which answers those who wait for it to be safe."""
+        syncer = self._syncer
+        if syncer is None or not group.frames:
+            _settle(group.waiting, None)
+            return
+        if syncer.log_is_long:
+            syncer.log_is_long = False
+            journal.checkpoint()
+        syncer.written(group.weight_bytes, _answer(group.waiting) if group.waiting else None)
 
     def _try_reopen(self, journal: Journal) -> None:
         try:
@@ -331,6 +350,13 @@ def _counts(frames: list[_Frame]) -> dict[str, int]:
 
 def _disk_refuses(error: Exception) -> DiskFull:
     return DiskFull(f"the spool cannot write to its disk: {error}", retry_after_s=5.0)
+
+
+def _answer(waiting: list[_Append]) -> Callable[[Exception | None], None]:
+    def answer(error: Exception | None) -> None:
+        _settle(waiting, None if error is None else _disk_refuses(error))
+
+    return answer
 
 
 def _settle(waiting: list[_Append], error: Exception | None) -> None:

@@ -1,11 +1,16 @@
 """TCP ports: whether one is free, who has it, and which free one to take."""
 
+import contextlib
 import errno
+import random
 import socket
 
 import psutil
 
 from pilothouse.errors import PortInUse, SettingsInvalid
+
+_QUIET_PORTS = range(20_000, 32_000)
+_TRIES = 50
 
 
 def check(host: str, port: int, setting: str) -> None:
@@ -29,12 +34,15 @@ def listen(host: str, port: int, setting: str, backlog: int = 1) -> socket.socke
 
 
 def pick(host: str, wanted: int = 0) -> int:
-    """Return `wanted` when it is free, else any free port."""
-    try:
-        listener = _bind(host, wanted)
-    except OSError:
-        listener = _bind(host, 0)
-    with listener:
+    """Return `wanted` when it is free, else any free port.
+
+    Chosen below the range from which systems take the ports of outgoing connections, so that none of these is on it by
+    the time at which it is listened on, now or at the next start.
+    """
+    for port in [*([wanted] if wanted else []), *random.sample(_QUIET_PORTS, _TRIES)]:
+        with contextlib.suppress(OSError), _bind(host, port):
+            return port
+    with _bind(host, 0) as listener:
         return listener.getsockname()[1]
 
 
