@@ -148,16 +148,19 @@ class Stack:
 
     async def kept(self, project_id: str, count: int) -> list[dict[str, object]]:
         """Wait until a project has that many traces, and return them, newest first."""
-        headers = {"x-pilothouse-project": project_id}
-        async with asyncio.timeout(20), self.api() as api:
-            while True:
-                answer = await api.get("/traces", params={"limit": "200"}, headers=headers)
-                assert answer.status_code == 200, answer.text
-                items: list[dict[str, object]] = answer.json()["items"]
-                if len(items) >= count:
-                    assert len(items) == count, f"{len(items)} traces, and only {count} calls were made"
-                    return items
+        async with asyncio.timeout(20):
+            while len(items := await self.traces_of(project_id)) < count:
                 await asyncio.sleep(0.05)
+        assert len(items) == count, f"{len(items)} traces, and only {count} calls were made"
+        return items
+
+    async def traces_of(self, project_id: str) -> list[dict[str, object]]:
+        """Return the first page of a project's traces, newest first."""
+        async with self.api() as api:
+            headers = {"x-pilothouse-project": project_id}
+            answer = await api.get("/traces", params={"limit": "200"}, headers=headers)
+            assert answer.status_code == 200, answer.text
+            return answer.json()["items"]
 
     async def traces(self, **query: str) -> list[dict[str, object]]:
         """Return all traces of the last day, page by page."""
