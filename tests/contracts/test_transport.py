@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from pilothouse.errors import (
@@ -76,6 +77,30 @@ async def test_a_head_that_could_smuggle_is_refused_before_a_byte_is_sent(make: 
         with pytest.raises(InvalidRequest):
             await make().send(upstream.request(**fields))
     assert not upstream.calls
+
+
+async def test_headers_of_this_call_alone_go_out_behind_the_others_and_are_checked_too(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        transport = make()
+        request = upstream.request(headers=((b"x-many", b"1"),))
+        for number in (b"1", b"2"):
+            await fetch(transport, msgspec.structs.replace(request, more_headers=((b"x-one", number),)))
+        for bad in ((b"x-a", b"1\r\nx-b: 2"), (b"content-length", b"5")):
+            with pytest.raises(InvalidRequest):
+                await transport.send(msgspec.structs.replace(request, more_headers=(bad,)))
+    for call, number in zip(upstream.calls, (b"1", b"2"), strict=True):
+        lines = [line.lower() for line in call.lines]
+        assert lines.index(b"x-one: " + number) == lines.index(b"x-many: 1") + 1
+
+
+async def test_an_answer_read_to_its_end_gives_the_connection_back_without_a_close(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        transport = make()
+        for reused in (False, True, True):
+            response = await transport.send(upstream.request())
+            assert await response.read(100) == b"hi"
+            assert response.reused is reused
+        await transport.close()
 
 
 # --- framing of answers ----------------------------------------------------------------------------------------------

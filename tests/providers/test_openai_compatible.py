@@ -77,7 +77,7 @@ def test_what_a_streamed_and_a_whole_call_ask_for() -> None:
     streamed = provider.request(Outbound(Operation.CHAT, b"{}", streamed=True, trace="00-a-b-01"))
     whole = provider.request(Outbound(Operation.CHAT, b"{}"))
     assert (b"accept", b"text/event-stream") in streamed.headers
-    assert (b"traceparent", b"00-a-b-01") in streamed.headers
+    assert (b"traceparent", b"00-a-b-01") in streamed.more_headers
     assert (b"accept", b"application/json") in whole.headers
     assert b"traceparent" not in dict(whole.headers)
 

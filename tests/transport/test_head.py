@@ -23,6 +23,20 @@ def test_a_head_byte_by_byte() -> None:
     )
 
 
+def test_headers_of_one_call_go_behind_those_of_many() -> None:
+    writer = HeadWriter(b"", b"host: api.example\r\n")
+    for number in (b"1", b"2"):
+        more = ((b"accept-encoding", b"gzip"), (b"x-number", number))
+        assert writer.render(Request(ORIGIN, b"GET", b"/v1", ((b"a", b"b"),), more_headers=more)) == (
+            b"GET /v1 HTTP/1.1\r\nhost: api.example\r\na: b\r\naccept-encoding: gzip\r\nx-number: "
+            + number
+            + b"\r\n\r\n"
+        )
+    with pytest.raises(InvalidRequest) as caught:
+        writer.render(Request(ORIGIN, b"GET", b"/v1", ((b"a", b"b"),), more_headers=((b"x", b"\n"),)))
+    assert caught.value.param == "x"
+
+
 def test_the_offending_header_is_named_and_its_value_is_not() -> None:
     with pytest.raises(InvalidRequest) as caught:
         head(headers=((b"ok", b"1"), (b"authorization", b"Bearer sk-secret\r\n")))
@@ -38,8 +52,9 @@ def test_nothing_given_adds_a_line(
     method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
     writer = HeadWriter(b"", b"host: api.example\r\n")
-    request = Request(ORIGIN, method, target, tuple(headers), body)
-    for _ in range(2):
+    for split in (0, len(headers), 1, 0):
+        many, one = tuple(headers[:split]), tuple(headers[split:])
+        request = Request(ORIGIN, method, target, many, body, more_headers=one)
         try:
             written = writer.render(request)
         except InvalidRequest:

@@ -74,8 +74,10 @@ def rewrite(body: bytes, *, model: str | None, ask_usage: bool) -> bytes:
 
 
 def _drop_variants(members: dict[str, msgspec.Raw], name: str) -> None:
-    for key in [key for key in members if key != name and len(key) == len(name) and key.lower() == name]:
-        del members[key]
+    length = len(name)
+    for key in tuple(members):
+        if len(key) == length and key != name and key.lower() == name:
+            del members[key]
 
 
 def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:

@@ -12,9 +12,7 @@ from pilothouse.domain.clock import Clock, SystemClock
 from pilothouse.errors import EndpointUnknown, SettingsInvalid, UpstreamError, UpstreamProtocol
 from pilothouse.providers import failures
 from pilothouse.providers.base import AccountOptions, Outbound, Provider, ProviderKind
-from pilothouse.transport.base import Origin, Request
-
-Headers = tuple[tuple[bytes, bytes], ...]
+from pilothouse.transport.base import Headers, Origin, Request
 
 _OWN_HEADERS = frozenset(
     {
@@ -91,9 +89,8 @@ class OpenAIAccount:
         if target is None:
             raise EndpointUnknown(f"the provider of account {self._account!r} serves no {call.operation}")
         headers = self._streamed if call.streamed else self._plain
-        if call.trace:
-            headers = (*headers, (b"traceparent", call.trace.encode()))
-        return Request(self._origin, b"POST", target, headers, call.body, call.timeouts)
+        trace = ((b"traceparent", call.trace.encode()),) if call.trace else ()
+        return Request(self._origin, b"POST", target, headers, call.body, call.timeouts, trace)
 
     def failure(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> UpstreamError:
         """Return the error that an answer stands for, told by its status and typed error fields alone."""

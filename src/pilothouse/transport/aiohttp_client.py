@@ -117,8 +117,9 @@ class AiohttpTransport:
         peer = request.origin.netloc
         timeouts = request.timeouts
         proxy = self._dialer.proxy_for(request.origin)
-        headers = [(name.decode(), value.decode()) for name, value in request.headers]
-        if not any(name.lower() == b"accept-encoding" for name, _ in request.headers):
+        sent = (*request.headers, *request.more_headers)
+        headers = [(name.decode(), value.decode()) for name, value in sent]
+        if not any(name.lower() == b"accept-encoding" for name, _ in sent):
             headers.append(("accept-encoding", "identity"))
         pass_on = {"proxy-authorization": proxy.authorization.decode()} if proxy and proxy.authorization else {}
         if request.origin.scheme == "http":

@@ -71,15 +71,21 @@ class Origin(Struct, frozen=True, cache_hash=True):
         return self.netloc.removesuffix(f":{_DEFAULT_PORTS.get(self.scheme)}")
 
 
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
 class Request(Struct, frozen=True):
     """One request as it goes out; the transport adds host, content-length and accept-encoding."""
 
     origin: Origin
     method: bytes
     target: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
+    headers: Headers
+    """Those that are the same for many calls, so that the transport may render them once."""
     body: bytes = b""
     timeouts: Timeouts = Timeouts()
+    more_headers: Headers = ()
+    """Sent behind `headers`: those of this call alone."""
 
 
 class Response(Protocol):

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from pilothouse.errors import InvalidRequest
-from pilothouse.transport.base import Request
+from pilothouse.transport.base import Headers, Request
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")
@@ -22,7 +22,7 @@ _MAX_MEMO = 1024
 
 
 class HeadWriter:
-    """Renders heads for one origin; remembers names and targets already found valid, up to a bound.
+    """Renders heads for one origin; remembers what repeats from call to call once it was found valid, up to a bound.
 
     `prefix` stands before each target (absolute form for a proxy), `lines` are header lines of the transport's own.
     """
@@ -33,46 +33,47 @@ class HeadWriter:
         self._prefix = prefix
         self._tail = b" HTTP/1.1\r\n" + lines
         self._names: dict[bytes, int] = {}
-        self._starts: dict[tuple[bytes, bytes], tuple[bytes, int]] = {}
+        self._starts: dict[tuple[bytes, bytes, Headers], tuple[bytes, int]] = {}
 
     def render(self, request: Request) -> bytes:
         """Return the head with its closing blank line; raises `InvalidRequest`."""
-        headers = request.headers
-        names = self._names
-        start = self._starts.get((request.method, request.target))
+        method = request.method
+        start = self._starts.get((method, request.target, request.headers))
         if start is None:
-            start = self._start(request.method, request.target)
-        parts = [start[0]]
-        flags = 0
-        for pair in headers:
-            flags |= names.get(pair[0]) or self._learn(pair[0])
-            parts.append(_LINE % pair)
-        breaks = start[1] + len(headers) + 1
-        if not flags & _ACCEPT_ENCODING:
-            parts.append(b"accept-encoding: identity\r\n")
-            breaks += 1
+            start = self._start(method, request.target, request.headers)
+        head, flags = start
+        if request.more_headers:
+            more, more_flags = self._lines(request.more_headers)
+            head += more
+            flags |= more_flags
         size = len(request.body)
-        if size or request.method in _BODIES:
-            parts.append(b"content-length: %d\r\n\r\n" % size)
-            breaks += 1
-        else:
-            parts.append(b"\r\n")
-        head = b"".join(parts)
-        # A value that smuggles a line break or a NUL changes one of the counts.
-        if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
-            raise InvalidRequest("a header value holds CR, LF or NUL", param=_culprit(headers))
-        return head
+        if not flags & _ACCEPT_ENCODING:
+            head += b"accept-encoding: identity\r\n"
+        return head + b"content-length: %d\r\n\r\n" % size if size or method in _BODIES else head + b"\r\n"
 
-    def _start(self, method: bytes, target: bytes) -> tuple[bytes, int]:
+    def _start(self, method: bytes, target: bytes, headers: Headers) -> tuple[bytes, int]:
         if not _TOKEN.fullmatch(method) or method == b"CONNECT":
             raise InvalidRequest("the method is not valid", param="method")
         if not _TARGET.fullmatch(target):
             raise InvalidRequest("the target must be a path of visible ASCII characters", param="target")
-        line = method + b" " + self._prefix + target + self._tail
-        start = (line, line.count(b"\n"))
+        lines, flags = self._lines(headers)
+        start = (method + b" " + self._prefix + target + self._tail + lines, flags)
         if len(self._starts) < _MAX_MEMO:
-            self._starts[method, target] = start
+            self._starts[method, target, headers] = start
         return start
+
+    def _lines(self, headers: Headers) -> tuple[bytes, int]:
+        names = self._names
+        flags = 0
+        lines = b""
+        for pair in headers:
+            flags |= names.get(pair[0]) or self._learn(pair[0])
+            lines += _LINE % pair
+        # A value that smuggles a line break or a NUL changes one of the counts.
+        count = len(headers)
+        if lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
+            raise InvalidRequest("a header value holds CR, LF or NUL", param=_culprit(headers))
+        return lines, flags
 
     def _learn(self, name: bytes) -> int:
         if not _TOKEN.fullmatch(name):
@@ -86,6 +87,6 @@ class HeadWriter:
         return flag
 
 
-def _culprit(headers: tuple[tuple[bytes, bytes], ...]) -> str:
+def _culprit(headers: Headers) -> str:
     bad = [name for name, value in headers if any(byte in value for byte in (b"\r", b"\n", b"\0"))]
     return bad[0].decode() if bad else "headers"

@@ -43,6 +43,8 @@ class ChatHead(msgspec.Struct, frozen=True):
     @property
     def user_id(self) -> str:
         """The caller's own name for its end user; empty when not given."""
+        if self.user is None and self.safety_identifier is None:
+            return ""
         return scalar(self.user) or scalar(self.safety_identifier)
 
     @property
