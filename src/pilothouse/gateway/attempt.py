@@ -1,34 +1,24 @@
 """The clock of one attempt, and the entry that it leaves in the call."""
 
+import msgspec
+
 from pilothouse.domain.call import Attempt
 from pilothouse.errors import PilothouseError, UpstreamError
 from pilothouse.gateway.call import Call, Routing
 from pilothouse.transport.base import Response
 
 
-class AttemptClock:
+class AttemptClock(msgspec.Struct):
     """The clock of one attempt; `end` adds it to the call once."""
 
-    __slots__ = (
-        "_call",
-        "_ended",
-        "_first_byte_ns",
-        "_received_ns",
-        "_routing",
-        "_started_ns",
-        "_status",
-        "_upstream_request_id",
-    )
-
-    def __init__(self, call: Call, routing: Routing) -> None:
-        self._call = call
-        self._routing = routing
-        self._started_ns = call.elapsed_ns()
-        self._received_ns = self._started_ns
-        self._first_byte_ns: int | None = None
-        self._status = 0
-        self._upstream_request_id = ""
-        self._ended = False
+    _call: Call
+    _routing: Routing
+    _started_ns: int
+    _received_ns: int = 0
+    _first_byte_ns: int | None = None
+    _status: int = 0
+    _upstream_request_id: str = ""
+    _ended: bool = False
 
     @property
     def number(self) -> int:
@@ -37,7 +27,7 @@ class AttemptClock:
 
     def sent(self) -> None:
         """Note the moment at which the upstream begins to be waited for."""
-        self._started_ns = self._call.elapsed_ns()
+        self._started_ns = self._received_ns = self._call.elapsed_ns()
 
     def received(self) -> None:
         """Note that the bytes of the first event are here; from now on it is the gateway that is waited for."""

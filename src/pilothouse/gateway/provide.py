@@ -46,7 +46,7 @@ class Provide:
         admission, routing = admitted(call), call.routing
         if routing is None:
             raise AssertionError("a stage ran before route")
-        attempt = AttemptClock(call, routing)
+        attempt = AttemptClock(call, routing, call.elapsed_ns())
         try:
             request = self._request(call, admission, routing)
             attempt.sent()

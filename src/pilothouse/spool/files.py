@@ -30,8 +30,9 @@ class SpoolOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Bound of undrained records, on disk and in memory together."""
     max_queue_bytes: int = 64 * 1024**2
     """Bound of records in memory that are not on disk yet; they pile up only while the disk fails or is slow."""
-    commit_interval_s: float = 0.005
-    """How long a group gathers after its first record."""
+    commit_interval_s: float = 0.01
+    """How long a group gathers after its first record. Shorter groups make the interpreter change threads more often:
+    at 14,000 calls a second, 5 ms cost a call 9 µs more; 20 ms save nothing."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     """A crash of the process loses nothing written either way. `FULL` syncs right behind every commit, so that a loss
     of power takes a few milliseconds at most; `NORMAL` syncs only with every 4 MB."""
