@@ -3,10 +3,10 @@ import { asApiError, whenSignedOut } from "@/api/client";
 import { sentence } from "@/lib/format";
 import { toast } from "@/ui/toast";
 
-/** What waiting may cure is tried again; what the caller got wrong is not. */
+/** What waiting may cure is tried again; not what the caller got wrong, nor a store that the server has waited for in vain. */
 function worthAnotherTry(failures: number, error: unknown): boolean {
-  const { status } = asApiError(error);
-  return failures < 2 && (status === 0 || status === 429 || status >= 500);
+  const { status, code } = asApiError(error);
+  return failures < 2 && code !== "store_unavailable" && (status === 0 || status === 429 || status >= 500);
 }
 
 export const queryClient = new QueryClient({

@@ -15,16 +15,18 @@ export function RouteFailure({ error, reset }: ErrorComponentProps) {
 
 export function Missing() {
   return (
-    <EmptyState
-      icon={<IconMapOff size={20} />}
-      title="There is no such page"
-      actions={
-        <Button component={Link} to="/" variant="default">
-          Go to the overview
-        </Button>
-      }
-    >
-      <p>The address may have been mistyped, or the page has moved.</p>
-    </EmptyState>
+    <main>
+      <EmptyState
+        icon={<IconMapOff size={20} />}
+        title="There is no such page"
+        actions={
+          <Button component={Link} to="/" variant="default">
+            Go to the overview
+          </Button>
+        }
+      >
+        <p>The address may have been mistyped, or the page has moved.</p>
+      </EmptyState>
+    </main>
   );
 }

@@ -21,7 +21,7 @@ export function ErrorCodesPage() {
       <h1>Error codes</h1>
       <p>Every error carries one of these codes: in the API, at the gateway in every dialect, in metrics and on the command line.</p>
       <Panel>
-        <div className={partStyles.tableWrap}>
+        <div className={partStyles.tableWrap} tabIndex={0} role="region" aria-label="Table of error codes">
           <table className={`${partStyles.table} ${classes.table}`}>
             <thead>
               <tr>
