@@ -128,16 +128,21 @@ class Api:
                 return msgspec.json.decode(answer.content, type=kind)
             except msgspec.DecodeError as error:
                 raise Unreachable(f"what answers at {self.url} is not the Pilothouse API of this version") from error
-        raise _refusal(answer)
+        raise self._refusal(answer)
+
+    def _refusal(self, answer: httpx.Response) -> PilothouseError:
+        try:
+            problem = msgspec.json.decode(answer.content, type=_Problem)
+        except msgspec.DecodeError:
+            problem = _Problem()
+        if not problem.code and answer.status_code == 404:
+            return Unreachable(f"what answers at {self.url} is not the Pilothouse API; give its address with --url")
+        return _error(problem, answer.status_code)
 
 
-def _refusal(answer: httpx.Response) -> PilothouseError:
-    try:
-        problem = msgspec.json.decode(answer.content, type=_Problem)
-    except msgspec.DecodeError:
-        problem = _Problem()
-    detail = problem.detail or problem.title or f"the platform answered {answer.status_code}"
-    found = _classes().get(problem.code) or _by_status(answer.status_code)
+def _error(problem: _Problem, status: int) -> PilothouseError:
+    detail = problem.detail or problem.title or f"the platform answered {status}"
+    found = _classes().get(problem.code) or _by_status(status)
     if issubclass(found, Unauthorized):
         detail += "; give a key with --key, or PILOTHOUSE_CLI_KEY"
     if issubclass(found, InternalError) and problem.request_id:
