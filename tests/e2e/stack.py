@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 import httpx
 import psutil
@@ -98,10 +99,7 @@ class Stack:
     def kill_all(self) -> None:
         """Leave nothing behind."""
         if self._process is not None and self._process.poll() is None:
-            tree = psutil.Process(self._process.pid)
-            for process in [*tree.children(recursive=True), tree]:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
+            end(self._process.pid)
             self._process.wait(10)
 
     async def ready(self, url: str, timeout_s: float = UP_S) -> None:
@@ -187,6 +185,43 @@ def _run_up(environment: dict[str, str], out: IO[bytes]) -> subprocess.Popen[byt
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, decoded."""
+        return json.loads(self.out)
+
+
+async def pilothouse(environment: dict[str, str], *arguments: str, timeout_s: float = 30) -> Ended:
+    """Run a command to its end, as a script does; one that does not end is killed with all that it started."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "pilothouse.cli.main", *arguments, env=environment, stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), timeout_s)
+    finally:
+        if process.returncode is None:
+            end(process.pid)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+def end(pid: int) -> None:
+    """Kill a process and all that it started."""
+    with contextlib.suppress(psutil.Error):
+        tree = psutil.Process(pid)
+        for process in [*tree.children(recursive=True), tree]:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
 
 
 @contextlib.asynccontextmanager

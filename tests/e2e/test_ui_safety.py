@@ -183,7 +183,9 @@ async def test_the_page_forbids_what_it_does_not_need(house: House, ada: Person)
     answer = await ada.page.goto(f"{house.stack.platform_url}/traces")
     assert answer is not None
     headers = await answer.all_headers()
-    policy = {part.split()[0]: part.split()[1:] for part in headers["content-security-policy"].split(";") if part.strip()}
+    policy = {
+        part.split()[0]: part.split()[1:] for part in headers["content-security-policy"].split(";") if part.strip()
+    }
     assert policy["script-src"] == ["'self'"]
     assert policy["default-src"] == ["'none'"]
     assert policy["connect-src"] == ["'self'"]

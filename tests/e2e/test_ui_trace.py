@@ -13,7 +13,9 @@ from tests.e2e.conftest import PRICED, House, Project
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "Forecast of a city", "parameters": {}}}]
+TOOLS = [
+    {"type": "function", "function": {"name": "get_weather", "description": "Forecast of a city", "parameters": {}}}
+]
 
 
 async def _open(ada: Person, project: Project, text: str, **more: Any) -> None:
@@ -36,7 +38,11 @@ def _fact(inside: Locator, label: str) -> Locator:
 
 async def test_a_plain_call(house: House, ada: Person) -> None:
     project = await house.project("Plain")
-    headers = {"x-pilothouse-user-id": "ada", "x-pilothouse-session-id": "order-1", "x-pilothouse-environment": "staging"}
+    headers = {
+        "x-pilothouse-user-id": "ada",
+        "x-pilothouse-session-id": "order-1",
+        "x-pilothouse-environment": "staging",
+    }
     await _open(ada, project, "What is **new**?", headers=headers, metadata={"team": "harbour"}, temperature=0.2)
     await expect(ada.page.get_by_role("article", name="User")).to_contain_text("What is new?")
     await expect(ada.page.get_by_role("article", name="User").locator("strong")).to_have_text("new")
@@ -206,7 +212,7 @@ async def test_a_call_of_an_agent_belongs_to_its_trace(house: House, ada: Person
 
 async def test_copied_link_and_curl_work(house: House, ada: Person) -> None:
     project = await house.project("Copies")
-    await _open(ada, project, "It's \"quoted\" & $HOME `id`")
+    await _open(ada, project, 'It\'s "quoted" & $HOME `id`')
     await ada.button("Copy as curl").click()
     await expect(ada.page.get_by_text("Command copied")).to_be_visible()
     command: str = await ada.page.evaluate("navigator.clipboard.readText()")
@@ -217,7 +223,7 @@ async def test_copied_link_and_curl_work(house: House, ada: Person) -> None:
     out, _ = await process.communicate()
     assert b"Hello from the fake provider." in out, (shlex.join([command]), out)
     again = (await project.kept(2))[0]
-    assert again["input_preview"] == "It's \"quoted\" & $HOME `id`"
+    assert again["input_preview"] == 'It\'s "quoted" & $HOME `id`'
 
     await ada.button("Copy link").click()
     await expect(ada.page.get_by_text("Link copied")).to_be_visible()
