@@ -18,14 +18,18 @@ class Watch:
     def __init__(self) -> None:
         self._new: dict[Client, None] = {}
         self._seen: dict[Client, None] = {}
-        self._ticking = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Set while there is a next look."""
 
-    def add(self, client: "Client") -> None:
-        """Watch from the second look on."""
+    def add(self, client: "Client") -> asyncio.Task[Any] | None:
+        """Watch from the second look on; returns the running task, which is the call's."""
         self._new[client] = None
-        if not self._ticking:
-            self._ticking = True
-            asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._look)
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+            loop.call_later(_WATCH_AFTER_S, self._look)
+        # Not told its loop, `current_task` makes a system call to find it.
+        return asyncio.current_task(loop)
 
     def drop(self, client: "Client") -> None:
         """Forget a client whose call is over."""
@@ -37,9 +41,10 @@ class Watch:
             client.watch()
         self._seen = self._new
         self._new = {}
-        self._ticking = bool(self._seen)
-        if self._ticking:
-            asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._look)
+        if self._loop is not None and self._seen:
+            self._loop.call_later(_WATCH_AFTER_S, self._look)
+        else:
+            self._loop = None
 
 
 class Client:
@@ -69,8 +74,7 @@ class Client:
             body = await self._read_more(message, body)
         elif len(body) > self._limit_bytes:
             raise self._too_large()
-        self._task = asyncio.current_task()
-        self._watch.add(self)
+        self._task = self._watch.add(self)
         return body
 
     def watch(self) -> None:

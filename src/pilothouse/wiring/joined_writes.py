@@ -170,7 +170,8 @@ class JoinedCycle(RequestResponseCycle):
         try:
             await super().run_asgi(app)
         finally:
-            self._tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
+            # Not told its loop, `current_task` makes a system call to find it.
+            self._tasks.discard(asyncio.current_task(self._loop))  # type: ignore[arg-type]
 
     def take(self, body: bytes) -> int:
         """Keep a piece of the body for the application; returns how many bytes it has not been told of."""
