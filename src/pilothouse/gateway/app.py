@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from pilothouse.domain.call import Outcome
 from pilothouse.domain.ids import IdSource, parse_traceparent
-from pilothouse.errors import ClientDisconnected, PilothouseError
+from pilothouse.errors import ClientDisconnected, InternalError, PilothouseError
 from pilothouse.gateway.call import Arrival, Call, Ending, Receive, Reply, Send
 from pilothouse.gateway.client import Client, Watch
 from pilothouse.gateway.pipeline import Parts, fold, stages
@@ -80,6 +80,11 @@ class GatewayApp:
                 ending = _ANSWERED
         except asyncio.CancelledError:
             reply.end(Ending(Outcome.CANCELLED, ClientDisconnected("the client went away before the answer's end")))
+            raise
+        except Exception:  # border: whatever breaks, the call is recorded, and the server closes the connection
+            reply.end(
+                Ending(Outcome.CUT, InternalError("the gateway failed while it sent the answer; its log says why"))
+            )
             raise
         reply.end(ending)
 

@@ -51,5 +51,8 @@ def call_headers(call: Call, attempts: int) -> Headers:
     if routing is not None:
         target = routing.target
         served = f"{target.account}/{exchange.model_served or target.model}"
+        if not served.isprintable():
+            # The name is the upstream's own text, and a line break in it would be a header of the upstream's choice.
+            served = "".join(char if char.isprintable() else "?" for char in served)
         headers.append((b"x-pilothouse-model", served.encode("ascii", "replace")))
     return headers
