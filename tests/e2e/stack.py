@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -140,15 +140,20 @@ class Stack:
         began = time.monotonic()
         async with asyncio.timeout(timeout_s), self.gateway() as gateway:
             headers = {"authorization": f"Bearer {secret}"}
-            while (await gateway.get("/v1/models", headers=headers)).status_code == 401:
+            while True:
+                if (await gateway.get("/v1/models", headers=headers)).status_code != 401:
+                    return time.monotonic() - began
                 await asyncio.sleep(0.02)
-        return time.monotonic() - began
 
     async def kept(self, project_id: str, count: int) -> list[dict[str, object]]:
         """Wait until a project has that many traces, and return them, newest first."""
-        async with asyncio.timeout(20):
-            while len(items := await self.traces_of(project_id)) < count:
-                await asyncio.sleep(0.05)
+        items: list[dict[str, object]] = []
+
+        async def enough() -> bool:
+            items[:] = await self.traces_of(project_id)
+            return len(items) >= count
+
+        await until(enough)
         assert len(items) == count, f"{len(items)} traces, and only {count} calls were made"
         return items
 
@@ -185,6 +190,20 @@ def _run_up(environment: dict[str, str], out: IO[bytes]) -> subprocess.Popen[byt
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+async def until(holds: Callable[[], Awaitable[bool]], timeout_s: float = 20, every_s: float = 0.05) -> None:
+    """Ask again and again until it holds; raises `TimeoutError`."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(every_s)
+
+
+def say(text: str) -> None:
+    """Tell a measured figure to whoever runs pytest with `-s`."""
+    sys.stdout.write(f"{text}\n")
 
 
 class Ended(NamedTuple):

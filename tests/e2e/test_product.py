@@ -11,9 +11,21 @@ import psutil
 import pytest
 
 from pilothouse.wiring.ports import pick
-from tests.e2e.stack import Stack, chat, running_stack
+from tests.e2e.stack import Stack, chat, running_stack, say, until
 
 ROLES = ("gateway", "platform", "store")
+
+
+async def _recorded(stack: Stack, count: int) -> bool:
+    return len(await stack.traces()) >= count
+
+
+async def _another(stack: Stack, role: str, before: list[int]) -> bool:
+    return any(process.pid not in before for process in stack.processes(role))
+
+
+async def _answers(client: httpx.AsyncClient, body: dict[str, object]) -> bool:
+    return (await client.post("/v1/chat/completions", json=body)).status_code != 503
 
 
 async def test_the_second_start_is_fast_and_ctrl_c_ends_everything(tmp_path: Path) -> None:
@@ -32,7 +44,7 @@ async def test_the_second_start_is_fast_and_ctrl_c_ends_everything(tmp_path: Pat
         assert pick("127.0.0.1", stack.gateway_port) == stack.gateway_port
 
         second_s = await stack.start()
-        print(f"first start {first_s:.1f} s, second {second_s:.1f} s, ended in {ended_s:.1f} s")
+        say(f"first start {first_s:.1f} s, second {second_s:.1f} s, ended in {ended_s:.1f} s")
         assert second_s < 15
         assert stack.key == key, "the key is shown once, in the first start"
         assert stack.link, "nobody has signed in yet, so there is a new link"
@@ -46,9 +58,7 @@ async def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path) ->
     stack = Stack(tmp_path)
     starting = asyncio.create_task(stack.start())
     try:
-        async with asyncio.timeout(20):
-            while not stack.processes("platform"):
-                await asyncio.sleep(0.02)
+        await until(lambda: asyncio.to_thread(lambda: bool(stack.processes("platform"))))
         children = [process for role in ROLES for process in stack.processes(role)]
         began = time.monotonic()
         stack.processes("up")[0].send_signal(signal.SIGINT)
@@ -66,16 +76,12 @@ async def test_killed_children_come_back(tmp_path: Path) -> None:
         for role in ROLES:
             before = [process.pid for process in stack.processes(role)]
             await stack.kill(role)
-            async with asyncio.timeout(30):
-                while not (now := stack.processes(role)) or now[0].pid in before:
-                    await asyncio.sleep(0.05)
+            await until(lambda role=role, before=before: _another(stack, role, before))
             await stack.ready(stack.gateway_url)
             await stack.ready(stack.platform_url)
             async with stack.gateway() as client:
                 assert (await client.post("/v1/chat/completions", json=chat())).status_code == 200
-        async with asyncio.timeout(20):
-            while len(await stack.traces()) < len(ROLES):
-                await asyncio.sleep(0.1)
+        await until(lambda: _recorded(stack, len(ROLES)))
         assert "was killed by signal 9" in stack.log.read_text()
 
 
@@ -97,7 +103,7 @@ async def test_a_call_is_seen_within_a_second(tmp_path: Path) -> None:
                 assert time.monotonic() - answered < 3
                 await asyncio.sleep(0.02)
             waits.append(time.monotonic() - answered)
-        print(f"seen after {', '.join(f'{wait:.2f}' for wait in waits)} s")
+        say(f"seen after {', '.join(f'{wait:.2f}' for wait in waits)} s")
         assert min(waits) < 1
 
 
@@ -147,9 +153,8 @@ async def test_the_local_model_answers_through_default(tmp_path: Path) -> None:
         ask = {"model": "default", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 12}
         async with stack.gateway() as client:
             client.timeout = httpx.Timeout(90)
-            async with asyncio.timeout(90):
-                while (plain := await client.post("/v1/chat/completions", json=ask)).status_code == 503:
-                    await asyncio.sleep(0.5)
+            await until(lambda: _answers(client, ask), timeout_s=90, every_s=0.5)
+            plain = await client.post("/v1/chat/completions", json=ask)
             assert plain.status_code == 200, plain.text
             assert plain.json()["choices"][0]["message"]["content"]
             assert plain.json()["usage"]["completion_tokens"] > 0
@@ -160,10 +165,8 @@ async def test_the_local_model_answers_through_default(tmp_path: Path) -> None:
             assert refused.status_code >= 400
             assert refused.json()["error"]["message"]
             assert refused.headers["x-pilothouse-error"]
-        async with asyncio.timeout(20):
-            while len(traces := await stack.traces()) < 3:
-                await asyncio.sleep(0.1)
-        costs = [trace["cost_usd"] for trace in traces if trace["status"] == "ok"]
-        assert costs == ["0", "0"], "a model of one's own costs nothing, and that is known"
+        await until(lambda: _recorded(stack, 3))
+        costs = {trace["cost_usd"] for trace in await stack.traces() if trace["status"] == "ok"}
+        assert costs == {"0"}, "a model of one's own costs nothing, and that is known"
     finally:
         stack.kill_all()

@@ -13,10 +13,16 @@ from playwright.async_api import expect
 from tests.e2e import browser as browsers
 from tests.e2e.browser import MEDIUM, PHONE, STATIC, WIDE, Person
 from tests.e2e.conftest import PRICED, House, Project
+from tests.e2e.stack import say
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 INITIAL_BYTES = 350_000
+LOOKS: dict[tuple[int, int], tuple[Literal["light", "dark"], ...]] = {
+    WIDE: ("light", "dark"),
+    MEDIUM: ("light",),
+    PHONE: ("light", "dark"),
+}
 LONG = "An unbroken-" + "word" * 60 + " and a sentence that is long enough to be wrapped on every screen there is."
 
 
@@ -56,13 +62,17 @@ async def test_every_page(ada: Person, lived_in: tuple[Project, str, str], name:
     await expect(ada.page.locator("main").get_by_role("heading").first).to_be_attached()
     await expect(ada.page.locator("[class*=skeleton]")).to_have_count(0)
     wrong: list[object] = []
-    for size in (WIDE, MEDIUM, PHONE):
+    for size, schemes in LOOKS.items():
         await ada.page.set_viewport_size({"width": size[0], "height": size[1]})
-        for scheme in ("light", "dark") if size != MEDIUM else ("light",):
+        for scheme in schemes:
             await ada.page.emulate_media(color_scheme=scheme)
             await expect(ada.page.locator("html")).to_have_attribute("data-mantine-color-scheme", scheme)
             await ada.shot(f"{name}-{size[0]}-{scheme}")
-            wrong += [(size, scheme, each) for each in [*await ada.barriers(), *await ada.sideways()]]
+            found: list[object] = [*await ada.sideways()]
+            # colours change with the scheme alone, and the medium width is laid out as one of the others
+            if size == WIDE or (size, scheme) == (PHONE, "light"):
+                found += await ada.barriers()
+            wrong += [(size, scheme, each) for each in found]
     assert not wrong, wrong
 
 
@@ -151,7 +161,7 @@ async def test_the_first_load_is_small(chromium: browsers.Browser) -> None:
     page.feed((STATIC / "index.html").read_text(encoding="utf-8"))
     assert page.scripts
     size = sum(len(gzip.compress((STATIC / each.lstrip("./")).read_bytes(), 6)) for each in page.scripts)
-    print(f"initial scripts: {size / 1000:.0f} kB gzip")
+    say(f"initial scripts: {size / 1000:.0f} kB gzip")
     assert size < INITIAL_BYTES
 
 
@@ -160,6 +170,7 @@ async def test_first_paint(house: House, ada: Person) -> None:
     await ada.open("/", project=project.id)
     await expect(ada.page.get_by_role("navigation", name="Main")).to_be_visible()
     entries = "performance.getEntriesByName('first-contentful-paint').map((entry) => entry.startTime)"
+    await ada.page.wait_for_function(f"{entries}.length > 0")
     (paint_ms,) = await ada.page.evaluate(entries)
-    print(f"first paint after {paint_ms:.0f} ms")
+    say(f"first paint after {paint_ms:.0f} ms")
     assert paint_ms < 3000

@@ -1,5 +1,6 @@
 """What callers and providers send is shown, and never runs: every field that they control holds a probe."""
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +21,8 @@ NAME = '<img src=x onerror="alert(1)"><b id=pwned>probe</b>'
 MARKDOWN = "\n\n".join(
     (
         f"[click](javascript:{RUN}) [out]({FAR}/link) <{FAR}/auto> {FAR}/bare",
-        f"![picture]({FAR}/markdown.png) ![bad](javascript:{RUN}) ![svg](data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9YWxlcnQoMSk+)",
+        f"![picture]({FAR}/markdown.png) ![bad](javascript:{RUN})",
+        "![svg](data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9YWxlcnQoMSk+)",
         f'[ref]: javascript:{RUN} "title"',
         "[ref] [html](data:text/html,<script>alert(1)</script>)",
         f"<iframe src={FAR}/frame></iframe><a href='javascript:{RUN}'>anchor</a>",
@@ -39,7 +41,8 @@ PARTS: list[dict[str, Any]] = [
 ]
 PROBES = f"""() => ({{
   ran: window.pwned === 1,
-  made: document.querySelectorAll("#pwned, iframe, object, embed, main script, main a[href^='javascript:'], main img[src^='http']").length,
+  made: document.querySelectorAll(
+    "#pwned, iframe, object, embed, main script, main a[href^='javascript:'], main img[src^='http']").length,
   out: [...document.querySelectorAll("a[href]")].filter((a) => a.href.startsWith("{FAR}")).length,
 }})"""
 NOTHING = {"ran": False, "made": 0, "out": 0}
@@ -58,6 +61,18 @@ async def _unfold(panel: Locator) -> None:
         await folded.first.click()
 
 
+async def _hover(ada: Person, chart: str) -> None:
+    """Move over the end of a chart until it says what is there; the first move may come before it is drawn."""
+    box = await ada.page.get_by_role("img", name=chart).bounding_box()
+    assert box is not None
+    for step in range(50):
+        await ada.page.mouse.move(box["x"] + box["width"] - 6 - step % 3, box["y"] + box["height"] / 2)
+        if await ada.page.locator(".chart-tip:visible").count():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"{chart}: nothing is said about a point")
+
+
 async def _send(house: House, project: Project) -> None:
     """One call that answers with probes and one that fails with them, with probes in every field of the request."""
     model = f"up/{HTML}"
@@ -74,7 +89,8 @@ async def _send(house: House, project: Project) -> None:
         "tools": [tool], "metadata": {HTML: HTML}, "user": HTML, "stop": HTML, HTML: HTML,
     }  # fmt: skip
     headers = {
-        "x-pilothouse-user-id": HTML, "x-pilothouse-session-id": HTML, "x-pilothouse-environment": HTML, "user-agent": HTML,
+        "x-pilothouse-user-id": HTML, "x-pilothouse-session-id": HTML, "x-pilothouse-environment": HTML,
+        "user-agent": HTML,
     }  # fmt: skip
     call = {"name": HTML, "arguments": HTML, "id": HTML}
     answers: tuple[dict[str, Any], ...] = (
@@ -101,10 +117,7 @@ async def test_what_callers_send_never_runs(house: House, ada: Person) -> None:
     chart = ada.page.get_by_role("img", name="Requests over time")
     await expect(chart.locator("canvas").first).to_be_visible()
     for name in ("Requests", "Tokens", "Latency"):
-        box = await ada.page.get_by_role("img", name=f"{name} over time").bounding_box()
-        assert box is not None
-        await ada.page.mouse.move(box["x"] + box["width"] - 6, box["y"] + box["height"] / 2)
-        await expect(ada.page.locator(".chart-tip").first).to_be_visible()
+        await _hover(ada, f"{name} over time")
     await _harmless(ada)
 
     await ada.open("/traces", project=project.id)

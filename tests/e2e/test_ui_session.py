@@ -1,5 +1,6 @@
 """Getting in: the first-run link, signing in and out, and what those who may not get in are told."""
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, TimeoutError, expect
 
 from tests.e2e import browser as browsers
 from tests.e2e.browser import Person
@@ -133,7 +134,9 @@ async def test_a_session_that_ended_elsewhere(chromium: Browser, stack: Stack) -
             token = (await api.get("/session")).json()["csrf_token"]
             gone = await api.delete("/session", headers={"x-csrf-token": token})
             assert gone.status_code < 300, gone.text
-        await one.page.get_by_role("link", name="Traces").first.click()
+        # whatever is asked for next brings the news, here a page or, sooner, what the page asks for by itself
+        with contextlib.suppress(TimeoutError):
+            await one.page.get_by_role("link", name="Traces").first.click(timeout=1000)
         await expect(one.page.get_by_role("heading", name="Sign in to Pilothouse")).to_be_visible()
 
 

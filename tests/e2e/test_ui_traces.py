@@ -9,6 +9,7 @@ from playwright.async_api import Locator, expect
 
 from tests.e2e.browser import Person
 from tests.e2e.conftest import PRICED, House, Project
+from tests.e2e.stack import say
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -59,7 +60,7 @@ async def test_live_tail_shows_a_call_within_a_second_and_moves_nothing(house: H
         answered = time.monotonic()
         await expect(ada.button(f"{number} new")).to_be_visible()
         waits.append(time.monotonic() - answered)
-    print(f"a call shows in the live tail after {', '.join(f'{wait:.2f}' for wait in waits)} s")
+    say(f"a call shows in the live tail after {', '.join(f'{wait:.2f}' for wait in waits)} s")
     assert min(waits) < 1
     await expect(_selected(ada)).to_contain_text("earlier 1")
     assert await _selected(ada).bounding_box() == before
@@ -193,8 +194,8 @@ async def test_work_without_a_mouse(house: House, ada: Person) -> None:
     await expect(title).to_have_text("chat up/fake-500")
     await press("r")
     await expect(ada.page.get_by_role("tab", name="Raw")).to_have_attribute("aria-selected", "true")
-    await ada.page.go_back()
     await ada.open("/traces", project=project.id)
+    await expect(_links(ada)).to_have_count(6)
     await press("/")
     await ada.page.keyboard.type("lighthouse")
     await expect(_links(ada)).to_have_count(1)
