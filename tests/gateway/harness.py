@@ -125,7 +125,9 @@ async def gateway(
         transport = PooledTransport(TransportOptions())
         with SpoolWriter(folder / "spool", spooling) as spool:
             parts = Parts(chosen, clock or SystemClock(), spool, transport, snapshots.index)
-            side = Side(snapshots.index, parts.clock, lambda: {"snapshot": snapshots.problem, "spool": spool.ping()})
+            checks = lambda: {"snapshot": snapshots.problem, "spool": spool.ping()}  # noqa: E731
+            serves = lambda: snapshots.in_force and not (spool.full and spool.options.on_full == "refuse")  # noqa: E731
+            side = Side(snapshots.index, parts.clock, checks, serves)
             http = HttpOptions(
                 host="127.0.0.1", port=chosen.port, setting="PILOTHOUSE_GATEWAY_PORT", drain_s=2, joined_writes=True
             )

@@ -23,7 +23,7 @@ async def test_a_damaged_file_leaves_the_last_good_one_in_force(tmp_path: Path) 
         running.snapshots.refresh()
         assert (await client.post("/v1/chat/completions", json=chat())).status_code == 200
         ready = await client.get("/readyz")
-        assert ready.status_code == 503
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
         assert "damaged" in ready.json()["parts"]["snapshot"]
         (tmp_path / "snapshot.msgpack").write_bytes(msgspec.msgpack.encode([snapshot.FORMAT + 1, {}]))
         running.snapshots.refresh()

@@ -21,9 +21,17 @@ _MODELS = "/v1/models"
 class Side:
     """Answers `/v1/models`, `/healthz`, `/readyz` and `/metrics`, and tells of paths that do not exist."""
 
-    def __init__(self, index: Callable[[], Index], clock: Clock, checks: Callable[[], dict[str, str | None]]) -> None:
+    def __init__(
+        self,
+        index: Callable[[], Index],
+        clock: Clock,
+        checks: Callable[[], dict[str, str | None]],
+        serves: Callable[[], bool],
+    ) -> None:
         self._index = index
         self._clock = clock
+        self._serves = serves
+        """Whether calls can be served at all."""
         self._checks = checks
         """Per part of the gateway None, or why it cannot do its job."""
         self._paths: dict[str, Callable[[dict[str, Any]], tuple[int, bytes, bytes]]] = {
@@ -80,9 +88,12 @@ class Side:
 
     def _ready(self, _scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
         checks = self._checks()
-        broken = {name: why for name, why in checks.items() if why}
-        body = {"status": "not ready" if broken else "ok", "parts": {n: why or "ok" for n, why in checks.items()}}
-        return 503 if broken else 200, _JSON, msgspec.json.encode(body)
+        # A gateway that serves calls must stay in rotation, whatever else is wrong with it.
+        status = "degraded" if any(checks.values()) else "ok"
+        if not self._serves():
+            status = "not ready"
+        body = {"status": status, "parts": {name: why or "ok" for name, why in checks.items()}}
+        return 503 if status == "not ready" else 200, _JSON, msgspec.json.encode(body)
 
     def _metrics(self, scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
         index = self._index()

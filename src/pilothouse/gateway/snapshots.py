@@ -35,6 +35,11 @@ class Snapshots(Loop):
             raise SnapshotMissing("the gateway has not been given its keys and routes yet; is the platform running?")
         return self._index
 
+    @property
+    def in_force(self) -> bool:
+        """Whether there is a snapshot to serve calls by."""
+        return self._index is not None
+
     async def tick(self) -> float:
         """Take over the file when it changed; returns the poll interval."""
         self.refresh()

@@ -36,6 +36,9 @@ async def serve(settings: Settings, layout: Layout, drain_s: float) -> AsyncGene
         def checks() -> dict[str, str | None]:
             return {"snapshot": snapshots.problem, "spool": spool.ping()}
 
+        def serves() -> bool:
+            return snapshots.in_force and not (spool.full and settings.spool.on_full == "refuse")
+
         parts = Parts(options=options, clock=clock, spool=spool, transport=transport, index=snapshots.index)
         http = HttpOptions(
             host=options.host,
@@ -46,7 +49,7 @@ async def serve(settings: Settings, layout: Layout, drain_s: float) -> AsyncGene
         )
         _calm_collector()
         try:
-            async with HttpServer(GatewayApp(parts, Side(snapshots.index, clock, checks)), http) as server:
+            async with HttpServer(GatewayApp(parts, Side(snapshots.index, clock, checks, serves)), http) as server:
                 yield server
         finally:
             await snapshots.stop()
