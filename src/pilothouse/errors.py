@@ -9,7 +9,9 @@ PilothouseError
 │   ├── NotFound           ├── ModelUnknown  └── EndpointUnknown
 │   ├── MethodNotAllowed   ├── Conflict  ├── EditConflict  ├── LoginThrottled  └── ClientDisconnected
 ├── UpstreamError          the provider is at fault
-│   ├── UpstreamUnreachable  ├── UpstreamTimeout  ├── UpstreamProtocol  ├── UpstreamCut
+│   ├── UpstreamUnreachable  └── UpstreamTls
+│   ├── UpstreamTimeout  ├── UpstreamProtocol  └── UpstreamHtml
+│   ├── UpstreamCut
 │   ├── UpstreamInvalid  ├── UpstreamAuth  ├── UpstreamBilling  ├── UpstreamNotFound
 │   ├── ContextLength  ├── ContentPolicy
 │   └── UpstreamRateLimited  ├── UpstreamOverloaded  └── UpstreamFault
@@ -276,6 +278,13 @@ class UpstreamUnreachable(UpstreamError):
     retry = Retry.TRANSIENT
 
 
+class UpstreamTls(UpstreamUnreachable):
+    """The encrypted connection failed: http instead of https, or a certificate that is not trusted."""
+
+    code = "upstream_tls"
+    title = "Upstream's TLS failed"
+
+
 class UpstreamTimeout(UpstreamError):
     """Connect, first byte, next byte or the whole call took too long."""
 
@@ -291,6 +300,13 @@ class UpstreamProtocol(UpstreamError):
     code = "upstream_protocol"
     title = "Upstream broke the protocol"
     retry = Retry.TRANSIENT
+
+
+class UpstreamHtml(UpstreamProtocol):
+    """A web page came back where an API was expected."""
+
+    code = "upstream_html"
+    title = "Upstream answered with a web page"
 
 
 class UpstreamCut(UpstreamError):

@@ -10,7 +10,9 @@ from pilothouse.errors import Blame, PilothouseError, Retry, UpstreamError
 
 
 def subclasses(root: type[PilothouseError]) -> list[type[PilothouseError]]:
-    return [root, *(found for child in root.__subclasses__() for found in subclasses(child))]
+    """Return the errors of the shared tree; a room may have private forms of them."""
+    own = [child for child in root.__subclasses__() if child.__module__ == errors.__name__]
+    return [root, *(found for child in own for found in subclasses(child))]
 
 
 EVERY = subclasses(PilothouseError)

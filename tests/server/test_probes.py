@@ -83,6 +83,7 @@ WRONG = [
     (reply("200 OK", b"<!DOCTYPE html><html></html>", "text/html"), "upstream_html"),
     (reply("404 Not Found", b"<html>nginx</html>", "text/html; charset=utf-8"), "upstream_html"),
     (reply("200 OK", b"  <html></html>", "application/json"), "upstream_html"),
+    (reply("502 Bad Gateway", b"<html>nginx</html>", "text/html"), "upstream_fault"),
     (reply("200 OK", b"{}"), "upstream_protocol"),
     (reply("200 OK", b"not json"), "upstream_protocol"),
     (reply("404 Not Found", b"{}"), "upstream_not_found"),

@@ -15,7 +15,11 @@ def said(*turns: tuple[str, object]) -> str:
 
 
 TOOLS = '{"choices":[{"message":{"content":null,"tool_calls":[]}}]}'
-NAMES = ["messages", "content", "role", "input", "choices", "message", "text"]
+CALLS = (
+    r'[{"type":"function","function":{"name":"get_weather","arguments":"{\"city\":\"Bern\"}"}},'
+    r'{"function":{"name":"get_time","arguments":"{}"}}]'
+)
+NAMES = ["messages", "content", "role", "input", "choices", "message", "text", "tool_calls", "function"]
 JSON = st.recursive(
     st.text() | st.none() | st.integers(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES), inner),
@@ -46,7 +50,8 @@ OUTPUTS = {
     "completion": ('{"choices":[{"text":"done"}]}', "done"),
     "error": ('{"error":{"message":"bad key","type":"x"}}', "bad key"),
     "plain error": ('{"error":"bad key"}', "bad key"),
-    "tool calls": (TOOLS, TOOLS),
+    "no tool calls": (TOOLS, TOOLS),
+    "tool calls": (TOOLS.replace("[]", CALLS), 'get_weather({"city":"Bern"}), get_time({})'),
     "plain": ("text", "text"),
     "list": ('[{"role":"assistant","content":"last"}]', "last"),
     "empty list": ("[]", "[]"),

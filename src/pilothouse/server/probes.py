@@ -11,8 +11,9 @@ from pilothouse.errors import (
     PilothouseError,
     SettingsInvalid,
     UpstreamError,
-    UpstreamProtocol,
+    UpstreamHtml,
     UpstreamTimeout,
+    UpstreamTls,
 )
 from pilothouse.providers import table
 from pilothouse.providers.base import AccountOptions, Provider
@@ -27,7 +28,7 @@ class ProviderFailure(msgspec.Struct, frozen=True):
     """Why a test failed."""
 
     code: str
-    """An error code, or `upstream_tls` or `upstream_html` where these say more."""
+    """An error code."""
     detail: str
     """What happened and what to do."""
 
@@ -65,10 +66,6 @@ async def run(transport: Transport, provider: Provider, timeout_s: float = TIMEO
     return ProviderTest(failure is None, round((perf_counter() - started) * 1000, 3), models, failure)
 
 
-class _WebPage(UpstreamProtocol):
-    code = "upstream_html"
-
-
 async def _ask(transport: Transport, provider: Provider) -> list[str]:
     response = await transport.send(provider.probe())
     try:
@@ -78,9 +75,11 @@ async def _ask(transport: Transport, provider: Provider) -> list[str]:
     page = _is_page(response, body)
     if response.status not in _OK:
         error = provider.failure(response.status, response.headers, body)
-        raise _WebPage(f"A web page with status {response.status} came back.") if page else error
+        # A page with a status of 500 or more is the work of a proxy whose backend is down: the address is right.
+        wrong_place = page and response.status < 500
+        raise UpstreamHtml(f"A web page with status {response.status} came back.") if wrong_place else error
     if page:
-        raise _WebPage("A web page came back.")
+        raise UpstreamHtml("A web page came back.")
     return provider.models(body)
 
 
@@ -103,7 +102,7 @@ _ADVICE = {
 
 
 def _explain(error: PilothouseError) -> ProviderFailure:
-    code = "upstream_tls" if _is_tls(error) else error.code
+    code = UpstreamTls.code if _is_tls(error) else error.code
     advice = _ADVICE.get(code)
     return ProviderFailure(code, f"{advice} ({error.detail})" if advice else error.detail)
 

@@ -11,10 +11,20 @@ class _Part(msgspec.Struct):
     text: str | None = None
 
 
+class _Function(msgspec.Struct):
+    name: str = ""
+    arguments: str = ""
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function | None = None
+
+
 class _Message(msgspec.Struct):
     role: str = ""
     content: str | list[_Part | str] | None = None
     refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -102,7 +112,12 @@ def _content(message: _Message) -> str:
     if isinstance(message.content, list):
         texts = (part if isinstance(part, str) else part.text for part in message.content)
         return " ".join(text for text in texts if text)
-    return message.content or message.refusal or ""
+    return message.content or message.refusal or _called(message)
+
+
+def _called(message: _Message) -> str:
+    calls = [call.function for call in message.tool_calls or () if call.function is not None]
+    return ", ".join(f"{function.name}({function.arguments})" for function in calls)
 
 
 def _line(text: str) -> str:
