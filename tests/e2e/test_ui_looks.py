@@ -170,7 +170,12 @@ async def test_first_paint(house: House, ada: Person) -> None:
     await ada.open("/", project=project.id)
     await expect(ada.page.get_by_role("navigation", name="Main")).to_be_visible()
     entries = "performance.getEntriesByName('first-contentful-paint').map((entry) => entry.startTime)"
-    await ada.page.wait_for_function(f"{entries}.length > 0")
-    (paint_ms,) = await ada.page.evaluate(entries)
+    found: list[float] = []
+    async with asyncio.timeout(10):
+        # Not wait_for_function, which evaluates its text inside the page, where our policy forbids it.
+        while not found:
+            await asyncio.sleep(0.05)
+            found = await ada.page.evaluate(entries)
+    paint_ms = found[0]
     say(f"first paint after {paint_ms:.0f} ms")
     assert paint_ms < 3000
