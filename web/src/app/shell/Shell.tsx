@@ -19,8 +19,9 @@ export function Shell() {
   const { data: session } = useQuery(sessionQuery);
   const signedOut = session?.person === null;
   useEffect(() => {
-    if (signedOut) void navigate({ to: "/sign-in", search: { next: location.href } as never });
-  }, [signedOut, navigate, location.href]);
+    // The shell stays for a moment after it has sent the person away; sending them again from there would never end.
+    if (signedOut && location.pathname !== "/sign-in") void navigate({ to: "/sign-in", search: { next: location.href } as never });
+  }, [signedOut, navigate, location.href, location.pathname]);
   useKeys({
     "mod+k": () => setPalette((open) => !open),
     "?": () => setHelp(true),
