@@ -40,6 +40,7 @@ class Record:
         """Return the reply to deliver; never raises but for cancellation, which it records."""
         if self._needs_room and self._spool.full:
             return refusal(call, SpoolFull(_NO_ROOM, retry_after_s=_FULL_RETRY_S))
+        instruments.GATEWAY_OPEN_CALLS.inc()
         try:
             reply = await following(call)
         except asyncio.CancelledError:
@@ -71,6 +72,9 @@ class Record:
 
     def _write(self, call: Call, reply: Reply | None, ending: Ending) -> None:
         instruments.GATEWAY_CALLS.inc(ending.outcome)
+        instruments.GATEWAY_OPEN_CALLS.inc(by=-1)
+        if call.exchange.overhead_ns:
+            instruments.GATEWAY_OVERHEAD.observe(call.exchange.overhead_ns / 1e9)
         self._spool.offer(self._record(call, reply, ending))
 
     def _record(self, call: Call, reply: Reply | None, ending: Ending) -> CallRecord:
