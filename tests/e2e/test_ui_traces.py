@@ -50,6 +50,7 @@ async def test_live_tail_shows_a_call_within_a_second_and_moves_nothing(house: H
     await ada.button("Live").click()
     await expect(ada.page).to_have_url(re.compile("live=1"))
     await expect(ada.page.locator("button[aria-pressed=true]", has_text="Live")).to_be_visible()
+    await expect(_links(ada)).to_have_count(3)
     await ada.page.keyboard.press("j")
     await ada.page.keyboard.press("j")
     await expect(_selected(ada)).to_contain_text("earlier 1")
