@@ -10,10 +10,18 @@ from hypothesis import strategies as st
 
 from pilothouse.errors import PilothouseError, UpstreamProtocol
 from pilothouse.transport.base import Origin, Request
+from pilothouse.transport.burst import Burst
 from pilothouse.transport.connection import Connection
 from tests.transport.upstream import CHUNKED, HEAD, OK
 
 REQUEST = Request(Origin("http", "127.0.0.1", 1), b"POST", b"/", (), b"{}")
+
+
+class Straight(Burst):
+    """Writes at once, also where no loop runs."""
+
+    def write(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        transport.write(data)
 
 
 class Wire(asyncio.Transport):
@@ -48,6 +56,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.alive: set[Connection] = set()
+        self.burst = Straight()
         self.notes: list[str] = []
 
     def release(self, connection: Connection) -> None:

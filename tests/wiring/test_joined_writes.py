@@ -259,3 +259,13 @@ async def test_an_idle_connection_is_closed_after_its_time_and_one_at_work_is_no
         assert b"x-path: /wait" in await busy.head()
         assert await busy.reader.readexactly(1) == b"x"
         assert await busy.rest() == b""
+
+
+async def test_what_was_written_goes_out_before_a_shutdown_closes_the_connection(echo):
+    _, port, server = echo
+    async with peer(port, GET) as client:
+        await client.head()
+        (protocol,) = server.server_state.connections
+        protocol.burst.write(protocol.transport, b"written")
+        protocol.shutdown()
+        assert await client.rest() == b"written"

@@ -12,6 +12,7 @@ import httptools
 from pilothouse import instruments
 from pilothouse.errors import UpstreamCut, UpstreamError, UpstreamProtocol, UpstreamTimeout
 from pilothouse.transport.base import Request, Timeouts
+from pilothouse.transport.burst import Burst
 from pilothouse.transport.response import PooledResponse, Stale
 
 _JOIN_BYTES = 65536
@@ -25,6 +26,8 @@ class Owner(Protocol):
     peer: str
     max_header_bytes: int
     buffer_bytes: int
+    burst: Burst
+    """Takes the writes of requests that are not big."""
     alive: "set[Connection]"
     """Connections whose socket is open; they enter and leave it themselves."""
 
@@ -102,9 +105,10 @@ class Connection(asyncio.Protocol):
             self._arm(soonest)
         body = request.body
         if len(body) < _JOIN_BYTES:
-            transport.write(head + body)
+            self._owner.burst.write(transport, head + body)
             self._big = False
         else:
+            self._owner.burst.flush()
             transport.write(head)
             transport.write(body)
             self._big = True

@@ -15,6 +15,7 @@ from pilothouse.errors import (
     UpstreamUnreachable,
 )
 from pilothouse.transport.base import Origin, Request, Timeouts
+from pilothouse.transport.burst import Burst
 from pilothouse.transport.connection import Connection
 from pilothouse.transport.dial import Dialer, explain
 from pilothouse.transport.head import HeadWriter
@@ -30,6 +31,7 @@ class PooledTransport:
     def __init__(self, options: TransportOptions | None = None) -> None:
         self._options = options or TransportOptions()
         self._dialer = Dialer(self._options)
+        self._burst = Burst()
         self._pools: dict[Origin, OriginPool] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
@@ -84,7 +86,7 @@ class PooledTransport:
             raise ShuttingDown("the transport is closed")
         if origin.scheme not in ("http", "https") or not _HOST.fullmatch(origin.host):
             raise InvalidRequest("the origin's scheme or host is not valid", param="origin")
-        pool = self._pools[origin] = OriginPool(origin, self._options, self._dialer)
+        pool = self._pools[origin] = OriginPool(origin, self._options, self._dialer, self._burst)
         if self._sweeper is None:
             self._sweeper = pool.loop.call_later(self._options.idle_s / 4, self._sweep)
         return pool
@@ -112,11 +114,12 @@ def _give_up(waiter: asyncio.Future[PooledResponse], connection: Connection, poo
 class OriginPool:
     """The connections to one origin. Each open, opening or reserved connection holds one of `limit` slots."""
 
-    def __init__(self, origin: Origin, options: TransportOptions, dialer: Dialer) -> None:
+    def __init__(self, origin: Origin, options: TransportOptions, dialer: Dialer, burst: Burst) -> None:
         self.loop = asyncio.get_running_loop()
         self.peer = origin.netloc
         self.max_header_bytes = options.max_header_bytes
         self.buffer_bytes = options.buffer_bytes
+        self.burst = burst
         self.idle: list[Connection] = []
         self.count = 0
         self.queue: deque[asyncio.Future[Connection | None]] = deque()

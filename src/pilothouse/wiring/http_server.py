@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Generator
 from types import TracebackType
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 import uvicorn
 
 from pilothouse.errors import PlatformError
+from pilothouse.transport.burst import Burst
 from pilothouse.wiring import ports
 from pilothouse.wiring.joined_writes import JoinedWritesProtocol
 
@@ -41,7 +43,7 @@ class HttpServer:
         self._options = options
         config = uvicorn.Config(
             app,
-            http=JoinedWritesProtocol if options.joined_writes else "httptools",
+            http=_joined_writes() if options.joined_writes else "httptools",
             proxy_headers=bool(options.trusted_proxies),
             forwarded_allow_ips=list(options.trusted_proxies),
             ws="none",
@@ -80,6 +82,10 @@ class HttpServer:
         """Return when the server stopped by itself."""
         if self._task is not None:
             await asyncio.wait({self._task})
+
+
+def _joined_writes() -> Any:
+    return functools.partial(JoinedWritesProtocol, burst=Burst())
 
 
 class _Server(uvicorn.Server):

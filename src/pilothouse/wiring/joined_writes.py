@@ -1,9 +1,10 @@
 """uvicorn's HTTP protocol made lean for the hot path.
 
-An answer's head and the first piece of its body go out in one write instead of two: every write is a system call, and
-on loopback also a wake-up of the reader. uvicorn looks at each header with two regular expressions; here one look at
-the finished head tells that no header could break out of its line. What is the same for all requests of a connection is
-made once, and one timer per connection ends those that are idle, in place of one for each answer.
+An answer's head and the first piece of its body go out in one write instead of two, and the writes of one turn of the
+event loop in one burst: every write is a system call, and to a sleeping reader also a wake-up. uvicorn looks at each
+header with two regular expressions; here one look at the finished head tells that no header could break out of its
+line. What is the same for all requests of a connection is made once, and one timer per connection ends those that are
+idle, in place of one for each answer.
 """
 
 import asyncio
@@ -13,6 +14,8 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from pilothouse.transport.burst import Burst
 
 _NAME_END = b": "
 _LINE_END = b"\r\n"
@@ -25,6 +28,11 @@ class JoinedWritesProtocol(HttpToolsProtocol):
     For applications that send a piece of the body right after every head, as the gateway does; the head of a stream
     that begins later would be held back until then. Takes no upgrades and sets no limit of concurrent requests.
     """
+
+    def __init__(self, *args: Any, burst: Burst | None = None, **options: Any) -> None:
+        """`burst` takes the writes of all connections of a server; all else is uvicorn's."""
+        super().__init__(*args, **options)
+        self.burst = burst or Burst()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Prepare what is the same for all requests of the connection; called by the event loop."""
@@ -125,7 +133,22 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         if left_s > 0:
             self._look_again_in(left_s)
         else:
-            self.transport.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection behind all that was written to it."""
+        self.burst.flush()
+        self.transport.close()
+
+    def shutdown(self) -> None:
+        """Close the connection, now or behind the answer that is under way; called by the server."""
+        self.burst.flush()
+        super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, and close the connection."""
+        self.burst.flush()
+        super().send_400_response(msg)
 
     def _look_again_in(self, delay_s: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(delay_s, self.timeout_keep_alive_handler)
@@ -163,15 +186,32 @@ class JoinedCycle(RequestResponseCycle):
         self.waiting_for_100_continue = protocol.expect_100_continue
         self.keep_alive = keep_alive
         self._tasks = protocol.tasks
+        self._burst = protocol.burst
         self._loop = protocol.loop
 
     async def run_asgi(self, app: Any) -> None:
         """Run the application; whatever it raises is logged and answered with 500 if nothing was sent yet."""
         try:
-            await super().run_asgi(app)
+            await app(self.scope, self.receive, self.send)
+        except BaseException as error:  # noqa: BLE001 - border: a fault of the application must not leave its client waiting
+            await self._give_up("Exception in ASGI application\n", error)
+        else:
+            if not self.response_complete and not self.disconnected:
+                await self._give_up("ASGI callable returned without completing response.", None)
         finally:
             # Not told its loop, `current_task` makes a system call to find it.
             self._tasks.discard(asyncio.current_task(self._loop))  # type: ignore[arg-type]
+
+    async def _give_up(self, why: str, error: BaseException | None) -> None:
+        self.logger.error(why, exc_info=error)
+        if self.response_started:
+            self._close()
+        else:
+            await self.send_500_response()
+
+    def _close(self) -> None:
+        self._burst.flush()
+        self.transport.close()
 
     def take(self, body: bytes) -> int:
         """Keep a piece of the body for the application; returns how many bytes it has not been told of."""
@@ -188,7 +228,7 @@ class JoinedCycle(RequestResponseCycle):
     async def receive(self) -> Any:
         """Return the next ASGI message: a piece of the body or its end, and then the end of the connection."""
         if self.waiting_for_100_continue and not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._burst.write(self.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
             self.waiting_for_100_continue = False
         while not self.disconnected and not self.response_complete:
             body, more = self._untold, self.more_body
@@ -251,7 +291,7 @@ class JoinedCycle(RequestResponseCycle):
                 raise RuntimeError("the answer is longer than its content-length")
             data = head + body
         if data:
-            self.transport.write(data)
+            self._burst.write(self.transport, data)
         if not more:
             self._complete()
 
@@ -261,5 +301,5 @@ class JoinedCycle(RequestResponseCycle):
         self.response_complete = True
         self.wake()
         if not self.keep_alive:
-            self.transport.close()
+            self._close()
         self.on_response()
