@@ -1,5 +1,7 @@
 """Every field of a record holds what its name says; the fields are given by position."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from pilothouse.domain.access import Permission, VirtualKey
@@ -26,9 +28,8 @@ class Kept:
     def __init__(self) -> None:
         self.records: list[CallRecord] = []
 
-    def offer(self, record: CallRecord) -> bool:
-        self.records.append(record)
-        return True
+    def offer_soon(self, make: Callable[[], CallRecord]) -> None:
+        self.records.append(make())
 
 
 async def test_every_field_holds_its_own_value() -> None:

@@ -10,8 +10,10 @@ import pytest
 import uvicorn
 
 from pilothouse.wiring import ports
-from pilothouse.wiring.joined_writes import JoinedWritesProtocol
+from pilothouse.wiring.joined_writes import ANSWER, JoinedWritesProtocol
 
+BROKEN = (b"x-bad", b"a\r\nset-cookie: b")
+EXTRA = {"/broken": [BROKEN], "/answer-broken": [BROKEN], "/close": [(b"connection", b"close")]}
 GET = b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -32,6 +34,14 @@ class Echo:
         self.gone = asyncio.Event()
         self.go = asyncio.Event()
         self.scopes: list[dict[str, Any]] = []
+        self.answered: list[bool] = []
+
+    def answer(self, scope: dict[str, Any], headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Try the short way, which must not work twice."""
+        answer = scope["extensions"][ANSWER]
+        status = 204 if scope["path"] == "/answer-204" else 200
+        self.answered.append(answer(status, headers, body))
+        return self.answered[-1] and not answer(status, headers, body)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         self.scopes.append(scope)
@@ -49,11 +59,9 @@ class Echo:
             body = await read_whole(receive)
         if path == "/wait":
             await self.go.wait()
-        headers = [(b"x-path", path.encode())]
-        if path == "/broken":
-            headers.append((b"x-bad", b"a\r\nset-cookie: b"))
-        if path == "/close":
-            headers.append((b"connection", b"close"))
+        headers = [(b"x-path", path.encode()), *EXTRA.get(path, ())]
+        if path.startswith("/answer") and self.answer(scope, headers, body):
+            return
         if path == "/long":
             headers.append((b"content-length", b"1"))
         elif path != "/chunks":
@@ -269,3 +277,40 @@ async def test_what_was_written_goes_out_before_a_shutdown_closes_the_connection
         protocol.burst.write(protocol.transport, b"written")
         protocol.shutdown()
         assert await client.rest() == b"written"
+
+
+async def test_a_whole_answer_may_be_given_in_one_step(echo):
+    app, port, _ = echo
+    async with peer(port, post(b"/answer", b"body") + post(b"/answer", b"more", b"connection: close\r\n")) as client:
+        head = b"HTTP/1.1 200 OK\r\nx-path: /answer\r\ncontent-length: 4\r\n"
+        assert await client.rest() == head + b"\r\nbody" + head + b"connection: close\r\n\r\nmore"
+    assert app.answered == [True, True]
+
+
+@pytest.mark.parametrize("request_line", [b"HEAD /answer", b"GET /answer-204"])
+async def test_an_answer_without_a_body_is_sent_the_usual_way(echo, request_line):
+    app, port, _ = echo
+    async with peer(port, request_line + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n") as client:
+        assert (await client.rest()).endswith(b"content-length: 0\r\nconnection: close\r\n\r\n")
+    assert app.answered == [False]
+
+
+async def test_a_whole_answer_whose_header_breaks_its_line_is_not_sent(echo):
+    _, port, server = echo
+    async with peer(port, post(b"/answer-broken", b"body")) as client:
+        answer = await client.rest()
+    assert answer.startswith(b"HTTP/1.1 500")
+    assert b"set-cookie" not in answer
+    await until(lambda: not server.server_state.tasks)
+
+
+async def test_a_client_that_takes_nothing_is_waited_for(echo):
+    app, port, server = echo
+    async with peer(port, GET) as client:
+        await client.head()
+        (protocol,) = server.server_state.connections
+        protocol.pause_writing()
+        client.writer.write(post(b"/answer", b"body"))
+        await until(lambda: app.answered == [False])
+        protocol.resume_writing()
+        assert b"x-path: /answer" in await client.head()

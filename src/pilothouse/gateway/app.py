@@ -19,6 +19,10 @@ from pilothouse.protocols.table import dialect
 DIALECTS = ("openai_chat", "openai_embeddings")
 """Names of the dialects served, each at its own path."""
 _ANSWERED = Ending(Outcome.ANSWERED)
+_ANSWER = "pilothouse.answer"
+"""An ASGI extension of our own server: `answer(status, headers, body)`, False when the answer has to be sent the usual
+way."""
+_NO_EXTENSIONS: dict[str, Any] = {}
 
 
 class GatewayApp:
@@ -46,7 +50,8 @@ class GatewayApp:
         call = Call(arrival, client.read_body, self._monotonic_ns)
         try:
             reply = await self._handle(call)
-            await self._deliver(call, reply, send)
+            if reply.rest is not None or not self._answer(call, reply, scope):
+                await self._deliver(call, reply, send)
         except asyncio.CancelledError:
             # A client that went away is an ordinary end of a call; any other cancellation is the server stopping.
             if not client.gone:
@@ -66,6 +71,21 @@ class GatewayApp:
             trace_id, parent_span_id = context.trace_id, context.parent_span_id
         return Arrival(call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers)
 
+    def _answer(self, call: Call, reply: Reply, scope: dict[str, Any]) -> bool:
+        """Send a whole answer in one step; False where the server cannot, or not now."""
+        answer = scope.get("extensions", _NO_EXTENSIONS).get(_ANSWER)
+        if answer is None:
+            return False
+        headers = [*identity_headers(call.arrival), *reply.about, *reply.headers]
+        try:
+            if not answer(reply.status, headers, reply.first):
+                return False
+        except Exception:  # border: whatever breaks, the call is recorded, and the server closes the connection
+            reply.end(_broken())
+            raise
+        reply.end(_ANSWERED)
+        return True
+
     async def _deliver(self, call: Call, reply: Reply, send: Send) -> None:
         streamed = reply.rest is not None
         headers = [*identity_headers(call.arrival), *reply.about, *reply.headers]
@@ -82,9 +102,7 @@ class GatewayApp:
             reply.end(Ending(Outcome.CANCELLED, ClientDisconnected("the client went away before the answer's end")))
             raise
         except Exception:  # border: whatever breaks, the call is recorded, and the server closes the connection
-            reply.end(
-                Ending(Outcome.CUT, InternalError("the gateway failed while it sent the answer; its log says why"))
-            )
+            reply.end(_broken())
             raise
         reply.end(ending)
 
@@ -103,3 +121,7 @@ class GatewayApp:
                 await send({"type": "http.response.body", "body": tail, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return ending
+
+
+def _broken() -> Ending:
+    return Ending(Outcome.CUT, InternalError("the gateway failed while it sent the answer; its log says why"))

@@ -75,9 +75,9 @@ class Record:
         instruments.GATEWAY_OPEN_CALLS.inc(by=-1)
         if call.exchange.overhead_ns:
             instruments.GATEWAY_OVERHEAD.observe(call.exchange.overhead_ns / 1e9)
-        self._spool.offer(self._record(call, reply, ending))
+        self._spool.offer_soon(partial(self._record, call, reply, ending, call.elapsed_ns()))
 
-    def _record(self, call: Call, reply: Reply | None, ending: Ending) -> CallRecord:
+    def _record(self, call: Call, reply: Reply | None, ending: Ending, duration_ns: int) -> CallRecord:
         arrival, routing, exchange = call.arrival, call.routing, call.exchange
         key, head, body, error = call.key, call.head, call.body, ending.error
         dialect, headers, limit_bytes = arrival.dialect, arrival.headers, self._limit_bytes
@@ -86,7 +86,7 @@ class Record:
         return CallRecord(
             arrival.id, arrival.trace_id, arrival.span_id, arrival.parent_span_id,
             key.project_id if key else "", key.id if key else "",
-            arrival.started_at_ns, call.elapsed_ns(), exchange.overhead_ns,
+            arrival.started_at_ns, duration_ns, exchange.overhead_ns,
             exchange.first_token_ns, exchange.last_token_ns,
             ending.outcome, _status(reply, ending), error.code if error else "", error.detail if error else "",
             dialect.operation, dialect.name, dialect.path,

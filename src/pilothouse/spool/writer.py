@@ -17,6 +17,7 @@ from pilothouse import instruments
 from pilothouse.domain.call import CallRecord
 from pilothouse.errors import DiskFull, ShuttingDown, SpoolFull
 from pilothouse.spool.files import FolderLock, SpoolOptions, prepare_folder
+from pilothouse.spool.gather import Gatherer
 from pilothouse.spool.journal import Journal
 from pilothouse.spool.syncer import Syncer
 
@@ -85,6 +86,7 @@ class SpoolWriter:
         self._more_to_do = False
         self._failure: Exception | None = None
         self._dropped_at = float("-inf")
+        self._gatherer = Gatherer(self.offer)
         self._record_encoder = msgspec.msgpack.Encoder()
         self._group_encoder = msgspec.msgpack.Encoder()
         self._journal: Journal | None = None
@@ -115,6 +117,7 @@ class SpoolWriter:
         """Write what is queued, then stop; gives up on a failing disk after `timeout_s`. Blocks; safe to call twice."""
         if self._thread is None:
             return
+        self._gatherer.flush()
         self._room_bytes = -1
         self._give_up_at = time.monotonic() + timeout_s
         self._closing.set()
@@ -163,6 +166,10 @@ class SpoolWriter:
             self._asleep = False
             self._bell.set()
         return True
+
+    def offer_soon(self, make: Callable[[], CallRecord]) -> None:
+        """Offer what `make` returns at the end of the loop's turn, together with all others; `close` waits for it."""
+        self._gatherer.add(make)
 
     async def append(self, kind: str, payload: bytes) -> None:
         """Write one encoded record and return when it is durable.

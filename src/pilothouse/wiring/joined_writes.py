@@ -20,6 +20,9 @@ from pilothouse.transport.burst import Burst
 _NAME_END = b": "
 _LINE_END = b"\r\n"
 _BODILESS = (204, 304)
+_CLOSE = b"connection: close\r\n"
+ANSWER = "pilothouse.answer"
+"""The ASGI extension by which an application finds `JoinedCycle.answer`."""
 
 
 class JoinedWritesProtocol(HttpToolsProtocol):
@@ -33,13 +36,14 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         """`burst` takes the writes of all connections of a server; all else is uvicorn's."""
         super().__init__(*args, **options)
         self.burst = burst or Burst()
+        self._default_headers: list[tuple[bytes, bytes]] = []
+        self._default_lines = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Prepare what is the same for all requests of the connection; called by the event loop."""
         super().connection_made(transport)
         config: Any = self.config
         self.application: Any = config.loaded_app
-        self.never_awaited = asyncio.Event()
         self._idle_since = 0.0
         self._common: dict[str, Any] = {
             "type": "http",
@@ -60,6 +64,14 @@ class JoinedWritesProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = None
         if isinstance(self.cycle, JoinedCycle):
             self.cycle.wake()
+
+    @property
+    def default_lines(self) -> bytes:
+        """The header lines of every answer, such as its date, rendered anew only when the server has changed them."""
+        headers = self.server_state.default_headers
+        if headers is not self._default_headers:
+            self._default_headers, self._default_lines = headers, _lines(headers)
+        return self._default_lines
 
     def on_message_begin(self) -> None:
         """Begin a request; called by the parser, like all that follow."""
@@ -85,9 +97,9 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         path = raw_path.decode("ascii")
         scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         scope["raw_path"] = self.root_path.encode("ascii") + raw_path
-        self.scope = scope
         before: Any = self.cycle
         cycle = self.cycle = JoinedCycle(self, scope, keep_alive=version != "1.0" and parser.should_keep_alive())
+        scope["extensions"] = {ANSWER: cycle.answer}
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.application)
         else:
@@ -164,6 +176,8 @@ class JoinedCycle(RequestResponseCycle):
     """One request and its answer; the head waits for the body message that ASGI requires to follow."""
 
     access_log = False
+    message_event = asyncio.Event()
+    """uvicorn sets it; nobody waits for it."""
     disconnected = False
     more_body = True
     response_started = False
@@ -176,23 +190,21 @@ class JoinedCycle(RequestResponseCycle):
     _waiter: asyncio.Future[None] | None = None
 
     def __init__(self, protocol: JoinedWritesProtocol, scope: Any, *, keep_alive: bool) -> None:  # pyright: ignore[reportMissingSuperCall]
-        self.scope = scope
+        self.scope: Any = scope
         self.transport = protocol.transport
         self.flow = protocol.flow
-        self.logger = protocol.logger
-        self.default_headers = protocol.server_state.default_headers
-        self.message_event = protocol.never_awaited
-        self.on_response = protocol.on_response_complete
         self.waiting_for_100_continue = protocol.expect_100_continue
         self.keep_alive = keep_alive
-        self._tasks = protocol.tasks
+        self._headless = scope["method"] == "HEAD"
+        self._protocol = protocol
         self._burst = protocol.burst
-        self._loop = protocol.loop
 
     async def run_asgi(self, app: Any) -> None:
         """Run the application; whatever it raises is logged and answered with 500 if nothing was sent yet."""
+        # Let go of, for what it holds leads back here.
+        scope, self.scope = self.scope, None
         try:
-            await app(self.scope, self.receive, self.send)
+            await app(scope, self.receive, self.send)
         except BaseException as error:  # noqa: BLE001 - border: a fault of the application must not leave its client waiting
             await self._give_up("Exception in ASGI application\n", error)
         else:
@@ -200,10 +212,11 @@ class JoinedCycle(RequestResponseCycle):
                 await self._give_up("ASGI callable returned without completing response.", None)
         finally:
             # Not told its loop, `current_task` makes a system call to find it.
-            self._tasks.discard(asyncio.current_task(self._loop))  # type: ignore[arg-type]
+            protocol = self._protocol
+            protocol.tasks.discard(asyncio.current_task(protocol.loop))  # type: ignore[arg-type]
 
     async def _give_up(self, why: str, error: BaseException | None) -> None:
-        self.logger.error(why, exc_info=error)
+        self._protocol.logger.error(why, exc_info=error)
         if self.response_started:
             self._close()
         else:
@@ -237,9 +250,27 @@ class JoinedCycle(RequestResponseCycle):
                 self._told_end = not more
                 return {"type": "http.request", "body": body, "more_body": more}
             self.flow.resume_reading()
-            self._waiter = self._loop.create_future()
+            self._waiter = self._protocol.loop.create_future()
             await self._waiter
         return {"type": "http.disconnect"}
+
+    def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Send a whole answer at once; False, with nothing sent, where only `send` can, which waits for slow clients.
+
+        `headers` hold nothing about framing. Raises `RuntimeError` for one that breaks its line.
+        """
+        if self.response_started or self.disconnected or self.flow.write_paused:
+            return False
+        if self._headless or status in _BODILESS:
+            return False
+        lines = _lines(headers)
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        start = (STATUS_LINE[status], self._protocol.default_lines, lines)
+        end = b"\r\n" if self.keep_alive else _CLOSE + b"\r\n"
+        self._burst.write(self.transport, b"%b%b%bcontent-length: %d\r\n%b%b" % (*start, len(body), end, body))
+        self._complete()
+        return True
 
     async def send(self, message: Any) -> None:
         """Take one ASGI message; raises `RuntimeError` for one out of turn or with a header that breaks its line."""
@@ -259,27 +290,24 @@ class JoinedCycle(RequestResponseCycle):
     def _take_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
-        lines = list(map(_NAME_END.join, (*self.default_headers, *headers)))
         known = dict(headers)
         length = known.get(b"content-length")
+        framing = b""
         if length is not None:
             self.expected_content_length = int(length)
             self.chunked_encoding = False
-        elif self.scope["method"] != "HEAD" and status not in _BODILESS:
+        elif not self._headless and status not in _BODILESS:
             self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked")
+            framing = b"transfer-encoding: chunked\r\n"
         if known.get(b"connection", b"").lower() == b"close":
             self.keep_alive = False
         elif not self.keep_alive:
-            lines.append(b"connection: close")
-        head = _LINE_END.join(lines)
-        if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1:
-            raise RuntimeError("a header of the answer holds a line break")
-        self._head = STATUS_LINE[status] + head + b"\r\n\r\n"
+            framing += _CLOSE
+        self._head = STATUS_LINE[status] + self._protocol.default_lines + _lines(headers) + framing + b"\r\n"
 
     def _take_body(self, body: bytes, *, more: bool) -> None:
         head, self._head = self._head, b""
-        if self.scope["method"] == "HEAD":
+        if self._headless:
             self.expected_content_length = 0
             data = head
         elif self.chunked_encoding:
@@ -302,4 +330,15 @@ class JoinedCycle(RequestResponseCycle):
         self.wake()
         if not self.keep_alive:
             self._close()
-        self.on_response()
+        self._protocol.on_response_complete()
+
+
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Return the headers as lines; raises `RuntimeError` for one that breaks its line."""
+    if not headers:
+        return b""
+    lines = _LINE_END.join(map(_NAME_END.join, headers))
+    count = len(headers) - 1
+    if lines.count(b"\n") != count or lines.count(b"\r") != count:
+        raise RuntimeError("a header of the answer holds a line break")
+    return lines + _LINE_END
