@@ -6,7 +6,7 @@ import pytest
 
 from pilothouse.errors import InvalidJson, InvalidRequest, SettingsInvalid, UpstreamCut, UpstreamProtocol
 from pilothouse.protocols import table
-from pilothouse.protocols.base import Dialect
+from pilothouse.protocols.base import NO_ASK, Dialect
 
 
 @pytest.fixture(params=sorted(table.ROWS))
@@ -26,7 +26,7 @@ def test_an_unknown_dialect_is_refused() -> None:
 
 def test_the_model_is_read_and_replaced(dialect: Dialect) -> None:
     body = b'{"model":"account/a","input":"x","messages":[]}'
-    assert dialect.read_head(body).model_name == "account/a"
+    assert dialect.read_head(body, NO_ASK).model_name == "account/a"
     assert not dialect.needs_canonical(body)
     out = dialect.rewrite(body, model="a", ask_usage=False)
     assert json.loads(out) == {"model": "a", "input": "x", "messages": []}
@@ -35,24 +35,24 @@ def test_the_model_is_read_and_replaced(dialect: Dialect) -> None:
 def test_the_checked_model_is_the_called_one(dialect: Dialect) -> None:
     body = b'{"model":"allowed","Model":"other","mod\\u0065l":"last"}'
     assert dialect.needs_canonical(body)
-    checked = dialect.read_head(body).model_name
+    checked = dialect.read_head(body, NO_ASK).model_name
     out = json.loads(dialect.rewrite(body, model=None, ask_usage=False))
     assert out == {"model": checked}
 
 
 def test_a_request_without_a_model_has_an_empty_name(dialect: Dialect) -> None:
-    head = dialect.read_head(b"{}")
+    head = dialect.read_head(b"{}", NO_ASK)
     assert (head.model_name, head.streamed, head.wants_usage, head.user_id, head.labels) == ("", False, False, "", {})
 
 
 def test_bad_bodies_are_refused(dialect: Dialect) -> None:
     for body in (b"", b"{", b'{"x":' + b"[" * 100_000):
         with pytest.raises(InvalidJson):
-            dialect.read_head(body)
+            dialect.read_head(body, NO_ASK)
         with pytest.raises(InvalidJson):
             dialect.rewrite(body, model="m", ask_usage=False)
     with pytest.raises(InvalidRequest):
-        dialect.read_head(b"[]")
+        dialect.read_head(b"[]", NO_ASK)
 
 
 def test_bad_replies_are_refused(dialect: Dialect) -> None:
@@ -71,7 +71,7 @@ def test_errors_are_rendered(dialect: Dialect) -> None:
 def test_streams_are_scanned_and_folded_or_not_at_all(dialect: Dialect) -> None:
     assert (dialect.scan is None) == (dialect.fold is None)
     if dialect.scan is not None and dialect.fold is not None:
-        scan = dialect.scan(hide_usage=True)
+        scan = dialect.scan(NO_ASK, hide_usage=True)
         assert scan.feed(b": ping\n\n") == b": ping\n\n"
         assert scan.end() == b""
         assert not scan.complete

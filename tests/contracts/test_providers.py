@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pilothouse import errors
-from pilothouse.domain.call import Operation
 from pilothouse.errors import UpstreamError
 from pilothouse.protocols import openai_chat
 from pilothouse.providers import table
@@ -28,7 +27,7 @@ def provider(request: pytest.FixtureRequest) -> Provider:
 
 
 def requests(provider: Provider) -> list[Request]:
-    found = [provider.request(Outbound(Operation.CHAT, b'{"a":1}', streamed=streamed)) for streamed in (False, True)]
+    found = [provider.request(Outbound("openai_chat", b'{"a":1}', streamed=streamed)) for streamed in (False, True)]
     return [*found, provider.probe()]
 
 
@@ -112,7 +111,7 @@ async def test_a_real_server_takes_probe_and_calls(name: str, fake: FakeProvider
     status, _, body = await exchange(transport, provider.probe())
     assert status == 200
     assert "fake-chat" in provider.models(body)
-    call = Outbound(Operation.CHAT, b'{"model":"m","messages":[]}', trace="00-1-2-01")
+    call = Outbound("openai_chat", b'{"model":"m","messages":[]}', trace="00-1-2-01")
     status, _, body = await exchange(transport, provider.request(call))
     assert status == 200
     assert openai_chat.read_reply(body).finish_reason == "stop"
@@ -122,7 +121,7 @@ async def test_a_real_server_takes_probe_and_calls(name: str, fake: FakeProvider
 @pytest.mark.parametrize("name", sorted(table.ROWS))
 async def test_a_real_server_refuses_a_wrong_key(name: str, fake: FakeProvider, transport: PooledTransport) -> None:
     provider = table.make(name, AccountOptions(account="acc", base_url=fake.base_url, secret="sk-wrong"))
-    for request in (provider.probe(), provider.request(Outbound(Operation.CHAT, b'{"model":"m","messages":[]}'))):
+    for request in (provider.probe(), provider.request(Outbound("openai_chat", b'{"model":"m","messages":[]}'))):
         assert type(provider.failure(*await exchange(transport, request))) is errors.UpstreamAuth
 
 
@@ -150,7 +149,7 @@ async def test_failures_of_a_real_server_are_told_apart(
 ) -> None:
     fake.script(name)
     provider = table.make("openai", AccountOptions(account="acc", base_url=fake.base_url, secret=SECRET))
-    answer = await exchange(transport, provider.request(Outbound(Operation.CHAT, b'{"model":"m","messages":[]}')))
+    answer = await exchange(transport, provider.request(Outbound("openai_chat", b'{"model":"m","messages":[]}')))
     failure = provider.failure(*answer)
     assert type(failure) is FROM_THE_FAKE[name]
     assert (failure.retry_after_s is not None) is (name == "429-date")

@@ -6,6 +6,7 @@ import msgspec
 
 from pilothouse.domain.access import Permission, VirtualKey
 from pilothouse.domain.call import Attempt, CallRecord, Outcome
+from pilothouse.domain.facts import Loss
 from pilothouse.domain.snapshot import Account, Target
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import UpstreamCut
@@ -46,7 +47,9 @@ async def test_every_field_holds_its_own_value() -> None:
     async def answer(call: Call) -> Reply:
         call.key, call.body, call.head = key, body, read_head(body)
         call.routing = Routing("alias", Target("account", "upstream"), deployment)
-        call.exchange = Exchange(11, "served", "stop", usage, True, 12, 13)
+        call.exchange = Exchange(
+            11, "served", "stop", usage, True, 12, 13, "upstream_dialect", (Loss("seed", "none there"),)
+        )
         call.attempts.append(attempt)
         reply = Reply(200, [(b"x-provider", b"p")], b"first")
         reply.about = [(b"x-pilothouse-attempts", b"1")]
@@ -77,5 +80,6 @@ async def test_every_field_holds_its_own_value() -> None:
         },
         "response_headers": {"x-provider": "p"}, "request_body": body[:8], "response_body": b"firstres",
         "request_size_bytes": len(body), "response_size_bytes": 9, "user_id": "user", "session_id": "session",
-        "environment": "environment", "metadata": {"label": "1"},
+        "environment": "environment", "metadata": {"label": "1"}, "upstream_dialect": "upstream_dialect",
+        "losses": ("seed: none there",),
     }]  # fmt: skip

@@ -2,7 +2,6 @@
 
 import pytest
 
-from pilothouse.domain.call import Operation
 from pilothouse.errors import EndpointUnknown, InvalidRequest, SettingsInvalid, UpstreamProtocol
 from pilothouse.providers import table
 from pilothouse.providers.base import AccountOptions, Outbound, Provider
@@ -30,7 +29,7 @@ def account(provider: str = "openai", **options: object) -> Provider:
     ],
 )
 def test_base_urls_as_people_give_them(base_url: str, host: str, port: int, target: bytes) -> None:
-    request = account(base_url=base_url).request(Outbound(Operation.CHAT, b"{}"))
+    request = account(base_url=base_url).request(Outbound("openai_chat", b"{}"))
     assert (request.origin.host, request.origin.port, request.target) == (host, port, target)
 
 
@@ -63,19 +62,19 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(secret: st
 
 
 def test_blanks_around_a_pasted_key_go() -> None:
-    request = account(secret=f"  {SECRET}\n").request(Outbound(Operation.CHAT, b"{}"))
+    request = account(secret=f"  {SECRET}\n").request(Outbound("openai_chat", b"{}"))
     assert (b"authorization", f"Bearer {SECRET}".encode()) in request.headers
 
 
 def test_a_server_without_a_key_gets_no_authorization() -> None:
-    request = account("vllm", secret="").request(Outbound(Operation.CHAT, b"{}"))
+    request = account("vllm", secret="").request(Outbound("openai_chat", b"{}"))
     assert not {name for name, _ in request.headers} & {b"authorization", b"x-api-key"}
 
 
 def test_what_a_streamed_and_a_whole_call_ask_for() -> None:
     provider = account()
-    streamed = provider.request(Outbound(Operation.CHAT, b"{}", streamed=True, trace="00-a-b-01"))
-    whole = provider.request(Outbound(Operation.CHAT, b"{}"))
+    streamed = provider.request(Outbound("openai_chat", b"{}", streamed=True, trace="00-a-b-01"))
+    whole = provider.request(Outbound("openai_chat", b"{}"))
     assert (b"accept", b"text/event-stream") in streamed.headers
     assert (b"traceparent", b"00-a-b-01") in streamed.more_headers
     assert (b"accept", b"application/json") in whole.headers
@@ -84,7 +83,7 @@ def test_what_a_streamed_and_a_whole_call_ask_for() -> None:
 
 def test_headers_of_the_operator_are_sent() -> None:
     provider = account(headers=(("OpenAI-Organization", "org-1"),))
-    for request in (provider.request(Outbound(Operation.CHAT, b"{}")), provider.probe()):
+    for request in (provider.request(Outbound("openai_chat", b"{}")), provider.probe()):
         assert (b"openai-organization", b"org-1") in request.headers
 
 
@@ -109,7 +108,7 @@ def test_headers_that_would_break_the_request_are_refused(header: tuple[str, str
 def test_anthropic_has_no_embeddings_and_a_probe_of_its_own() -> None:
     provider = account("anthropic")
     with pytest.raises(EndpointUnknown):
-        provider.request(Outbound(Operation.EMBEDDINGS, b"{}"))
+        provider.request(Outbound("openai_embeddings", b"{}"))
     probe = dict(provider.probe().headers)
     assert (probe[b"x-api-key"], probe[b"anthropic-version"]) == (SECRET.encode(), b"2023-06-01")
     assert b"authorization" not in probe

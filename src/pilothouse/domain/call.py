@@ -12,6 +12,13 @@ class Operation(StrEnum):
 
     CHAT = "chat"
     EMBEDDINGS = "embeddings"
+    COMPLETION = "text_completion"
+    COUNT_TOKENS = "count_tokens"
+    IMAGE = "image_generation"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+    MODERATION = "moderation"
+    RERANK = "rerank"
 
 
 class Outcome(StrEnum):
@@ -101,3 +108,7 @@ class CallRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     session_id: str = ""
     environment: str = ""
     metadata: dict[str, str] = {}
+    upstream_dialect: str = ""
+    """What was spoken upstream, when the call had to be converted."""
+    losses: tuple[str, ...] = ()
+    """What of the request the provider could not take and so did not get: `field: reason`."""

@@ -21,6 +21,19 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     inconsistent: bool = False
     """The provider's figures contradict each other, such as more cached than input tokens; they are kept as given."""
 
+    estimated: bool = False
+    """The provider gave no figures; these were counted here."""
+    tier: str = ""
+    """The service tier that served, where the price depends on it: `flex`, `priority`, `batch` …"""
+    images: int = 0
+    """Pictures made."""
+    audio_s: float = 0.0
+    """Seconds of sound taken in or made, where they are what is billed."""
+    characters: int = 0
+    """Characters read out."""
+    searches: int = 0
+    """Web searches that the provider ran, or units of a rerank."""
+
     @property
     def input_total(self) -> int:
         """All tokens that went in."""

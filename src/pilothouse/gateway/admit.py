@@ -23,7 +23,7 @@ class Admit:
         index = self._index()
         key = call.key = find_key(index, call.arrival.headers, self._clock.now_ns())
         body = call.body = await call.read_body()
-        head = call.head = call.arrival.dialect.read_head(body)
+        head = call.head = call.arrival.dialect.read_head(body, call.arrival.ask)
         model = head.model_name
         if not model:
             raise ModelMissing("the request names no model; set the field 'model'", param="model")

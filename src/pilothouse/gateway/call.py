@@ -7,11 +7,12 @@ import msgspec
 
 from pilothouse.domain.access import VirtualKey
 from pilothouse.domain.call import Attempt, Outcome
+from pilothouse.domain.facts import Loss
 from pilothouse.domain.snapshot import Target
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
 from pilothouse.gateway.index import Deployment, Index, Resolution
-from pilothouse.protocols.base import Dialect, Head
+from pilothouse.protocols.base import NO_ASK, Ask, Dialect, Head
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -32,6 +33,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     dialect: Dialect
     headers: dict[bytes, bytes]
     """Names in lower case; of a repeated header the last."""
+    ask: Ask = NO_ASK
 
 
 class Admission(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +65,9 @@ class Exchange(msgspec.Struct):
     usage_asked_for_caller: bool = False
     first_token_ns: int | None = None
     last_token_ns: int | None = None
+    upstream_dialect: str = ""
+    """Set when the call had to be converted."""
+    losses: tuple[Loss, ...] = ()
 
 
 class Call(msgspec.Struct):

@@ -68,7 +68,7 @@ class Provide:
         if ask_usage or model != head.model_name or dialect.needs_canonical(body):
             body = dialect.rewrite(body, model=model, ask_usage=ask_usage)
         trace = render_traceparent(call.arrival.trace_id, call.arrival.span_id)
-        outbound = Outbound(dialect.operation, body, head.streamed, trace, self._timeouts)
+        outbound = Outbound(dialect.name, body, model, head.streamed, trace=trace, timeouts=self._timeouts)
         return routing.deployment.provider.request(outbound)
 
     async def _read(
@@ -97,7 +97,7 @@ class Provide:
         make_scan = call.arrival.dialect.scan
         if make_scan is None:
             raise AssertionError("a dialect that does not stream was asked to")
-        scan = make_scan(hide_usage=call.exchange.usage_asked_for_caller)
+        scan = make_scan(call.arrival.ask, hide_usage=call.exchange.usage_asked_for_caller)
         rest = Stream(call, attempt, response, scan, self._silence_ns).events()
         first = await anext(rest, b"")
         reply = _reply(call, response, attempt, first)

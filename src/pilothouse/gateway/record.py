@@ -99,7 +99,8 @@ class Record:
             len(body), reply.sent_bytes if reply else 0,
             _text(headers, b"x-pilothouse-user-id") or (head.user_id if head else ""),
             _text(headers, b"x-pilothouse-session-id"), _text(headers, b"x-pilothouse-environment"),
-            head.labels if head else {},
+            head.labels if head else {}, exchange.upstream_dialect,
+            tuple([f"{loss.field}: {loss.reason}" for loss in exchange.losses]) if exchange.losses else (),
         )  # fmt: skip
 
 

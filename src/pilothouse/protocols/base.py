@@ -3,14 +3,36 @@
 Every verb is pure, never blocks and keeps no state; only the scan of a stream is an object, one for each stream.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from pilothouse.domain.call import Operation
+from pilothouse.domain.chat import ChatReply, ChatRequest, Event
+from pilothouse.domain.embeddings import EmbeddingsReply, EmbeddingsRequest
+from pilothouse.domain.facts import Loss, ModelFacts
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
+
+EVENT_STREAM = b"text/event-stream; charset=utf-8"
+JSON = b"application/json"
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """What a request says outside its body: dialects differ in what they put into the path."""
+
+    model: str = ""
+    """From the path, decoded; empty when the body names the model."""
+    streamed: bool | None = None
+    """From the path; None when the body says it."""
+    variant: str = ""
+    """A dialect's own word for a form of the answer, such as `array` (Gemini without `alt=sse`)."""
+    content_type: bytes = b""
+    """Of the request; only dialects that take multipart forms look at it."""
+
+
+NO_ASK = Ask()
 
 
 class Head(Protocol):
@@ -89,24 +111,133 @@ class Scan(Protocol):
         ...
 
 
+class Memo(msgspec.Struct, frozen=True):
+    """What a written request has to be remembered for when its answer is read."""
+
+    tool_names: dict[str, str] = {}
+    """Names that the target could not take: what was sent, to what the caller said."""
+    format_tool: str = ""
+    """The forced tool whose arguments are the answer, when a schema had to be asked for that way."""
+    wrapped: bool = False
+    """Whether the schema was put into an object, because the target takes no other: the answer stands under `value`."""
+
+
+NO_MEMO = Memo()
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A request in a target's dialect."""
+
+    body: bytes
+    losses: tuple[Loss, ...] = ()
+    memo: Memo = NO_MEMO
+
+
+class Echo(msgspec.Struct, frozen=True):
+    """What an answer to the caller repeats of the call."""
+
+    request: ChatRequest
+    id: str = ""
+    """The call's own id, from which dialects with ids of their own form make one when the provider gave none."""
+    created_s: int = 0
+
+
+class StreamReader(Protocol):
+    """Turns an upstream's stream into events, however its bytes are cut."""
+
+    error: ErrorBody | None
+    """An error object inside the stream; no event follows it."""
+
+    def feed(self, chunk: bytes) -> Sequence[Event]:
+        """Take bytes as they came and return the events that they complete."""
+        ...
+
+    def end(self) -> Sequence[Event]:
+        """Take the clean end of the body; the last event is `Ended` only when the stream came to its proper end."""
+        ...
+
+
+class StreamWriter(Protocol):
+    """Turns events into the caller's stream."""
+
+    def write(self, event: Event) -> bytes:
+        """Return what an event gives to send, which may be nothing."""
+        ...
+
+    def fail(self, error: PilothouseError, request_id: str) -> bytes:
+        """Return the error as the stream's last bytes, in the caller's grammar; no proper end may follow it."""
+        ...
+
+
+class ChatCodec(msgspec.Struct, frozen=True):
+    """A chat dialect's ways into the domain and out of it, as plain functions that keep nothing."""
+
+    read_request: Callable[[bytes, Ask], ChatRequest]
+    """Raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
+    write_request: Callable[[ChatRequest, ModelFacts], Written]
+    """Never raises for what the target cannot do: that is a `Loss`."""
+    read_reply: Callable[[bytes, Memo], ChatReply]
+    """Raises `UpstreamProtocol`; an error object has been found by the dialect's own `read_reply` before."""
+    write_reply: Callable[[ChatReply, Echo], bytes]
+    reader: Callable[[Memo], StreamReader]
+    writer: Callable[[Echo], StreamWriter]
+    inline_media: bool = False
+    """Whether images and files must be in the request itself, so that addresses have to be fetched first."""
+    vendor: str = ""
+    """Whose opaque marks (signatures) the dialect carries."""
+
+
+class EmbeddingsCodec(msgspec.Struct, frozen=True):
+    """An embeddings dialect's ways into the domain and out of it."""
+
+    read_request: Callable[[bytes, Ask], EmbeddingsRequest]
+    write_request: Callable[[EmbeddingsRequest, ModelFacts], Written]
+    read_reply: Callable[[bytes], EmbeddingsReply]
+    write_reply: Callable[[EmbeddingsReply, EmbeddingsRequest], bytes]
+
+
+def _no_error_headers(_error: PilothouseError) -> tuple[tuple[bytes, bytes], ...]:
+    return ()
+
+
+def _own_status(_error: PilothouseError, status: int) -> int:
+    return status
+
+
+def _event_stream(_ask: Ask) -> bytes:
+    return EVENT_STREAM
+
+
 class Dialect(msgspec.Struct, frozen=True):
     """One dialect: its verbs as plain functions."""
 
     name: str
     operation: Operation
     path: str
-    """Of the endpoint below the gateway's root, such as `/v1/chat/completions`."""
-    read_head: Callable[[bytes], Head]
+    """Of the endpoint below the gateway's root, such as `/v1/chat/completions`; where the path names the model, the
+    pattern with `{model}`."""
+    read_head: Callable[[bytes, Ask], Head]
     """Raises `InvalidJson` or `InvalidRequest`."""
     needs_canonical: Callable[[bytes], bool]
     """Whether the body could hold more than one top-level spelling of `model`."""
     rewrite: Callable[..., bytes]
-    """`rewrite(body, *, model, ask_usage)`; raises `InvalidJson`."""
+    """`rewrite(body, *, model, ask_usage)`; raises `InvalidJson`. Returns the body as it is where the path names the
+    model."""
     read_reply: Callable[[bytes], Reply]
     """Raises `UpstreamProtocol` when the bytes are not an answer of this dialect."""
     render_error: Callable[[PilothouseError, str], bytes]
     render_stream_error: Callable[[PilothouseError, str], bytes]
+    """For a stream that passes through; a converted one fails by its writer."""
     scan: Callable[..., Scan] | None = None
-    """`scan(*, hide_usage)`; None when the dialect does not stream."""
+    """`scan(ask, *, hide_usage)`; None when the dialect does not stream."""
     fold: Callable[[bytes], bytes] | None = None
     """A recorded stream as one whole answer; None when the dialect does not stream."""
+    codec: ChatCodec | EmbeddingsCodec | None = None
+    """None when the dialect is only passed through to accounts that speak it themselves."""
+    asks_usage: bool = False
+    """Whether usage in a stream comes only when the request asks for it."""
+    error_status: Callable[[PilothouseError, int], int] = _own_status
+    """The HTTP status by which callers of this dialect know an error; given ours."""
+    error_headers: Callable[[PilothouseError], tuple[tuple[bytes, bytes], ...]] = _no_error_headers
+    stream_type: Callable[[Ask], bytes] = _event_stream
+    """The content type of a streamed answer."""

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from pilothouse.domain.call import Operation
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import json_body, openai_error, openai_usage
-from pilothouse.protocols.base import Dialect, Reply
+from pilothouse.protocols.base import NO_ASK, Ask, Dialect, Reply
 from pilothouse.protocols.json_body import needs_canonical
 from pilothouse.protocols.openai_error import render_error, render_stream_error
 
@@ -58,7 +58,7 @@ _HEAD = msgspec.json.Decoder(EmbeddingsHead)
 _BODY = msgspec.json.Decoder(_Body)
 
 
-def read_head(body: bytes) -> EmbeddingsHead:
+def read_head(body: bytes, _ask: Ask = NO_ASK) -> EmbeddingsHead:
     """Return the head of an embeddings request; raises `InvalidJson`, or `InvalidRequest` naming the field."""
     return json_body.read(body, _HEAD)
 

@@ -7,7 +7,6 @@ from typing import Protocol
 
 import msgspec
 
-from pilothouse.domain.call import Operation
 from pilothouse.errors import UpstreamError
 from pilothouse.transport.base import Request, Timeouts
 
@@ -15,11 +14,20 @@ from pilothouse.transport.base import Request, Timeouts
 class Outbound(msgspec.Struct, frozen=True):
     """One call on its way out, its body already in the provider's dialect and with the provider's model name."""
 
-    operation: Operation
+    dialect: str
+    """The name of the dialect that the body is in; one of the account's own `dialects`."""
     body: bytes
+    model: str = ""
+    """The provider's model name, for dialects whose path names it."""
     streamed: bool = False
+    content_type: bytes = b"application/json"
+    """Of the body."""
+    variant: str = ""
+    """As in `protocols.base.Ask`."""
     trace: str = ""
     """The W3C `traceparent` to send; empty sends none."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """Of the caller, that this dialect lets through (`anthropic-beta` …); the account decides what it sends on."""
     timeouts: Timeouts = Timeouts()
 
 
@@ -54,8 +62,13 @@ class ProviderKind(msgspec.Struct, frozen=True):
 class Provider(Protocol):
     """One account at one provider."""
 
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """Names of the dialects that the account speaks; for each operation the one to convert to stands first."""
+        ...
+
     def request(self, call: Outbound) -> Request:
-        """Return the request to send; raises `EndpointUnknown` when the provider has no such operation."""
+        """Return the request to send; raises `EndpointUnknown` when the account does not speak the dialect."""
         ...
 
     def failure(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> UpstreamError:

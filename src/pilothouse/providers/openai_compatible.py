@@ -7,7 +7,6 @@ from typing import Any, cast
 import msgspec
 
 from pilothouse import __version__
-from pilothouse.domain.call import Operation
 from pilothouse.domain.clock import Clock, SystemClock
 from pilothouse.errors import EndpointUnknown, SettingsInvalid, UpstreamError, UpstreamProtocol
 from pilothouse.providers import failures
@@ -70,8 +69,9 @@ class OpenAIAccount:
         self._secret = secret.encode()
         self._clock = clock
         self._origin, prefix = _join(row, options)
-        paths = {Operation.CHAT: row.chat_path, Operation.EMBEDDINGS: row.embeddings_path}
-        self._targets = {operation: (prefix + path).encode() for operation, path in paths.items() if path}
+        paths = {"openai_chat": row.chat_path, "openai_embeddings": row.embeddings_path}
+        self._targets = {name: (prefix + path).encode() for name, path in paths.items() if path}
+        self.dialects = tuple(self._targets)
         shared = (("user-agent", f"pilothouse/{__version__}"), *_extra(options))
         sent = _encode(shared) + _auth(row.auth, secret)
         self._plain: Headers = (*sent, (b"content-type", b"application/json"), (b"accept", b"application/json"))
@@ -84,10 +84,10 @@ class OpenAIAccount:
         return f"OpenAIAccount({self._account!r} at {self._origin.netloc})"
 
     def request(self, call: Outbound) -> Request:
-        """Return the request to send; raises `EndpointUnknown` when the provider has no such operation."""
-        target = self._targets.get(call.operation)
+        """Return the request to send; raises `EndpointUnknown` when the account does not speak the dialect."""
+        target = self._targets.get(call.dialect)
         if target is None:
-            raise EndpointUnknown(f"the provider of account {self._account!r} serves no {call.operation}")
+            raise EndpointUnknown(f"the provider of account {self._account!r} does not speak {call.dialect}")
         headers = self._streamed if call.streamed else self._plain
         trace = ((b"traceparent", call.trace.encode()),) if call.trace else ()
         return Request(self._origin, b"POST", target, headers, call.body, call.timeouts, trace)

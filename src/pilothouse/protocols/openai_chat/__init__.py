@@ -38,4 +38,5 @@ DIALECT = Dialect(
     render_stream_error=render_stream_error,
     scan=StreamScan,
     fold=fold,
+    asks_usage=True,
 )

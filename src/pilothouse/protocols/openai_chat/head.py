@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from pilothouse.protocols import json_body
+from pilothouse.protocols.base import NO_ASK, Ask
 
 
 class StreamOptions(msgspec.Struct, frozen=True):
@@ -68,6 +69,6 @@ def scalar(value: Any) -> str:
 _DECODER = msgspec.json.Decoder(ChatHead)
 
 
-def read_head(body: bytes) -> ChatHead:
+def read_head(body: bytes, _ask: Ask = NO_ASK) -> ChatHead:
     """Return the head of a chat request; raises `InvalidJson`, or `InvalidRequest` naming the field."""
     return json_body.read(body, _DECODER)

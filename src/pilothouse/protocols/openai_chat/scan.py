@@ -7,7 +7,7 @@ import msgspec
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error, openai_usage, sse
-from pilothouse.protocols.base import ErrorBody
+from pilothouse.protocols.base import NO_ASK, Ask, ErrorBody
 from pilothouse.protocols.openai_chat.reply import to_stream
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
@@ -63,7 +63,7 @@ class StreamScan:
     With `hide_usage` the event that carries usage and no choice is withheld: the gateway asked for it, not the caller.
     """
 
-    def __init__(self, *, hide_usage: bool = False) -> None:
+    def __init__(self, _ask: Ask = NO_ASK, *, hide_usage: bool = False) -> None:
         self.model = ""
         """As the first event names it."""
         self.usage: Usage | None = None
