@@ -2,13 +2,17 @@
 
 import asyncio
 
+import pytest
+
 from pilothouse.transport.burst import Burst
+
+Log = list[tuple[str, bytes]]
 
 
 class Wire(asyncio.Transport):
     """A socket that notes what is written."""
 
-    def __init__(self, log: list[tuple[str, bytes]], name: str) -> None:
+    def __init__(self, log: Log, name: str) -> None:
         super().__init__()
         self.log = log
         self.name = name
@@ -21,38 +25,87 @@ class Wire(asyncio.Transport):
         return self.closed
 
 
-async def test_writes_wait_for_the_end_of_the_turn_and_keep_their_order():
-    log: list[tuple[str, bytes]] = []
-    burst, a, b = Burst(), Wire(log, "a"), Wire(log, "b")
-    burst.write(a, b"1")
-    burst.write(b, b"2")
-    burst.write(a, b"3")
-    assert log == []
-    await asyncio.sleep(0)
-    assert log == [("a", b"1"), ("b", b"2"), ("a", b"3")]
-    burst.write(b, b"4")
-    await asyncio.sleep(0)
-    assert log[-1] == ("b", b"4")
+class Clock:
+    """Nanoseconds that pass when told to."""
+
+    now_ns = 10**9
+
+    def __call__(self) -> int:
+        return self.now_ns
 
 
-async def test_a_flush_does_not_wait_and_a_long_burst_neither():
-    log: list[tuple[str, bytes]] = []
-    burst, wire = Burst(), Wire(log, "a")
-    burst.write(wire, b"1")
-    burst.flush()
+@pytest.fixture
+def log() -> Log:
+    return []
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def busy(log: Log, clock: Clock) -> Burst:
+    """A burst that has seen one write just now."""
+    burst = Burst(clock)
+    burst.write(Wire([], "before"), b"0")
+    return burst
+
+
+async def test_writes_wait_for_the_end_of_the_turn_and_keep_their_order(busy, log):
+    a, b = Wire(log, "a"), Wire(log, "b")
+    for _ in range(2):
+        log.clear()
+        busy.write(a, b"1")
+        busy.write(b, b"2")
+        busy.write(a, b"3")
+        assert log == []
+        await asyncio.sleep(0)
+        assert log == [("a", b"1"), ("b", b"2"), ("a", b"3")]
+
+
+async def test_writes_that_come_one_by_one_do_not_wait(busy, log, clock):
+    wire = Wire(log, "a")
+    for number in range(3):
+        clock.now_ns += 10**6
+        busy.write(wire, b"%d" % number)
+        assert len(log) == number + 1
+    busy.write(wire, b"soon after")
+    assert len(log) == 3
+    await asyncio.sleep(0)
+    assert log[-1] == ("a", b"soon after")
+
+
+async def test_after_a_turn_with_several_writes_the_next_waits_whenever_it_comes(busy, log, clock):
+    wire = Wire(log, "a")
+    busy.write(wire, b"1")
+    busy.write(wire, b"2")
+    await asyncio.sleep(0)
+    clock.now_ns += 10**9
+    busy.write(wire, b"3")
+    assert len(log) == 2
+    await asyncio.sleep(0)
+    clock.now_ns += 10**9
+    busy.write(wire, b"4")
+    assert len(log) == 4
+
+
+async def test_a_flush_does_not_wait_and_a_long_burst_neither(busy, log):
+    wire = Wire(log, "a")
+    busy.write(wire, b"first")
+    busy.flush()
     assert len(log) == 1
     for number in range(1000):
-        burst.write(wire, b"%d" % number)
+        busy.write(wire, b"%d" % number)
     assert len(log) > 900
     await asyncio.sleep(0)
     assert [data for _, data in log[1:]] == [b"%d" % number for number in range(1000)]
 
 
-async def test_what_was_to_go_to_a_socket_closed_meanwhile_is_passed_over():
-    log: list[tuple[str, bytes]] = []
-    burst, gone, here = Burst(), Wire(log, "gone"), Wire(log, "here")
-    burst.write(gone, b"1")
-    burst.write(here, b"2")
+async def test_what_was_to_go_to_a_socket_closed_meanwhile_is_passed_over(busy, log):
+    gone, here = Wire(log, "gone"), Wire(log, "here")
+    busy.write(gone, b"1")
+    busy.write(here, b"2")
     gone.closed = True
     await asyncio.sleep(0)
     assert log == [("here", b"2")]
