@@ -20,7 +20,7 @@ import msgspec
 import uvloop
 
 from pilothouse import instruments
-from pilothouse.catalog import Catalog
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.call import Attempt, CallRecord, Outcome
 from pilothouse.domain.ids import new_id, new_span_id, new_trace_id
 from pilothouse.domain.span import Span

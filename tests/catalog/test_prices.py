@@ -14,7 +14,7 @@ from genai_prices.types import ModelInfo, TieredPrices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.catalog import Catalog
+from pilothouse.catalog.prices import Catalog
 from pilothouse.catalog.prices import FREE_PROVIDERS, PRICED_PROVIDERS
 from pilothouse.domain.money import CostStatus
 from pilothouse.domain.usage import Usage
@@ -202,7 +202,7 @@ def test_importing_and_pricing_opens_no_socket_and_no_file_of_its_own():
         "or (event == 'open' and 'w' in str(args[1])) else None)\n"
         "import threading\n"
         "from datetime import UTC, datetime\n"
-        "from pilothouse.catalog import Catalog\n"
+        "from pilothouse.catalog.prices import Catalog\n"
         "from pilothouse.domain.usage import Usage\n"
         "assert 'genai_prices.data' not in sys.modules, 'price data was read at import'\n"
         "cost = Catalog().price('openai', 'gpt-4o', Usage(1000), datetime.now(UTC))\n"

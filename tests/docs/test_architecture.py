@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from pilothouse.gateway.app import DIALECTS
-from pilothouse.protocols.table import dialect
+from pilothouse.protocols.table import dialect, names
 from pilothouse.server.permits import PERMITS
 from tests.docs.pages import ROOT, blocks, headings
 
@@ -42,7 +41,7 @@ def test_the_import_direction_names_every_room() -> None:
 def test_the_http_page_names_every_address() -> None:
     text = (ROOT / "docs" / "reference" / "http.md").read_text()
     platform = [f"{method} {path}" for method, path in PERMITS if path not in PAGES_OF_THE_UI]
-    gateway = [f"POST {dialect(name).path}" for name in DIALECTS]
+    gateway = [f"POST {dialect(name).path}" for name in names()]
     assert [address for address in platform + gateway if f"`{address}`" not in text] == []
 
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from pilothouse import instruments
-from pilothouse.catalog import Catalog
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.money import Cost
 from pilothouse.domain.span import Span
 from pilothouse.domain.usage import Usage

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.catalog import Catalog
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.call import Attempt, CallRecord, Operation, Outcome
 from pilothouse.domain.money import CostStatus
 from pilothouse.domain.span import AttemptDetail, SpanKind, SpanStatus

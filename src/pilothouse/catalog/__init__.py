@@ -1,5 +1,1 @@
-"""Model facts and prices: what a call cost, by provider, model and time. Pure look-ups, nothing is fetched."""
-
-from pilothouse.catalog.prices import Catalog
-
-__all__ = ["Catalog"]
+"""Model facts and prices: what a model can do, and what a call cost. Pure look-ups, nothing is fetched."""

@@ -12,12 +12,11 @@ from pilothouse.gateway.call import Arrival, Call, Ending, Receive, Reply, Send
 from pilothouse.gateway.client import Client, Watch
 from pilothouse.gateway.pipeline import Parts, fold, stages
 from pilothouse.gateway.replies import identity_headers
+from pilothouse.gateway.router import Router
 from pilothouse.gateway.side import Side
-from pilothouse.protocols.base import Dialect
-from pilothouse.protocols.table import dialect
+from pilothouse.protocols import table
+from pilothouse.protocols.base import NO_ASK, Ask, Dialect
 
-DIALECTS = ("openai_chat", "openai_embeddings")
-"""Names of the dialects served, each at its own path."""
 _ANSWERED = Ending(Outcome.ANSWERED)
 _ANSWER = "pilothouse.answer"
 """An ASGI extension of our own server: `answer(status, headers, body)`, False when the answer has to be sent the usual
@@ -32,7 +31,8 @@ class GatewayApp:
         self._parts = parts
         self._side = side
         self._handle = fold(stages(parts))
-        self._dialects = {item.path: item for item in map(dialect, DIALECTS)}
+        self._router = Router(map(table.dialect, table.names()))
+        self._dialects = self._router.exact
         self._now_ns, self._monotonic_ns = parts.clock.now_ns, parts.clock.monotonic_ns
         self._ids = IdSource(self._now_ns)
         self._watch = Watch()
@@ -41,11 +41,15 @@ class GatewayApp:
         """Serve one ASGI connection."""
         if scope["type"] != "http":
             raise RuntimeError(f"the gateway serves http only, not {scope['type']}")
-        spoken = self._dialects.get(scope["path"])
+        spoken, ask = self._dialects.get(scope["path"]), NO_ASK
+        headers = dict(scope["headers"])
+        if spoken is None or scope["query_string"] or spoken.multipart:
+            found = self._router.find(scope["path"], scope["query_string"], headers.get(b"content-type", b""))
+            spoken, ask = found or (None, NO_ASK)
         if spoken is None or scope["method"] != "POST":
             await self._side(scope, send, allowed="POST" if spoken else "")
             return
-        arrival = self._arrive(spoken, scope["headers"])
+        arrival = self._arrive(spoken, ask, headers, scope["query_string"])
         client = Client(receive, self._parts.options.max_body_bytes, arrival.headers, self._watch)
         call = Call(arrival, client.read_body, self._monotonic_ns)
         try:
@@ -60,8 +64,7 @@ class GatewayApp:
         finally:
             client.release()
 
-    def _arrive(self, spoken: Dialect, raw_headers: list[tuple[bytes, bytes]]) -> Arrival:
-        headers = dict(raw_headers)
+    def _arrive(self, spoken: Dialect, ask: Ask, headers: dict[bytes, bytes], query: bytes) -> Arrival:
         traceparent = headers.get(b"traceparent")
         context = parse_traceparent(traceparent) if traceparent else None
         now_ns = self._now_ns()
@@ -69,7 +72,9 @@ class GatewayApp:
         parent_span_id = ""
         if context is not None:
             trace_id, parent_span_id = context.trace_id, context.parent_span_id
-        return Arrival(call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers)
+        return Arrival(
+            call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers, ask, query
+        )
 
     def _answer(self, call: Call, reply: Reply, scope: dict[str, Any]) -> bool:
         """Send a whole answer in one step; False where the server cannot, or not now."""
@@ -116,7 +121,8 @@ class GatewayApp:
                     await send({"type": "http.response.body", "body": event, "more_body": True})
             except PilothouseError as error:
                 ending = Ending(Outcome.CUT, error)
-                tail = call.arrival.dialect.render_stream_error(error, call.arrival.id)
+                fail = reply.fail or call.arrival.dialect.render_stream_error
+                tail = fail(error, call.arrival.id)
                 reply.note_sent(tail, limit_bytes)
                 await send({"type": "http.response.body", "body": tail, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

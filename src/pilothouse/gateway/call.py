@@ -34,6 +34,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     headers: dict[bytes, bytes]
     """Names in lower case; of a repeated header the last."""
     ask: Ask = NO_ASK
+    query: bytes = b""
+    """The query string, which may hold a key and is therefore never recorded."""
 
 
 class Admission(msgspec.Struct, frozen=True, gc=False):
@@ -103,13 +105,15 @@ class Reply:
     An unstreamed answer is one event. `rest` raises `PilothouseError` when the upstream breaks off.
     """
 
-    __slots__ = ("about", "first", "headers", "on_end", "rest", "sent", "sent_bytes", "status")
+    __slots__ = ("about", "fail", "first", "headers", "on_end", "rest", "sent", "sent_bytes", "status")
 
     def __init__(self, status: int, headers: Headers, first: bytes, rest: AsyncIterator[bytes] | None = None) -> None:
         self.status = status
         self.headers = headers
         self.about: Headers = []
         """More headers, by which the gateway tells of the call; what they say stands in the record's own fields."""
+        self.fail: Callable[[PilothouseError, str], bytes] | None = None
+        """How a converted stream tells of its failure; None leaves it to the dialect."""
         self.first = first
         self.rest = rest
         self.sent: list[bytes] = [first]

@@ -1,5 +1,7 @@
 """What an operator may set about the gateway."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -17,6 +19,9 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     """A larger unstreamed answer is given up with 502."""
     record_body_bytes: int = 1024 * 1024
     """Each of request and answer is recorded up to this size; the full size is always recorded."""
+    unsupported: Literal["refuse", "drop"] = "refuse"
+    """What happens when a model's provider cannot take a part of a request that matters: refuse the call with 400, or
+    drop the part and say so on the trace. Hints (seed, user …) are always dropped and noted."""
     snapshot_poll_s: float = 0.2
     """How often the gateway looks for changed keys and routes."""
     connect_timeout_s: float = 5.0

@@ -2,19 +2,23 @@
 
 import asyncio
 
+import msgspec
+
 from pilothouse.domain.ids import render_traceparent
 from pilothouse.errors import ClientDisconnected, PilothouseError
 from pilothouse.gateway.attempt import AttemptClock
 from pilothouse.gateway.call import Admission, Call, Headers, Next, Reply, Routing, admitted
+from pilothouse.gateway.convert import convert, upstream_dialect
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.gateway.replies import call_headers
 from pilothouse.gateway.stream import Stream
+from pilothouse.protocols.base import JSON, Dialect
+from pilothouse.protocols.conversion import Conversion
 from pilothouse.providers.base import Outbound
 from pilothouse.transport.base import Request, Response, Timeouts, Transport
 
 _ERROR_BODY_BYTES = 64 * 1024
-_EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
-"""Whatever the upstream said: a server that ignores `stream` answers with JSON, which the scan turns into events."""
+_LET_THROUGH = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _DROPPED_HEADERS = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"upgrade",
     b"transfer-encoding", b"content-length", b"set-cookie", b"server", b"date", b"alt-svc", b"via", b"vary",
@@ -22,6 +26,15 @@ _DROPPED_HEADERS = frozenset({
     b"cf-cache-status", b"traceparent", b"tracestate",
 })  # fmt: skip
 """Of the hop, of the provider's own web edge, or set anew by the gateway."""
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How one attempt reaches its account."""
+
+    routing: Routing
+    spoken: Dialect
+    converted: Conversion | None
+    """None when the account speaks the caller's own dialect."""
 
 
 class Provide:
@@ -32,6 +45,7 @@ class Provide:
 
     def __init__(self, transport: Transport, options: GatewayOptions) -> None:
         self._transport = transport
+        self._options = options
         self._reply_limit_bytes = options.max_reply_bytes
         self._silence_ns = int(options.between_bytes_timeout_s * 1e9)
         self._timeouts = Timeouts(
@@ -46,13 +60,16 @@ class Provide:
         admission, routing = admitted(call), call.routing
         if routing is None:
             raise AssertionError("a stage ran before route")
+        spoken = upstream_dialect(call, routing)
+        converted = None if spoken is call.arrival.dialect else convert(call, routing, spoken, self._options)
+        way = Way(routing, spoken, converted)
         attempt = AttemptClock(call, routing, call.elapsed_ns())
         try:
-            request = self._request(call, admission, routing)
+            request = self._request(call, admission, way)
             attempt.sent()
             response = await self._transport.send(request)
             attempt.answered(response)
-            return await self._read(call, admission, routing, attempt, response)
+            return await self._read(call, admission, way, attempt, response)
         except PilothouseError as error:
             attempt.end(error)
             raise
@@ -60,50 +77,81 @@ class Provide:
             attempt.end(ClientDisconnected("the client went away"))
             raise
 
-    def _request(self, call: Call, admission: Admission, routing: Routing) -> Request:
+    def _request(self, call: Call, admission: Admission, way: Way) -> Request:
+        arrival, head, model = call.arrival, admission.head, way.routing.target.model
+        if way.converted is None:
+            body, content_type = self._body(call, admission, model), arrival.ask.content_type or JSON
+        else:
+            body, content_type = way.converted.body, JSON
+        outbound = Outbound(
+            way.spoken.name, body, model, head.streamed, content_type, "" if way.converted else arrival.ask.variant,
+            render_traceparent(arrival.trace_id, arrival.span_id), _passed_on(arrival.headers), self._timeouts,
+        )  # fmt: skip
+        return way.routing.deployment.provider.request(outbound)
+
+    def _body(self, call: Call, admission: Admission, model: str) -> bytes:
         dialect, head, body = call.arrival.dialect, admission.head, admission.body
-        ask_usage = head.streamed and not head.wants_usage and dialect.scan is not None
+        ask_usage = dialect.asks_usage and head.streamed and not head.wants_usage
         call.exchange.usage_asked_for_caller = ask_usage
-        model = routing.target.model
         if ask_usage or model != head.model_name or dialect.needs_canonical(body):
-            body = dialect.rewrite(body, model=model, ask_usage=ask_usage)
-        trace = render_traceparent(call.arrival.trace_id, call.arrival.span_id)
-        outbound = Outbound(dialect.name, body, model, head.streamed, trace=trace, timeouts=self._timeouts)
-        return routing.deployment.provider.request(outbound)
+            return dialect.rewrite(body, model=model, ask_usage=ask_usage)
+        return body
 
     async def _read(
-        self, call: Call, admission: Admission, routing: Routing, attempt: AttemptClock, response: Response
+        self, call: Call, admission: Admission, way: Way, attempt: AttemptClock, response: Response
     ) -> Reply:
+        provider = way.routing.deployment.provider
         try:
             if response.status != 200:
                 body = await response.read(_ERROR_BODY_BYTES)
-                raise routing.deployment.provider.failure(response.status, response.headers, body)
-            if admission.head.streamed and call.arrival.dialect.scan is not None:
-                return await self._stream(call, attempt, response)
+                raise provider.failure(response.status, response.headers, body)
+            if admission.head.streamed and way.spoken.scan is not None:
+                return await self._stream(call, way, attempt, response)
             body = await response.read(self._reply_limit_bytes)
             attempt.received()
         except BaseException:
             await response.close()
             raise
-        found = call.arrival.dialect.read_reply(body)
+        found = way.spoken.read_reply(body)
         if found.error is not None:
-            raise routing.deployment.provider.failure(found.error.status or 200, response.headers, found.error.raw)
+            raise provider.failure(found.error.status or 200, response.headers, found.error.raw)
         exchange = call.exchange
         exchange.model_served, exchange.usage, exchange.finish_reason = found.model, found.usage, found.finish_reason
+        if way.converted is not None:
+            body = way.converted.reply(body)
         attempt.end(None)
-        return _reply(call, response, attempt, body)
+        reply = _reply(call, response, attempt, body)
+        if way.converted is not None:
+            reply.headers = _typed(reply.headers, JSON)
+        return reply
 
-    async def _stream(self, call: Call, attempt: AttemptClock, response: Response) -> Reply:
-        make_scan = call.arrival.dialect.scan
-        if make_scan is None:
+    async def _stream(self, call: Call, way: Way, attempt: AttemptClock, response: Response) -> Reply:
+        arrival, fail = call.arrival, None
+        if way.converted is not None:
+            scan = way.converted.scan()
+            fail = scan.fail
+        elif way.spoken.scan is not None:
+            scan = way.spoken.scan(arrival.ask, hide_usage=call.exchange.usage_asked_for_caller)
+        else:
             raise AssertionError("a dialect that does not stream was asked to")
-        scan = make_scan(call.arrival.ask, hide_usage=call.exchange.usage_asked_for_caller)
         rest = Stream(call, attempt, response, scan, self._silence_ns).events()
         first = await anext(rest, b"")
         reply = _reply(call, response, attempt, first)
-        reply.headers = [_EVENT_STREAM, *(item for item in reply.headers if item[0] != b"content-type")]
-        reply.rest = rest
+        if not arrival.dialect.binary:
+            reply.headers = _typed(reply.headers, arrival.dialect.stream_type(arrival.ask))
+        reply.rest, reply.fail = rest, fail
         return reply
+
+
+def _typed(headers: Headers, content_type: bytes) -> Headers:
+    """Say what is sent whatever the upstream said: a server that ignores `stream` answers with JSON, and is scanned."""
+    return [(b"content-type", content_type), *(item for item in headers if item[0] != b"content-type")]
+
+
+def _passed_on(headers: dict[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    if b"anthropic-version" not in headers and b"anthropic-beta" not in headers and b"openai-beta" not in headers:
+        return ()
+    return tuple((name, headers[name]) for name in _LET_THROUGH if name in headers)
 
 
 def _reply(call: Call, response: Response, attempt: AttemptClock, first: bytes) -> Reply:

@@ -17,11 +17,13 @@ _PASSED_ON = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited)
 
 def refusal(call: Call, error: PilothouseError) -> Reply:
     """Return the error as a reply in the caller's dialect, with the headers that clients act on."""
-    headers: Headers = [_JSON, (b"x-pilothouse-error", error.code.encode())]
+    dialect = call.arrival.dialect
+    headers: Headers = [_JSON, (b"x-pilothouse-error", error.code.encode()), *dialect.error_headers(error)]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", str(max(1, round(error.retry_after_s))).encode()))
         headers.append((b"retry-after-ms", str(max(1, round(error.retry_after_s * 1000))).encode()))
-    return Reply(_status_of(error), headers, call.arrival.dialect.render_error(error, call.arrival.id))
+    status = dialect.error_status(error, _status_of(error))
+    return Reply(status, headers, dialect.render_error(error, call.arrival.id))
 
 
 def _status_of(error: PilothouseError) -> int:
@@ -48,6 +50,15 @@ def call_headers(call: Call, attempts: int) -> Headers:
         (b"x-pilothouse-attempts", b"%d" % attempts),
         (b"x-pilothouse-overhead-ms", b"%.3f" % (exchange.overhead_ns / 1e6)),
     ]
+    if exchange.losses:
+        # Field names are the caller's own text.
+        dropped = ", ".join(loss.field for loss in exchange.losses)[:1024]
+        headers.append(
+            (
+                b"x-pilothouse-dropped",
+                "".join(c if c.isprintable() else "?" for c in dropped).encode("ascii", "replace"),
+            )
+        )
     if routing is not None:
         target = routing.target
         served = f"{target.account}/{exchange.model_served or target.model}"

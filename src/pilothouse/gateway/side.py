@@ -62,7 +62,8 @@ class Side:
             answer = self._model
         if answer is None:
             raise EndpointUnknown(
-                f"the gateway has no path {path}; it serves /v1/chat/completions, /v1/embeddings and /v1/models"
+                f"the gateway has no path {path}; it serves /v1/chat/completions, /v1/responses, /v1/messages, "
+                "/v1/embeddings, /v1/models and others, listed in the docs under Reference, HTTP"
             )
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{path} takes GET, not {scope['method']}")
@@ -70,7 +71,9 @@ class Side:
 
     def _names(self, scope: dict[str, Any]) -> list[tuple[str, str]]:
         index = self._index()
-        return index.callable_names(find_key(index, dict(scope["headers"]), self._clock.now_ns()))
+        return index.callable_names(
+            find_key(index, dict(scope["headers"]), self._clock.now_ns(), scope["query_string"])
+        )
 
     def _models(self, scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
         data = [_model(name, owner) for name, owner in self._names(scope)]

@@ -9,6 +9,16 @@ from pilothouse.gateway.call import Call
 from pilothouse.protocols.base import Scan
 from pilothouse.transport.base import Response
 
+_PING_BYTES = 64
+"""Longer than a ping of Anthropic's with its line of name."""
+
+
+def _is_progress(event: bytes) -> bool:
+    """Comments and pings keep a connection alive and say nothing of the answer."""
+    if not event or (event[:1] == b":" and b"data:" not in event):
+        return False
+    return b'"ping"' not in event or len(event) > _PING_BYTES
+
 
 class Stream:
     """Passes an upstream's events on and notes in the call's exchange what the record needs of them."""
@@ -67,7 +77,7 @@ class Stream:
         scan, exchange = self._scan, self._call.exchange
         event = scan.feed(chunk)
         now_ns = self._call.elapsed_ns()
-        if b"data:" in event:
+        if _is_progress(event):
             self._progress_ns = now_ns
         elif now_ns - self._progress_ns > self._silence_ns:
             raise UpstreamTimeout("the provider sends pings but no content")

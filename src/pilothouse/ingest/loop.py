@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from pilothouse import instruments
-from pilothouse.catalog import Catalog
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.call import CallRecord
 from pilothouse.errors import PlatformError, StoreUnavailable
 from pilothouse.ingest.delivery import Delivery, Pair, SpanSink

@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
-from pilothouse.catalog import Catalog
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.call import Attempt, CallRecord, Operation, Outcome
 from pilothouse.domain.money import Cost, CostStatus
 from pilothouse.domain.span import AttemptDetail, Span, SpanKind, SpanStatus

@@ -234,6 +234,10 @@ class Dialect(msgspec.Struct, frozen=True):
     """A recorded stream as one whole answer; None when the dialect does not stream."""
     codec: ChatCodec | EmbeddingsCodec | None = None
     """None when the dialect is only passed through to accounts that speak it themselves."""
+    multipart: bool = False
+    """Whether a request may be a multipart form, so that its content type matters."""
+    binary: bool = False
+    """Whether answers are bytes that are not JSON, and are passed on as they come."""
     asks_usage: bool = False
     """Whether usage in a stream comes only when the request asks for it."""
     error_status: Callable[[PilothouseError, int], int] = _own_status

@@ -18,3 +18,8 @@ def dialect(name: str) -> Dialect:
     if not isinstance(found, Dialect):
         raise TypeError(f"protocol {name!r} is not a Dialect")
     return found
+
+
+def names() -> list[str]:
+    """Return the names of all dialects, those of installed plug-ins included."""
+    return sorted({*ROWS, *plugins.rows("protocols", ROWS)})

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
-from pilothouse.catalog import Catalog
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.access import KeyKind, mint
 from pilothouse.domain.clock import SystemClock
 from pilothouse.domain.secret import SecretBox
