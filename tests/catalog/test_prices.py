@@ -14,8 +14,7 @@ from genai_prices.types import ModelInfo, TieredPrices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.catalog.prices import Catalog
-from pilothouse.catalog.prices import FREE_PROVIDERS, PRICED_PROVIDERS
+from pilothouse.catalog.prices import FREE_PROVIDERS, PRICED_PROVIDERS, Catalog
 from pilothouse.domain.money import CostStatus
 from pilothouse.domain.usage import Usage
 

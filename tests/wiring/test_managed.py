@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pilothouse.catalog import Catalog
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.clock import SystemClock
 from pilothouse.domain.money import CostStatus
 from pilothouse.domain.secret import SecretBox
