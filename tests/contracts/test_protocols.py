@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pilothouse.domain.call import Operation
 from pilothouse.errors import InvalidJson, InvalidRequest, SettingsInvalid, UpstreamCut, UpstreamProtocol
 from pilothouse.protocols import table
 from pilothouse.protocols.base import NO_ASK, Dialect
@@ -16,7 +17,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 def test_a_dialect_is_known_by_its_row(dialect: Dialect) -> None:
     assert table.dialect(dialect.name) is dialect
-    assert dialect.path.startswith("/v1/")
+    assert dialect.path.startswith("/")
 
 
 def test_an_unknown_dialect_is_refused() -> None:
@@ -42,7 +43,13 @@ def test_the_checked_model_is_the_called_one(dialect: Dialect) -> None:
 
 def test_a_request_without_a_model_has_an_empty_name(dialect: Dialect) -> None:
     head = dialect.read_head(b"{}", NO_ASK)
-    assert (head.model_name, head.streamed, head.wants_usage, head.user_id, head.labels) == ("", False, False, "", {})
+    assert (head.model_name, head.streamed, head.wants_usage, head.user_id, head.labels) == (
+        "",
+        dialect.binary,
+        False,
+        "",
+        {},
+    )
 
 
 def test_bad_bodies_are_refused(dialect: Dialect) -> None:
@@ -56,7 +63,8 @@ def test_bad_bodies_are_refused(dialect: Dialect) -> None:
 
 
 def test_bad_replies_are_refused(dialect: Dialect) -> None:
-    for body in (b"", b"<html>", b"{}", b"[" * 100_000):
+    plain_text = dialect.operation is Operation.TRANSCRIPTION
+    for body in (b"", b"<html>", b"{}", *(() if plain_text else (b"[" * 100_000,))):
         with pytest.raises(UpstreamProtocol):
             dialect.read_reply(body)
 

@@ -94,6 +94,9 @@ class Provide:
         ask_usage = dialect.asks_usage and head.streamed and not head.wants_usage
         call.exchange.usage_asked_for_caller = ask_usage
         if ask_usage or model != head.model_name or dialect.needs_canonical(body):
+            if dialect.multipart:
+                content_type = call.arrival.ask.content_type
+                return dialect.rewrite(body, model=model, ask_usage=False, content_type=content_type)
             return dialect.rewrite(body, model=model, ask_usage=ask_usage)
         return body
 

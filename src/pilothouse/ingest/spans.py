@@ -19,9 +19,18 @@ INPUT_CUT = "pilothouse.input.cut"
 OUTPUT_CUT = "pilothouse.output.cut"
 OUTPUT_RAW = "pilothouse.output.raw"
 """Attribute of a span whose recorded stream could not be put together and is shown as it came."""
+UPSTREAM_DIALECT = "pilothouse.upstream.dialect"
+"""Attribute of a span whose call was converted: what was spoken with the provider."""
+DROPPED = "pilothouse.dropped"
+"""Attributes, numbered, of a span whose request held what its provider could not take: `field: reason`."""
 USAGE_ASKED = "pilothouse.usage.asked_for_caller"
 
-_KINDS = {Operation.CHAT: SpanKind.LLM, Operation.EMBEDDINGS: SpanKind.EMBEDDING}
+_KINDS = {
+    Operation.EMBEDDINGS: SpanKind.EMBEDDING,
+    Operation.RERANK: SpanKind.RETRIEVER,
+    Operation.COUNT_TOKENS: SpanKind.OTHER,
+}
+"""Of operations that are not a model's answer."""
 _STATUSES = {Outcome.ANSWERED: SpanStatus.OK, Outcome.CANCELLED: SpanStatus.CANCELLED}
 
 
@@ -39,7 +48,7 @@ def _assemble(record: CallRecord, output: str, cost: Cost, attributes: dict[str,
         span_id=record.span_id,
         parent_span_id=record.parent_span_id,
         name=f"{record.operation} {record.model_requested}".rstrip(),
-        kind=_KINDS[record.operation],
+        kind=_KINDS.get(record.operation, SpanKind.LLM),
         source=SOURCE,
         started_at_ns=record.started_at_ns,
         duration_ns=record.duration_ns,
@@ -92,6 +101,10 @@ def _attributes(record: CallRecord) -> dict[str, str]:
         attributes[OUTPUT_CUT] = "true"
     if record.usage_asked_for_caller:
         attributes[USAGE_ASKED] = "true"
+    if record.upstream_dialect:
+        attributes[UPSTREAM_DIALECT] = record.upstream_dialect
+    for number, loss in enumerate(record.losses):
+        attributes[f"{DROPPED}.{number}"] = loss
     return attributes
 
 

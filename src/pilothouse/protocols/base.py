@@ -236,6 +236,8 @@ class Dialect(msgspec.Struct, frozen=True):
     """None when the dialect is only passed through to accounts that speak it themselves."""
     multipart: bool = False
     """Whether a request may be a multipart form, so that its content type matters."""
+    shown: Callable[[bytes, Ask], bytes] | None = None
+    """What of a request body is recorded; None records the body itself."""
     binary: bool = False
     """Whether answers are bytes that are not JSON, and are passed on as they come."""
     asks_usage: bool = False

@@ -6,6 +6,14 @@ from pilothouse import plugins
 from pilothouse.protocols.base import Dialect
 
 ROWS: dict[str, str] = {
+    "openai_translations": "pilothouse.protocols.passed.dialects:TRANSLATIONS",
+    "openai_transcriptions": "pilothouse.protocols.passed.dialects:TRANSCRIPTIONS",
+    "openai_speech": "pilothouse.protocols.passed.dialects:SPEECH",
+    "openai_moderations": "pilothouse.protocols.passed.dialects:MODERATIONS",
+    "openai_images": "pilothouse.protocols.passed.dialects:IMAGES",
+    "openai_image_edits": "pilothouse.protocols.passed.dialects:IMAGE_EDITS",
+    "jina_rerank": "pilothouse.protocols.passed.dialects:JINA_RERANK",
+    "cohere_rerank": "pilothouse.protocols.passed.dialects:COHERE_RERANK",
     "openai_chat": "pilothouse.protocols.openai_chat:DIALECT",
     "openai_embeddings": "pilothouse.protocols.openai_embeddings:DIALECT",
 }

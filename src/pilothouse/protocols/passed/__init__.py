@@ -1,0 +1,1 @@
+"""Dialects that are only ever passed through to accounts that speak them: pictures, sound, moderation, rerank."""
