@@ -20,7 +20,7 @@ from pilothouse.domain.usage import Usage
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 CATALOG = Catalog()
-BUCKETS = tuple(name for name in Usage.__struct_fields__ if name != "inconsistent")
+BUCKETS = tuple(name for name in Usage.__struct_fields__ if name.endswith("_tokens") or "_tokens_" in name)
 IDS = {ours: provider for ours, theirs in PRICED_PROVIDERS.items() for provider in get_snapshot().providers
        if provider.id == theirs}  # fmt: skip
 

@@ -178,11 +178,11 @@ async def test_a_poison_record_is_set_aside_and_the_rest_arrives(tmp_path, kind,
 class MoodyCatalog(Catalog):
     """Breaks over one model, as a fault of ours would."""
 
-    def price(self, provider: str, model: str, usage: Usage | None, at: datetime) -> Cost:
+    def price(self, provider: str, model: str, usage: Usage | None, at: datetime, account: str = "") -> Cost:
         """Raise for the model `odd`."""
         if model == "odd":
             raise ZeroDivisionError("a fault")
-        return super().price(provider, model, usage, at)
+        return super().price(provider, model, usage, at, account)
 
 
 async def test_a_record_that_trips_a_fault_of_ours_is_set_aside_too(tmp_path):

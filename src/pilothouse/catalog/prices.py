@@ -7,11 +7,13 @@ from functools import lru_cache
 from importlib.metadata import version
 
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, TieredPrices
 
+from pilothouse.catalog.overrides import Override, Overrides
 from pilothouse.domain.money import Cost, CostStatus
 from pilothouse.domain.usage import Usage
 
+NO_OVERRIDES = Overrides()
 SELF_HOSTED = "self-hosted"
 """The price version of calls to models that the operator runs."""
 
@@ -64,6 +66,9 @@ price is the same thing, told in one step and fifteen times as fast.
 _MILLION = Decimal(1_000_000)
 _THOUSAND = Decimal(1_000)
 _ZERO = Decimal(0)
+_HOUR_S = Decimal(3600)
+_STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
+"""Tiers at the list price, or at one that was paid beforehand."""
 
 
 class _Tariff:
@@ -71,8 +76,13 @@ class _Tariff:
 
     def __init__(self, prices: ModelPrice) -> None:
         self.known = {bucket: _first(prices, keys) for bucket, keys in _BUCKETS.items()}
-        flat = prices.requests_kcount
-        self.request_usd = flat / _THOUSAND if isinstance(flat, Decimal) else _ZERO
+        self.request_usd = _each(prices.requests_kcount, _THOUSAND) or _ZERO
+        self.units = {
+            "searches": _each(prices.web_searches_kcount, _THOUSAND),
+            "audio_s": _each(prices.audio_hours or prices.input_audio_hours, _HOUR_S),
+            "characters": _each(prices.input_mchars, _MILLION),
+            "images": None,
+        }
 
     def amount(self, usage: Usage) -> Decimal:
         """Return the amount in USD; raises `LookupError` naming the tokens that have no price."""
@@ -85,40 +95,76 @@ class _Tariff:
             if price is None:
                 raise LookupError(f"no price for {bucket.replace('_', ' ')}")
             total += _rate(price, input_total) * count / _MILLION
+        return total + self._counted(usage)
+
+    def _counted(self, usage: Usage) -> Decimal:
+        total = _ZERO
+        for unit, price in self.units.items():
+            count: float = getattr(usage, unit)
+            # Pictures and sound that are billed in tokens have their tokens in the usage too.
+            if count and price is not None:
+                total += price * Decimal(str(count))
+            elif count and not usage.total:
+                raise LookupError(f"no price for {unit.removesuffix('_s')}")
         return total
 
 
 class Catalog:
     """Prices from the installed price data, never from the network; safe from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, overrides: Overrides = NO_OVERRIDES) -> None:
+        self.overrides = overrides
+        """The operator's own prices; may be replaced at any time."""
         providers = get_snapshot().providers
         self.price_version = f"genai-prices {version('genai-prices')}"
         self._providers = {provider.id: provider for provider in providers}
         self._all = providers
         self._find = lru_cache(maxsize=4096)(self._find_model)
         # By identity: price objects live as long as the price data, and comparing their values costs more than pricing.
-        self._tariffs: dict[int, _Tariff] = {}
+        self._tariffs: dict[tuple[int, str], _Tariff] = {}
 
-    def price(self, provider: str, model: str, usage: Usage | None, at: datetime) -> Cost:
+    def price(self, provider: str, model: str, usage: Usage | None, at: datetime, account: str = "") -> Cost:
         """Return what a call of `usage` at the aware time `at` costs, or why that is not known; never raises.
 
-        A long prompt moves all its tokens to the tier that the whole input reaches.
+        The operator's own prices come first. A long prompt moves all its tokens to the tier that the whole input
+        reaches.
         """
-        if provider in FREE_PROVIDERS:
+        override = self.overrides.find(account, provider, model, at)
+        if override is None and provider in FREE_PROVIDERS:
             return Cost(CostStatus.PRICED, _ZERO, SELF_HOSTED)
         if usage is None:
             return Cost(CostStatus.UNMETERED, detail="the call has no usage")
         if usage.inconsistent or min(_counts(usage)) < 0:
             return Cost(CostStatus.INCONSISTENT, detail="the provider's token counts contradict each other")
+        if override is None:
+            return self._list_price(provider, model, usage, at)
+        return self._own_price(override, provider, model, usage, at)
+
+    def _list_price(self, provider: str, model: str, usage: Usage, at: datetime) -> Cost:
         try:
             found = self._find(provider, model)
             if found is None:
                 return self._unpriced(f"no price is known for {model!r} of {provider!r}")
-            amount = self._tariff(found.get_prices(at)).amount(usage)
+            amount = self._tariff(found, usage.tier, at).amount(usage)
         except (LookupError, ValueError, TypeError, ArithmeticError) as error:
             return self._unpriced(f"{model!r} of {provider!r}: {error}")
         return Cost(CostStatus.PRICED, amount, self.price_version)
+
+    def _own_price(self, override: Override, provider: str, model: str, usage: Usage, at: datetime) -> Cost:
+        stamp = self.overrides.version
+        if override.has_prices:
+            try:
+                return Cost(CostStatus.PRICED, override.amount(usage), stamp)
+            except LookupError as error:
+                return Cost(CostStatus.UNPRICED, price_version=stamp, detail=f"{model!r}: {error}")
+        if override.like:
+            provider, _, model = override.like.partition("/")
+        if provider in FREE_PROVIDERS:
+            return Cost(CostStatus.PRICED, _ZERO, SELF_HOSTED)
+        listed = self._list_price(provider, model, usage, at)
+        if listed.amount_usd is None:
+            return listed
+        return Cost(CostStatus.PRICED, listed.amount_usd * override.multiplier, f"{listed.price_version}, {stamp}")
 
     def _unpriced(self, detail: str) -> Cost:
         return Cost(CostStatus.UNPRICED, price_version=self.price_version, detail=detail)
@@ -127,11 +173,35 @@ class Catalog:
         found = self._providers.get(PRICED_PROVIDERS.get(provider, ""))
         return found.find_model(model, all_providers=self._all) if found and model else None
 
-    def _tariff(self, prices: ModelPrice) -> _Tariff:
-        tariff = self._tariffs.get(id(prices))
-        if tariff is None:
-            tariff = self._tariffs[id(prices)] = _Tariff(prices)
+    def _tariff(self, found: ModelInfo, tier: str, at: datetime) -> _Tariff:
+        standard = found.get_prices(at)
+        tier = "" if tier in _STANDARD_TIERS else tier
+        tariff = self._tariffs.get((id(standard), tier))
+        if tariff is not None:
+            return tariff
+        if not tier:
+            tariff = self._tariffs[id(standard), tier] = _Tariff(standard)
+            return tariff
+        variants = [item for item in found.price_variants or () if _is_of_tier(item, tier)]
+        if not variants:
+            raise LookupError(f"no price for the service tier {tier!r}")
+        tariff = _Tariff(found.get_prices(at, _context(tier)))
+        if all(item.constraint is None for item in variants):
+            self._tariffs[id(standard), tier] = tariff
         return tariff
+
+
+def _context(tier: str) -> dict[str, str]:
+    return {"processing": tier, "service_tier": tier, "speed": tier}
+
+
+def _is_of_tier(variant: PriceVariant, tier: str) -> bool:
+    context = _context(tier)
+    return all(context.get(key) == value for key, value in variant.when.items())
+
+
+def _each(price: Decimal | TieredPrices | None, per: Decimal) -> Decimal | None:
+    return price / per if isinstance(price, Decimal) else None
 
 
 def _counts(usage: Usage) -> tuple[int, ...]:

@@ -16,5 +16,7 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Time between looks at an idle spool."""
     discover_s: float = 1.0
     """Time between looks for new writers."""
+    prices: str = ""
+    """File with the operator's own prices, which come before the list prices; empty means none."""
     slice_records: int = 32
     """Records that are decoded in one go; between two slices the event loop has the interpreter to itself."""

@@ -127,11 +127,11 @@ def _cost(record: CallRecord, catalog: Catalog) -> Cost:
     at = datetime.fromtimestamp(record.started_at_ns / 1e9, UTC)
     sent = record.attempts[-1].model if record.attempts else ""
     names = [name for name in (record.model_served, sent, record.model_requested) if name] or [""]
-    first = catalog.price(record.provider, names[0], record.usage, at)
+    first = catalog.price(record.provider, names[0], record.usage, at, record.account)
     if first.status is not CostStatus.UNPRICED:
         return first
     for name in names[1:]:
-        cost = catalog.price(record.provider, name, record.usage, at)
+        cost = catalog.price(record.provider, name, record.usage, at, record.account)
         if cost.status is CostStatus.PRICED:
             return cost
     return first

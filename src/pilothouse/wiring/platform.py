@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -27,6 +28,7 @@ from pilothouse.transport.table import TRANSPORTS
 from pilothouse.wiring import addresses, managed, welcome
 from pilothouse.wiring.data_folder import Layout, write_private
 from pilothouse.wiring.http_server import HttpOptions, HttpServer
+from pilothouse.wiring.prices import overrides_of
 from pilothouse.wiring.spools import depths
 from pilothouse.wiring.telemetry import open_telemetry, telemetry_options
 
@@ -36,10 +38,15 @@ async def serve_ingest(settings: Settings, layout: Layout, drain_s: float) -> As
     """Drain the spools into the store; on exit the running batch ends first."""
     telemetry = Telemetry(telemetry_options(settings, layout))
     # not before the schema is up: a store without our tables refuses records, and refused records are set aside
-    loop = IngestLoop(layout.spool, telemetry, Catalog(), settings.ingest)
+    catalog = Catalog()
+    prices = overrides_of(Path(settings.ingest.prices) if settings.ingest.prices else None, catalog)
+    loop = IngestLoop(layout.spool, telemetry, catalog, settings.ingest)
     async with AsyncExitStack() as parts:
         parts.push_async_callback(telemetry.close)
         parts.push_async_callback(loop.stop, min(drain_s, 5.0))
+        if prices is not None:
+            await prices.start()
+            parts.push_async_callback(prices.stop)
         await parts.enter_async_context(open_telemetry(telemetry, on_open=loop.start))
         yield
 
