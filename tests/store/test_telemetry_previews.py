@@ -70,6 +70,37 @@ def test_of_output(case: str) -> None:
     assert previews.of_output(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (
+            {"contents": [{"role": "user", "parts": [{"text": "a"}, {"text": "b"}]}, {"role": "model", "parts": []}]},
+            "a b",
+        ),
+        ({"contents": [{"parts": [{"text": "a"}]}]}, "a"),
+        ({"messages": [{"role": "user", "content": [{"text": "a"}, {"image": {}}]}]}, "a"),
+    ],
+)
+def test_requests_of_other_dialects(given: object, shown: str) -> None:
+    assert previews.of_input(json.dumps(given)) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"type": "message", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}]}, "a"),
+        (
+            {"output": [{"type": "reasoning"}, {"type": "message", "role": "assistant", "content": [{"text": "a"}]}]},
+            "a",
+        ),
+        ({"output": {"message": {"role": "assistant", "content": [{"text": "a"}]}}}, "a"),
+        ({"candidates": [{"content": {"parts": [{"text": "hm", "thought": True}, {"text": "a"}]}}]}, "a"),
+    ],
+)
+def test_answers_of_other_dialects(given: object, shown: str) -> None:
+    assert previews.of_output(json.dumps(given)) == shown
+
+
 def test_a_long_beginning_of_white_space_is_folded() -> None:
     assert previews.of_input(" \n" * 1000 + "at last") == "at last"
 

@@ -1,5 +1,7 @@
 """One-line previews of what went in and came out, made once when a span is written: pure."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 LIMIT_CHARS = 200
@@ -9,6 +11,7 @@ _SCAN_CHARS = (300, 4_000)
 
 class _Part(msgspec.Struct):
     text: str | None = None
+    thought: bool = False
 
 
 class _Function(msgspec.Struct):
@@ -27,6 +30,23 @@ class _Message(msgspec.Struct):
     tool_calls: list[_ToolCall] | None = None
 
 
+class _Content(msgspec.Struct):
+    """A turn as Gemini writes it."""
+
+    role: str = ""
+    parts: list[_Part] | None = None
+
+
+class _Candidate(msgspec.Struct):
+    content: _Content | None = None
+
+
+class _Output(msgspec.Struct):
+    """The answer as Bedrock wraps it."""
+
+    message: _Message | None = None
+
+
 class _Choice(msgspec.Struct):
     message: _Message | None = None
     text: str | None = None
@@ -40,10 +60,16 @@ class _Conversation(msgspec.Struct):
     messages: list[_Message] | None = None
     input: str | list[_Message | str | int | list[int]] | None = None
     prompt: str | list[str | int | list[int]] | None = None
+    contents: list[_Content] | None = None
 
 
 class _Answer(msgspec.Struct):
     choices: list[_Choice] | None = None
+    content: str | list[_Part | str] | None = None
+    """Anthropic's place for the answer."""
+    output: _Output | list[_Message] | str | None = None
+    """Bedrock's, or that of the Responses API."""
+    candidates: list[_Candidate] | None = None
     error: _Fault | str | None = None
 
 
@@ -82,6 +108,9 @@ def of_output(text: str) -> str:
 def _asked(value: _Conversation) -> str:
     if value.messages is not None:
         return _last_user(value.messages)
+    if value.contents is not None:
+        asked = [_joined(item.parts or ()) for item in value.contents if item.role in ("user", "")]
+        return next((text for text in reversed(asked) if text), "")
     if isinstance(value.input, list):
         messages = [item for item in value.input if isinstance(item, _Message)]
         texts = [item for item in value.input if isinstance(item, str)]
@@ -96,9 +125,23 @@ def _answered(value: _Answer) -> str:
         found = _content(choice.message) if choice.message else choice.text or ""
         if found:
             return found
-    if value.choices is None and value.error is not None:
+    found = _elsewhere(value)
+    if not found and value.choices is None and value.error is not None:
         return value.error if isinstance(value.error, str) else value.error.message
-    return ""
+    return found
+
+
+def _elsewhere(value: _Answer) -> str:
+    if value.content is not None:
+        return _content(_Message(content=value.content))
+    if isinstance(value.output, _Output):
+        return _content(value.output.message) if value.output.message else ""
+    if isinstance(value.output, list):
+        return " ".join(text for text in map(_content, value.output) if text)
+    if value.candidates is not None:
+        contents = (candidate.content for candidate in value.candidates)
+        return next((text for item in contents if item and (text := _joined(item.parts or ()))), "")
+    return value.output or ""
 
 
 def _last_user(messages: list[_Message]) -> str:
@@ -110,9 +153,13 @@ def _last_user(messages: list[_Message]) -> str:
 
 def _content(message: _Message) -> str:
     if isinstance(message.content, list):
-        texts = (part if isinstance(part, str) else part.text for part in message.content)
-        return " ".join(text for text in texts if text)
+        return _joined(message.content)
     return message.content or message.refusal or _called(message)
+
+
+def _joined(parts: Iterable[_Part | str]) -> str:
+    texts = (part if isinstance(part, str) else "" if part.thought else part.text for part in parts)
+    return " ".join(text for text in texts if text)
 
 
 def _called(message: _Message) -> str:

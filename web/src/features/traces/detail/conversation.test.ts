@@ -75,3 +75,52 @@ describe("embeddings", () => {
     expect(result?.vectors[0]?.head).toEqual([0.5, -0.5]);
   });
 });
+
+describe("Gemini", () => {
+  it("is read with calls, thoughts and pictures", () => {
+    const conversation = read(
+      {
+        systemInstruction: { parts: [{ text: "Be brief." }] },
+        contents: [
+          { role: "user", parts: [{ text: "Look" }, { inlineData: { mimeType: "image/png", data: "AA==" } }] },
+          { role: "model", parts: [{ text: "hm", thought: true }, { functionCall: { name: "find", args: { a: 1 } } }] },
+          { role: "user", parts: [{ functionResponse: { name: "find", response: { b: 2 } } }] },
+        ],
+        tools: [{ functionDeclarations: [{ name: "find", description: "Finds", parameters: { type: "OBJECT" } }] }],
+        generationConfig: { temperature: 0 },
+      },
+      { candidates: [{ content: { role: "model", parts: [{ text: "Here" }] } }] },
+    );
+    expect(conversation?.messages.map((message) => message.role)).toEqual(["system", "user", "assistant", "tool"]);
+    expect(conversation?.messages[1]?.parts[1]).toEqual({ type: "image", url: "data:image/png;base64,AA==" });
+    expect(conversation?.messages[2]?.parts).toEqual([{ type: "reasoning", text: "hm" }]);
+    expect(conversation?.messages[2]?.toolCalls).toEqual([{ id: "find", name: "find", arguments: '{"a":1}' }]);
+    expect(conversation?.messages[3]?.answers).toBe("find");
+    expect(conversation?.replies[0]?.parts).toEqual([{ type: "text", text: "Here" }]);
+    expect(conversation?.tools[0]?.name).toBe("find");
+    expect(conversation?.parameters).toEqual([["generationConfig", '{"temperature":0}']]);
+  });
+});
+
+describe("Bedrock Converse", () => {
+  it("is read with calls, results and reasoning", () => {
+    const conversation = read(
+      {
+        system: [{ text: "Be brief." }],
+        messages: [
+          { role: "user", content: [{ text: "Look" }, { image: { format: "png", source: { bytes: "AA==" } } }, { cachePoint: { type: "default" } }] },
+          { role: "assistant", content: [{ toolUse: { toolUseId: "t1", name: "find", input: { a: 1 } } }] },
+          { role: "user", content: [{ toolResult: { toolUseId: "t1", content: [{ text: "found" }] } }] },
+        ],
+        toolConfig: { tools: [{ toolSpec: { name: "find", inputSchema: { json: { type: "object" } } } }] },
+      },
+      { output: { message: { role: "assistant", content: [{ reasoningContent: { reasoningText: { text: "hm" } } }, { text: "Here" }] } } },
+    );
+    expect(conversation?.messages.map((message) => message.role)).toEqual(["system", "user", "assistant", "tool"]);
+    expect(conversation?.messages[1]?.parts).toEqual([{ type: "text", text: "Look" }, { type: "image", url: "data:image/png;base64,AA==" }]);
+    expect(conversation?.messages[2]?.toolCalls[0]?.id).toBe("t1");
+    expect(conversation?.messages[3]?.parts).toEqual([{ type: "text", text: "found" }]);
+    expect(conversation?.replies[0]?.parts).toEqual([{ type: "reasoning", text: "hm" }, { type: "text", text: "Here" }]);
+    expect(conversation?.tools[0]?.name).toBe("find");
+  });
+});

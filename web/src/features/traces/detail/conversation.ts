@@ -54,7 +54,7 @@ const parsed = (text: string): Json | undefined => {
   return result.ok ? result.value : undefined;
 };
 
-const CONTENT_FIELDS = new Set(["messages", "tools", "model", "input", "prompt", "system", "instructions", "stream", "stream_options", "metadata", "user"]);
+const CONTENT_FIELDS = new Set(["messages", "tools", "model", "input", "prompt", "system", "instructions", "stream", "contents", "systemInstruction", "system_instruction", "toolConfig", "stream_options", "metadata", "user"]);
 
 /** Null when neither side reads as a conversation. */
 export function readConversation(input: string, output: string): Conversation | null {
@@ -62,14 +62,14 @@ export function readConversation(input: string, output: string): Conversation | 
   const messages = readRequest(request, input);
   const replies = readReplies(parsed(output), output);
   if (messages.length === 0 && replies.length === 0) return null;
-  return { messages, replies, tools: isObject(request) ? readTools(request.tools) : [], parameters: isObject(request) ? readParameters(request) : [] };
+  return { messages, replies, tools: isObject(request) ? readTools(request.tools ?? (isObject(request.toolConfig) ? request.toolConfig.tools : undefined)) : [], parameters: isObject(request) ? readParameters(request) : [] };
 }
 
 function readRequest(request: Json | undefined, raw: string): Message[] {
   if (Array.isArray(request)) return request.every(looksLikeMessage) ? request.map(readMessage) : [];
   if (!isObject(request)) return typeof request === "string" || (raw.trim() !== "" && request === undefined) ? [plain("user", typeof request === "string" ? request : raw)] : [];
-  const system = request.system ?? request.instructions;
-  const lead = system === undefined || system === null ? [] : [{ ...plain("system", ""), parts: readContent(system) }];
+  const lead = readLead(request);
+  if (Array.isArray(request.contents)) return [...lead, ...request.contents.filter(isObject).map(readMessage)];
   if (Array.isArray(request.messages)) return [...lead, ...request.messages.filter(isObject).map(readMessage)];
   if (Array.isArray(request.input) && request.input.every(isObject)) return [...lead, ...request.input.map(readMessage)];
   const text = str(request.prompt) || str(request.input) || str(request.question) || str(request.query);
@@ -86,6 +86,8 @@ function readReplies(answer: Json | undefined, raw: string): Message[] {
       return str(choice.text) === "" ? [] : [plain("assistant", str(choice.text))];
     });
   }
+  if (Array.isArray(answer.candidates)) return answer.candidates.filter(isObject).flatMap((each) => (isObject(each.content) ? [readMessage(each.content)] : []));
+  if (isObject(answer.output) && isObject(answer.output.message)) return [readMessage(answer.output.message)];
   if (Array.isArray(answer.output)) return answer.output.filter(isObject).map(readMessage);
   if (looksLikeMessage(answer)) return [readMessage(answer)];
   const text = str(answer.output) || str(answer.text) || str(answer.answer) || str(answer.output_text);
@@ -109,17 +111,40 @@ function readMessage(value: Json): Message {
   const role = str(value.role) || (value.type === "message" ? "assistant" : "user");
   const reasoning = str(value.reasoning_content) || str(value.reasoning) || str(value.thinking);
   const content = readContent(value.content ?? value.parts ?? null);
-  const blocks = Array.isArray(value.content) ? value.content.filter(isObject) : [];
+  const listed = value.content ?? value.parts;
+  const blocks = Array.isArray(listed) ? listed.filter(isObject) : [];
   const parts: Part[] = [...(reasoning === "" ? [] : [{ type: "reasoning", text: reasoning } as const]), ...content];
   if (str(value.refusal) !== "") parts.push({ type: "refusal", text: str(value.refusal) });
-  const result = blocks.find((block) => block.type === "tool_result");
+  const result = blocks.map(readResult).find((found) => found !== null);
   return {
-    role: result === undefined ? role : "tool",
+    role: result === undefined ? (role === "model" ? "assistant" : role) : "tool",
     name: str(value.name),
     parts,
-    toolCalls: [...readToolCalls(value), ...blocks.filter((block) => block.type === "tool_use").map((block) => ({ id: str(block.id), name: str(block.name), arguments: JSON.stringify(block.input ?? {}) }))],
-    answers: str(value.tool_call_id) || str(result?.tool_use_id),
+    toolCalls: [...readToolCalls(value), ...blocks.flatMap(readCallBlock)],
+    answers: str(value.tool_call_id) || (result ?? ""),
   };
+}
+
+/** The system text that stands beside the messages; Gemini wraps it in an object with parts. */
+function readLead(request: Obj): Message[] {
+  const wrapped = request.systemInstruction ?? request.system_instruction;
+  const system = request.system ?? request.instructions ?? (isObject(wrapped) ? wrapped.parts : wrapped);
+  return system === undefined || system === null ? [] : [{ ...plain("system", ""), parts: readContent(system) }];
+}
+
+/** The call that a block answers; null when it is no answer of a tool. */
+function readResult(block: Obj): string | null {
+  if (block.type === "tool_result") return str(block.tool_use_id);
+  if (isObject(block.toolResult)) return str(block.toolResult.toolUseId);
+  const response = block.functionResponse ?? block.function_response;
+  return isObject(response) ? str(response.id) || str(response.name) : null;
+}
+
+function readCallBlock(block: Obj): ToolCall[] {
+  if (block.type === "tool_use") return [{ id: str(block.id), name: str(block.name), arguments: JSON.stringify(block.input ?? {}) }];
+  if (isObject(block.toolUse)) return [{ id: str(block.toolUse.toolUseId), name: str(block.toolUse.name), arguments: JSON.stringify(block.toolUse.input ?? {}) }];
+  const call = block.functionCall ?? block.function_call;
+  return isObject(call) ? [{ id: str(call.id) || str(call.name), name: str(call.name), arguments: JSON.stringify(call.args ?? {}) }] : [];
 }
 
 function readToolCalls(message: Obj): ToolCall[] {
@@ -160,8 +185,33 @@ function readPart(part: Obj): Part[] {
     case "tool_result":
       return readContent(part.content ?? null);
     default:
-      return typeof part.text === "string" ? [{ type: "text", text: part.text }] : [{ type: "json", value: part }];
+      return readUntyped(part);
   }
+}
+
+/** Parts of Gemini and Bedrock are told by the field that they have. */
+function readUntyped(part: Obj): Part[] {
+  if (typeof part.text === "string") return [{ type: part.thought === true ? "reasoning" : "text", text: part.text }];
+  if (part.functionCall !== undefined || part.function_call !== undefined || part.toolUse !== undefined) return [];
+  if (isObject(part.reasoningContent)) return [{ type: "reasoning", text: isObject(part.reasoningContent.reasoningText) ? str(part.reasoningContent.reasoningText.text) : "" }];
+  if (isObject(part.toolResult)) return readContent(part.toolResult.content ?? null);
+  const response = part.functionResponse ?? part.function_response;
+  if (isObject(response)) return [{ type: "json", value: response.response ?? null }];
+  if (part.cachePoint !== undefined) return [];
+  if (typeof part.json !== "undefined") return [{ type: "json", value: part.json }];
+  return readMedia(part);
+}
+
+function readMedia(part: Obj): Part[] {
+  const inline = part.inlineData ?? part.inline_data;
+  if (isObject(inline)) return readInline(str(inline.mimeType) || str(inline.mime_type), str(inline.data));
+  if (isObject(part.image) && isObject(part.image.source)) return readInline(`image/${str(part.image.format)}`, str(part.image.source.bytes));
+  if (isObject(part.document)) return [{ type: "file", label: `File ${str(part.document.name)}`.trim() }];
+  return [{ type: "json", value: part }];
+}
+
+function readInline(mime: string, data: string): Part[] {
+  return mime.startsWith("image/") ? [{ type: "image", url: `data:${mime};base64,${data}` }] : [{ type: "file", label: mime === "" ? "File" : `File (${mime})` }];
 }
 
 function imageUrl(source: Json | undefined): string {
@@ -171,10 +221,16 @@ function imageUrl(source: Json | undefined): string {
 
 function readTools(tools: Json | undefined): Tool[] {
   if (!Array.isArray(tools)) return [];
-  return tools.filter(isObject).map((tool) => {
-    const of = isObject(tool.function) ? tool.function : tool;
-    return { name: str(of.name) || str(of.type), description: str(of.description), schema: JSON.stringify(of.parameters ?? of.input_schema ?? {}, null, 2) };
+  return tools.filter(isObject).flatMap((tool) => {
+    const declared = tool.functionDeclarations ?? tool.function_declarations;
+    return Array.isArray(declared) ? declared.filter(isObject).map(readTool) : [readTool(tool)];
   });
+}
+
+function readTool(tool: Obj): Tool {
+  const of = isObject(tool.function) ? tool.function : isObject(tool.toolSpec) ? tool.toolSpec : tool;
+  const schema = isObject(of.inputSchema) ? of.inputSchema.json : (of.parameters ?? of.parametersJsonSchema ?? of.input_schema);
+  return { name: str(of.name) || str(of.type), description: str(of.description), schema: JSON.stringify(schema ?? {}, null, 2) };
 }
 
 function readParameters(request: Obj): [string, string][] {
