@@ -7,7 +7,7 @@ import pytest
 from pilothouse.domain.call import Operation
 from pilothouse.errors import InvalidJson, InvalidRequest, SettingsInvalid, UpstreamCut, UpstreamProtocol
 from pilothouse.protocols import table
-from pilothouse.protocols.base import NO_ASK, Dialect
+from pilothouse.protocols.base import EVENT_STREAM, NO_ASK, Ask, Dialect
 
 
 @pytest.fixture(params=sorted(table.ROWS))
@@ -27,6 +27,11 @@ def test_an_unknown_dialect_is_refused() -> None:
 
 def test_the_model_is_read_and_replaced(dialect: Dialect) -> None:
     body = b'{"model":"account/a","input":"x","messages":[]}'
+    if "{model}" in dialect.path:
+        assert dialect.read_head(body, Ask("from/path", streamed=True)).model_name == "from/path"
+        assert not dialect.needs_canonical(body)
+        assert dialect.rewrite(body, model="a", ask_usage=False) == body
+        return
     assert dialect.read_head(body, NO_ASK).model_name == "account/a"
     assert not dialect.needs_canonical(body)
     out = dialect.rewrite(body, model="a", ask_usage=False)
@@ -34,6 +39,8 @@ def test_the_model_is_read_and_replaced(dialect: Dialect) -> None:
 
 
 def test_the_checked_model_is_the_called_one(dialect: Dialect) -> None:
+    if "{model}" in dialect.path:
+        pytest.skip("the path names the model")
     body = b'{"model":"allowed","Model":"other","mod\\u0065l":"last"}'
     assert dialect.needs_canonical(body)
     checked = dialect.read_head(body, NO_ASK).model_name
@@ -72,15 +79,20 @@ def test_bad_replies_are_refused(dialect: Dialect) -> None:
 def test_errors_are_rendered(dialect: Dialect) -> None:
     problem = UpstreamCut("cut off")
     whole = dialect.render_error(problem, "r1")
-    assert "cut off" in json.loads(whole)["error"]["message"]
-    assert dialect.render_stream_error(problem, "r1") == b"data: " + whole + b"\n\n"
+    document = json.loads(whole)
+    assert "cut off" in document.get("error", document)["message"]
+    streamed = dialect.render_stream_error(problem, "r1")
+    if dialect.stream_type(NO_ASK) == EVENT_STREAM:
+        assert streamed.endswith(b"data: " + whole + b"\n\n")
+    assert whole in streamed
 
 
 def test_streams_are_scanned_and_folded_or_not_at_all(dialect: Dialect) -> None:
     assert (dialect.scan is None) == (dialect.fold is None)
     if dialect.scan is not None and dialect.fold is not None:
         scan = dialect.scan(NO_ASK, hide_usage=True)
-        assert scan.feed(b": ping\n\n") == b": ping\n\n"
+        if dialect.stream_type(NO_ASK) == EVENT_STREAM:
+            assert scan.feed(b": ping\n\n") == b": ping\n\n"
         assert scan.end() == b""
         assert not scan.complete
         json.loads(dialect.fold(b""))

@@ -1,0 +1,233 @@
+"""A Converse request as the domain sees it."""
+
+from typing import Any, cast
+
+import msgspec
+
+from pilothouse.domain.chat import (
+    CacheMark,
+    ChatRequest,
+    FunctionTool,
+    Message,
+    NativeTool,
+    OutputFormat,
+    OutputKind,
+    Part,
+    Role,
+    Sampling,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolMode,
+    ToolResult,
+)
+from pilothouse.errors import InvalidRequest
+from pilothouse.protocols import json_body
+from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.bedrock_converse import blocks_in, wire
+from pilothouse.protocols.bedrock_converse.blocks_in import extra
+
+_ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
+_READ = (
+    "messages", "system", "inferenceConfig", "toolConfig", "additionalModelRequestFields", "outputConfig",
+    "serviceTier", "requestMetadata",
+)  # fmt: skip
+
+
+class _Inference(msgspec.Struct):
+    maxTokens: int | None = None  # noqa: N815
+    temperature: float | None = None
+    topP: float | None = None  # noqa: N815
+    stopSequences: list[str] | None = None  # noqa: N815
+
+
+def read_request(body: bytes, ask: Ask = NO_ASK) -> ChatRequest:
+    """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
+    top = {key: raw for key, raw in json_body.read_object(body).items() if bytes(raw) != b"null"}
+    inference, more_inference = _inference(top.get("inferenceConfig"))
+    special, more_special = _special(top.get("additionalModelRequestFields"))
+    output, effort, more_output = _output(top.get("outputConfig"))
+    tools, choice = _tools(top.get("toolConfig"))
+    tier = wire.mapping(wire.value(top["serviceTier"])).get("type") if "serviceTier" in top else ""
+    others = wire.rest(top, *_READ)
+    nested = {
+        "inferenceConfig": more_inference,
+        "additionalModelRequestFields": more_special,
+        "outputConfig": more_output,
+    }
+    others |= {key: fields for key, fields in nested.items() if fields}
+    return ChatRequest(
+        dialect=wire.NAME,
+        model=ask.model,
+        messages=tuple(_system(top.get("system")) + _messages(top.get("messages"))),
+        streamed=ask.streamed is True,
+        wants_usage=True,
+        max_output_tokens=inference.maxTokens,
+        stop=tuple(inference.stopSequences or ()),
+        sampling=Sampling(inference.temperature, inference.topP, special.get("top_k")),
+        thinking=_thinking(special, effort),
+        tools=tuple(tools),
+        tool_choice=choice,
+        parallel_tool_calls=special.get("parallel"),
+        output=output,
+        service_tier=tier if isinstance(tier, str) else "",
+        labels=_labels(top.get("requestMetadata")),
+        extra=extra(others),
+    )
+
+
+def _convert(raw: msgspec.Raw, kind: Any, path: str) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{path}: {error}", param=path) from error
+
+
+def _system(raw: msgspec.Raw | None) -> list[Message]:
+    parts = blocks_in.read_blocks(wire.items(raw, "system"), "system")
+    return [Message(Role.SYSTEM, tuple(parts))] if parts else []
+
+
+def _messages(raw: msgspec.Raw | None) -> list[Message]:
+    messages: list[Message] = []
+    for place, item in enumerate(wire.items(raw, "messages")):
+        here = f"messages.{place}"
+        fields = wire.members(item, here)
+        role = _ROLES.get(wire.text(fields.get("role"), f"{here}.role"))
+        if role is None:
+            raise InvalidRequest(f"{here}.role: must be user, assistant or system", param=f"{here}.role")
+        parts = blocks_in.read_blocks(wire.items(fields.get("content"), f"{here}.content"), f"{here}.content")
+        others = extra(wire.rest(fields, "role", "content"))
+        if role is not Role.USER or not any(isinstance(part, ToolResult) for part in parts):
+            messages.append(Message(role, tuple(parts), extra=others))
+        else:
+            messages.extend(_apart(parts))
+    return messages
+
+
+def _apart(parts: list[Part]) -> list[Message]:
+    """Return a user's turn with results of tools as a message of the results and one of the rest, in their order."""
+    runs: list[tuple[Role, list[Part]]] = []
+    for part in parts:
+        role = Role.TOOL if isinstance(part, ToolResult) else Role.USER
+        if not runs or runs[-1][0] is not role:
+            runs.append((role, []))
+        runs[-1][1].append(part)
+    return [Message(role, tuple(run)) for role, run in runs]
+
+
+def _inference(raw: msgspec.Raw | None) -> tuple[_Inference, dict[str, Any]]:
+    if raw is None:
+        return _Inference(), {}
+    found = wire.members(raw, "inferenceConfig")
+    read: _Inference = _convert(raw, _Inference, "inferenceConfig")
+    return read, wire.rest(found, "maxTokens", "temperature", "topP", "stopSequences")
+
+
+def _special(raw: msgspec.Raw | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is known of a model's own fields, and the others."""
+    if raw is None:
+        return {}, {}
+    fields = wire.mapping(wire.value(raw))
+    known: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    for key, found in fields.items():
+        if key == "top_k" and isinstance(found, int):
+            known[key] = found
+        elif key == "reasoning_effort" and isinstance(found, str):
+            known["effort"] = found
+        elif key == "thinking" and wire.mapping(found).get("type") in ("enabled", "disabled", "adaptive"):
+            known[key] = found
+        elif key == "tool_choice" and _sets_parallel(found):
+            known["parallel"] = not found["disable_parallel_tool_use"]
+        else:
+            rest[key] = found
+    return known, rest
+
+
+def _sets_parallel(choice: Any) -> bool:
+    fields = wire.mapping(choice)
+    return fields.get("type") in ("auto", "any") and isinstance(fields.get("disable_parallel_tool_use"), bool)
+
+
+def _thinking(special: dict[str, Any], effort: str) -> Thinking | None:
+    told = wire.mapping(special.get("thinking"))
+    effort = effort or special.get("effort", "")
+    if not told:
+        return Thinking(effort=effort) if effort else None
+    budget = told.get("budget_tokens")
+    display = told.get("display")
+    return Thinking(
+        enabled=told["type"] != "disabled",
+        effort=effort,
+        budget_tokens=budget if isinstance(budget, int) else None,
+        adaptive=told["type"] == "adaptive",
+        shown=None if display is None else display != "omitted",
+    )
+
+
+def _output(raw: msgspec.Raw | None) -> tuple[OutputFormat, str, dict[str, Any]]:
+    fields = wire.members(raw, "outputConfig") if raw is not None else {}
+    effort = wire.text(fields.get("effort"), "outputConfig.effort")
+    others = wire.rest(fields, "textFormat", "effort")
+    if "textFormat" not in fields:
+        return OutputFormat(), effort, others
+    told = wire.mapping(wire.value(fields["textFormat"]))
+    form = wire.mapping(wire.mapping(told.get("structure")).get("jsonSchema"))
+    path = "outputConfig.textFormat.structure.jsonSchema.schema"
+    try:
+        schema = msgspec.json.decode(form.get("schema", ""), type=dict[str, Any])
+    except (msgspec.DecodeError, TypeError) as error:
+        raise InvalidRequest(f"{path}: must be the text of a JSON schema", param=path) from error
+    name, about = form.get("name"), form.get("description")
+    return OutputFormat(OutputKind.SCHEMA, _said(name), _said(about), schema), effort, others
+
+
+def _said(found: Any) -> str:
+    return found if isinstance(found, str) else ""
+
+
+def _tools(raw: msgspec.Raw | None) -> tuple[list[Tool], ToolChoice | None]:
+    fields = wire.members(raw, "toolConfig") if raw is not None else {}
+    tools: list[Tool] = []
+    for place, item in enumerate(wire.items(fields.get("tools"), "toolConfig.tools")):
+        here = f"toolConfig.tools.{place}"
+        entry = wire.members(item, here)
+        last = tools[-1] if tools else None
+        if "toolSpec" in entry:
+            tools.append(_tool(entry["toolSpec"], f"{here}.toolSpec"))
+        elif "cachePoint" in entry and isinstance(last, FunctionTool) and last.cache is None:
+            ttl = wire.mapping(wire.value(entry["cachePoint"])).get("ttl")
+            tools[-1] = msgspec.structs.replace(last, cache=CacheMark(_said(ttl)))
+        else:
+            tools.append(NativeTool(wire.NAME, wire.rest(entry)))
+    return tools, _choice(fields.get("toolChoice"))
+
+
+def _tool(raw: msgspec.Raw, path: str) -> FunctionTool:
+    fields = wire.members(raw, path)
+    schema: Any = wire.mapping(wire.value(fields["inputSchema"])).get("json") if "inputSchema" in fields else None
+    strict: Any = wire.value(fields["strict"]) if "strict" in fields else None
+    return FunctionTool(
+        wire.text(fields.get("name"), f"{path}.name"),
+        wire.text(fields.get("description"), f"{path}.description"),
+        cast("dict[str, Any]", schema) if isinstance(schema, dict) else None,
+        strict if isinstance(strict, bool) else None,
+        extra=extra(wire.rest(fields, "name", "description", "inputSchema", "strict")),
+    )
+
+
+def _choice(raw: msgspec.Raw | None) -> ToolChoice | None:
+    if raw is None:
+        return None
+    fields = wire.members(raw, "toolConfig.toolChoice")
+    if "any" in fields:
+        return ToolChoice(ToolMode.REQUIRED)
+    if "tool" in fields:
+        path = "toolConfig.toolChoice.tool"
+        return ToolChoice(ToolMode.REQUIRED, (wire.text(wire.members(fields["tool"], path).get("name"), path),))
+    return ToolChoice(ToolMode.AUTO)
+
+
+def _labels(raw: msgspec.Raw | None) -> dict[str, str]:
+    return {} if raw is None else _convert(raw, dict[str, str], "requestMetadata")

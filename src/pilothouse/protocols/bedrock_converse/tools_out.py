@@ -1,0 +1,148 @@
+"""Tools, the choice among them, and the tool that stands in for a schema."""
+
+from typing import Any
+
+import msgspec
+
+from pilothouse.domain.chat import (
+    ChatRequest,
+    CustomTool,
+    FunctionTool,
+    OutputKind,
+    ToolCall,
+    ToolChoice,
+    ToolMode,
+)
+from pilothouse.domain.facts import ModelFacts
+from pilothouse.protocols.base import Memo
+from pilothouse.protocols.bedrock_converse import wire
+from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter, cache_point, fields_of
+
+_EMPTY: dict[str, Any] = {"type": "object", "properties": {}}
+_ANSWER = "answer"
+_ANSWER_ABOUT = "Gives the final answer in the form that is asked for."
+
+
+class Toolbox(msgspec.Struct, frozen=True):
+    """What the tools of one request become."""
+
+    config: dict[str, Any] | None
+    names: dict[str, str]
+    """What the caller said, to what is sent."""
+    memo: Memo
+    forced: bool
+    """Whether the model must call a tool."""
+
+
+def sent_names(request: ChatRequest) -> dict[str, str]:
+    """Return the names of all tools of the request, to those that Bedrock takes."""
+    said = [tool.name for tool in request.tools if isinstance(tool, FunctionTool)]
+    said += [part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)]
+    names: dict[str, str] = {}
+    # Names that may stay as they are come first, so that no made one takes their place.
+    for name in sorted(dict.fromkeys(said), key=lambda name: wire.tool_name(name, set()) != name):
+        names[name] = wire.tool_name(name, set(names.values()))
+    return names
+
+
+def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, names: dict[str, str]) -> Toolbox:
+    """Return the `toolConfig` of a request, and what its answer has to be read with."""
+    renamed = {sent: said for said, sent in names.items() if sent != said}
+    entries, offered = _entries(request, facts, writer, names)
+    used = [part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)]
+    choice = request.tool_choice or ToolChoice()
+    schema_tool = request.output.kind is OutputKind.SCHEMA and not facts.schema_output
+    if choice.mode is ToolMode.NONE and not schema_tool:
+        if not used:
+            return Toolbox(None, names, Memo(renamed), forced=False)
+        writer.lose("tool_choice", "the tools stay declared, since the history uses them")
+    declared = set(offered)
+    # Bedrock refuses a history with tools when none is declared.
+    for name in dict.fromkeys(used):
+        if name not in declared and (not entries or name not in {tool.name for tool in _functions(request)}):
+            entries.append({"toolSpec": {"name": names[name], "inputSchema": {"json": _EMPTY}}})
+    memo = Memo(renamed)
+    wanted: dict[str, Any] | None = _choice(request.tool_choice, names)
+    if schema_tool:
+        memo, entry = _answer_tool(request, renamed, set(names.values()))
+        entries.append({"toolSpec": entry})
+        only = not offered or choice.mode is ToolMode.NONE
+        wanted = {"tool": {"name": memo.format_tool}} if only else {"any": {}}
+    if not entries:
+        return Toolbox(None, names, memo, forced=False)
+    config: dict[str, Any] = {"tools": entries}
+    if wanted is not None:
+        config["toolChoice"] = wanted
+    return Toolbox(config, names, memo, forced=wanted is not None and "auto" not in wanted)
+
+
+def _functions(request: ChatRequest) -> list[FunctionTool]:
+    return [tool for tool in request.tools if isinstance(tool, FunctionTool)]
+
+
+def _entries(
+    request: ChatRequest, facts: ModelFacts, writer: BlockWriter, names: dict[str, str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the entries of `tools`, and the names of those that may be called."""
+    if request.tools and not facts.tools:
+        writer.lose("tools", "the model takes no tools", essential=True)
+        return [], []
+    allowed = request.tool_choice.names if request.tool_choice is not None else ()
+    entries: list[dict[str, Any]] = []
+    offered: list[str] = []
+    for place, tool in enumerate(request.tools):
+        if isinstance(tool, FunctionTool):
+            if len(allowed) > 1 and tool.name not in allowed:
+                continue
+            entries.append({"toolSpec": _spec(tool, request, facts, names)})
+            offered.append(tool.name)
+            if tool.cache is not None:
+                entries.append(cache_point(tool.cache))
+        elif not isinstance(tool, CustomTool) and tool.dialect == wire.NAME:
+            entries.append(tool.value)
+        else:
+            writer.lose(f"tools.{place}", "Bedrock has no such tool", essential=True)
+    return entries, offered
+
+
+def _spec(tool: FunctionTool, request: ChatRequest, facts: ModelFacts, names: dict[str, str]) -> dict[str, Any]:
+    spec: dict[str, Any] = {"name": names[tool.name]}
+    if tool.description.strip():
+        spec["description"] = tool.description
+    schema = tool.schema or _EMPTY
+    spec["inputSchema"] = {"json": schema if "type" in schema else {"type": "object", **schema}}
+    own = request.dialect == wire.NAME
+    if tool.strict is not None and (own or (tool.strict and facts.schema_output)):
+        spec["strict"] = tool.strict
+    return spec | fields_of(tool.extra)
+
+
+def _choice(choice: ToolChoice | None, names: dict[str, str]) -> dict[str, Any] | None:
+    if choice is None or choice.mode is ToolMode.NONE:
+        return None
+    if choice.mode is ToolMode.AUTO:
+        return {"auto": {}}
+    if len(choice.names) == 1:
+        return {"tool": {"name": names.get(choice.names[0], choice.names[0])}}
+    return {"any": {}}
+
+
+def _answer_tool(request: ChatRequest, renamed: dict[str, str], taken: set[str]) -> tuple[Memo, dict[str, Any]]:
+    """A tool whose arguments are the answer; a schema of anything but an object is put into one."""
+    output = request.output
+    schema: dict[str, Any] = output.schema or {"type": "object"}
+    wrapped = schema.get("type") != "object"
+    if wrapped:
+        schema = _wrap(schema)
+    name = wire.tool_name(output.name or _ANSWER, taken)
+    if name in taken:
+        name = wire.tool_name(f"{_ANSWER}.", taken)
+    entry = {"name": name, "description": output.description or _ANSWER_ABOUT, "inputSchema": {"json": schema}}
+    return Memo(renamed, name, wrapped), entry
+
+
+def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
+    """Definitions stay at the top, where references look for them."""
+    shared = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    inner = {key: value for key, value in schema.items() if key not in shared}
+    return {"type": "object", "properties": {"value": inner}, "required": ["value"], **shared}
