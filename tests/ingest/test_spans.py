@@ -172,3 +172,24 @@ def test_a_failed_call_that_was_billed_carries_its_cost():
 )
 def test_no_body_is_too_odd(body, streamed, dialect):
     span(response_body=body, request_body=body, streamed=streamed, dialect=dialect).output.encode()
+
+
+def test_a_converted_call_says_so_and_what_it_lost() -> None:
+    losses = ("seed: the provider has none", "logit_bias: the provider has none")
+    record = msgspec.structs.replace(RECORD, upstream_dialect="gemini", losses=losses)
+    attributes = record_to_span(record, CATALOG).attributes
+    assert attributes["pilothouse.upstream.dialect"] == "gemini"
+    assert (attributes["pilothouse.dropped.0"], attributes["pilothouse.dropped.1"]) == losses
+
+
+def test_what_is_used_besides_tokens_is_shown() -> None:
+    record = msgspec.structs.replace(RECORD, usage=Usage(5, images=2, tier="batch"), operation=Operation.IMAGE)
+    span = record_to_span(record, CATALOG)
+    shown = {name: value for name, value in span.attributes.items() if name.startswith("pilothouse.usage.")}
+    assert shown == {"pilothouse.usage.images": "2", "pilothouse.usage.tier": "batch"}
+    assert span.kind is SpanKind.LLM
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_every_operation_has_a_kind(operation: Operation) -> None:
+    assert record_to_span(msgspec.structs.replace(RECORD, operation=operation), CATALOG).kind in SpanKind

@@ -19,6 +19,8 @@ INPUT_CUT = "pilothouse.input.cut"
 OUTPUT_CUT = "pilothouse.output.cut"
 OUTPUT_RAW = "pilothouse.output.raw"
 """Attribute of a span whose recorded stream could not be put together and is shown as it came."""
+_UNITS = ("tier", "images", "audio_s", "characters", "searches", "estimated")
+"""Of a usage, what is no token; kept as attributes."""
 UPSTREAM_DIALECT = "pilothouse.upstream.dialect"
 """Attribute of a span whose call was converted: what was spoken with the provider."""
 DROPPED = "pilothouse.dropped"
@@ -101,6 +103,9 @@ def _attributes(record: CallRecord) -> dict[str, str]:
         attributes[OUTPUT_CUT] = "true"
     if record.usage_asked_for_caller:
         attributes[USAGE_ASKED] = "true"
+    if record.usage is not None:
+        units = ((name, getattr(record.usage, name)) for name in _UNITS)
+        attributes.update({f"pilothouse.usage.{name}": str(value) for name, value in units if value})
     if record.upstream_dialect:
         attributes[UPSTREAM_DIALECT] = record.upstream_dialect
     for number, loss in enumerate(record.losses):
