@@ -300,6 +300,14 @@ def test_the_choice_of_tools(choice: ToolChoice | None, sent: Any) -> None:
     assert body(ask(tools=(F,), tool_choice=choice))["toolConfig"].get("toolChoice") == sent
 
 
+def test_one_call_at_a_time_is_claudes_own_word() -> None:
+    one = ask(tools=(F,), tool_choice=ToolChoice(ToolMode.REQUIRED, ("f",)), parallel_tool_calls=False)
+    assert body(one)["additionalModelRequestFields"] == {
+        "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True}
+    }
+    assert read_request(write_request(one, ModelFacts()).body, ASK).parallel_tool_calls is False
+
+
 def test_of_several_allowed_tools_only_those_are_sent() -> None:
     tools = (F, FunctionTool("g"), FunctionTool("h"))
     config = body(ask(tools=tools, tool_choice=ToolChoice(ToolMode.AUTO, ("f", "h"))))["toolConfig"]

@@ -34,13 +34,17 @@ class Knobs:
         self.output: dict[str, Any] = {}
         self.others: dict[str, Any] = {}
 
-    def write(self, *, forced_tool: bool) -> None:
-        """Fill the attributes; thinking and a forced tool exclude each other on Claude, and the tool stays."""
+    def write(self, tool_choice: dict[str, Any] | None) -> None:
+        """Fill the attributes; `tool_choice` is what the request says of it, None when it says nothing.
+
+        Thinking and a tool that must be called exclude each other on Claude, and the tool stays.
+        """
+        forced_tool = tool_choice is not None and "auto" not in tool_choice
         self._write_length()
         thinks = self._write_thinking(forced_tool=forced_tool)
         self._write_sampling(thinks=thinks)
         self._write_format()
-        self._write_parallel()
+        self._write_parallel(tool_choice or {"auto": {}})
         self._write_tier_and_labels()
         self._note_losses()
 
@@ -154,12 +158,14 @@ class Knobs:
         elif output.kind is OutputKind.JSON:
             self._lose("response_format", "Bedrock has no JSON mode without a schema; the model is told to answer so")
 
-    def _write_parallel(self) -> None:
+    def _write_parallel(self, tool_choice: dict[str, Any]) -> None:
+        """Claude's own word for it overlays `toolChoice`, and so has to say the same again."""
         parallel = self._request.parallel_tool_calls
         if parallel is None or (parallel and self._request.dialect != wire.NAME) or not self._request.tools:
             return
         if self._claude:
-            self.special["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": not parallel}
+            ((kind, more),) = tool_choice.items()
+            self.special["tool_choice"] = {"type": kind, **more, "disable_parallel_tool_use": not parallel}
         else:
             self._lose("parallel_tool_calls", "the model may call several tools at once")
 

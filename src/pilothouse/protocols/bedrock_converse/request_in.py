@@ -147,7 +147,7 @@ def _special(raw: msgspec.Raw | None) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _sets_parallel(choice: Any) -> bool:
     fields = wire.mapping(choice)
-    return fields.get("type") in ("auto", "any") and isinstance(fields.get("disable_parallel_tool_use"), bool)
+    return fields.get("type") in ("auto", "any", "tool") and isinstance(fields.get("disable_parallel_tool_use"), bool)
 
 
 def _thinking(special: dict[str, Any], effort: str) -> Thinking | None:

@@ -24,7 +24,7 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     messages = turns.write()
     toolbox = write_tools(request, facts, writer, names)
     knobs = Knobs(request, facts, writer)
-    knobs.write(forced_tool=toolbox.forced)
+    knobs.write((toolbox.config or {}).get("toolChoice"))
     if request.output.kind is OutputKind.JSON:
         turns.system.append({"text": _JSON_ONLY})
     own = _own_fields(request, writer)

@@ -27,11 +27,7 @@ class Toolbox(msgspec.Struct, frozen=True):
     """What the tools of one request become."""
 
     config: dict[str, Any] | None
-    names: dict[str, str]
-    """What the caller said, to what is sent."""
     memo: Memo
-    forced: bool
-    """Whether the model must call a tool."""
 
 
 def sent_names(request: ChatRequest) -> dict[str, str]:
@@ -54,7 +50,7 @@ def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, na
     schema_tool = request.output.kind is OutputKind.SCHEMA and not facts.schema_output
     if choice.mode is ToolMode.NONE and not schema_tool:
         if not used:
-            return Toolbox(None, names, Memo(renamed), forced=False)
+            return Toolbox(None, Memo(renamed))
         writer.lose("tool_choice", "the tools stay declared, since the history uses them")
     declared = set(offered)
     # Bedrock refuses a history with tools when none is declared.
@@ -69,11 +65,11 @@ def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, na
         only = not offered or choice.mode is ToolMode.NONE
         wanted = {"tool": {"name": memo.format_tool}} if only else {"any": {}}
     if not entries:
-        return Toolbox(None, names, memo, forced=False)
+        return Toolbox(None, memo)
     config: dict[str, Any] = {"tools": entries}
     if wanted is not None:
         config["toolChoice"] = wanted
-    return Toolbox(config, names, memo, forced=wanted is not None and "auto" not in wanted)
+    return Toolbox(config, memo)
 
 
 def _functions(request: ChatRequest) -> list[FunctionTool]:
