@@ -187,6 +187,15 @@ def test_a_body_that_is_no_stream_is_told() -> None:
         StreamReader().feed(event_stream.event("metadata", b"not json"))
 
 
+def test_a_whole_answer_in_place_of_a_stream_becomes_one() -> None:
+    whole = fold(b"".join(PARALLEL))
+    scan = StreamScan()
+    assert scan.feed(whole[:50]) + scan.feed(whole[50:]) == b""
+    passed = scan.end()
+    assert (scan.complete, scan.finish_reason, scan.content_seen) == (True, "tool_use", True)
+    assert json.loads(fold(passed))["output"] == json.loads(whole)["output"]
+
+
 def test_a_prompt_router_names_the_model() -> None:
     scan = StreamScan()
     scan.feed(START + DONE + metadata(trace={"promptRouter": {"invokedModelId": "arn:x"}}))

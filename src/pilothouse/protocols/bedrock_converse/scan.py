@@ -8,7 +8,8 @@ from pilothouse.domain.usage import Usage
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols.base import NO_ASK, Ask, ErrorBody
 from pilothouse.protocols.bedrock_converse import errors, event_stream, usage
-from pilothouse.protocols.bedrock_converse.reply import routed_model
+from pilothouse.protocols.bedrock_converse.reply import read_reply, routed_model
+from pilothouse.protocols.bedrock_converse.stream_out import to_stream
 
 
 class _Stop(msgspec.Struct, rename="camel"):
@@ -29,7 +30,7 @@ _CONTENT = frozenset({"contentBlockStart", "contentBlockDelta"})
 class StreamScan:
     """Splits a stream into frames, passes them on byte for byte, and notes what the record needs.
 
-    Only whole frames whose sums are right are passed on. A body that is no stream of frames is passed on by nothing.
+    Only whole frames whose sums are right are passed on.
     """
 
     def __init__(self, _ask: Ask = NO_ASK, *, hide_usage: bool = False) -> None:
@@ -45,6 +46,7 @@ class StreamScan:
         """An exception inside the stream; neither it nor anything after it is passed on."""
         self._splitter = event_stream.Splitter()
         self._plain: bytearray | None = None
+        """A body that is no stream; nothing of it is passed on before `end`."""
         self._started = False
         self._ended = False
 
@@ -67,16 +69,17 @@ class StreamScan:
         return kept[0] if len(kept) == 1 else b"".join(kept)
 
     def end(self) -> bytes:
-        """Take the clean end of the body; raises `UpstreamProtocol` when it was no stream of frames."""
+        """Take the clean end of the body and return what is still to be passed on.
+
+        A whole answer in place of a stream is passed on as the events it stands for. Raises `UpstreamProtocol` when the
+        body was neither.
+        """
         self._ended = True
-        if self._plain is not None:
-            body = bytes(self._plain)
-            self.error = errors.read_error(body)
-            if self.error is None:
-                raise UpstreamProtocol(
-                    "the provider answered a streamed request without frames", upstream_status=200, body=body[:65536]
-                )
-        return b""
+        if self._plain is None:
+            return b""
+        body, self._plain = bytes(self._plain), None
+        self.error = read_reply(body).error
+        return b"" if self.error is not None else self.feed(to_stream(body))
 
     def _take(self, raw: bytes) -> bool:
         if self.error is not None:

@@ -26,9 +26,10 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
-from pilothouse.protocols.base import Echo
-from pilothouse.protocols.bedrock_converse import errors, event_stream, usage, wire
+from pilothouse.protocols.base import NO_MEMO, Echo
+from pilothouse.protocols.bedrock_converse import errors, event_stream, reply_in, usage, wire
 from pilothouse.protocols.bedrock_converse.reply_out import tier
+from pilothouse.protocols.conversion import events_of
 
 
 class StreamWriter:
@@ -37,8 +38,7 @@ class StreamWriter:
     The usage waits for the end, because `metadata` is the last event.
     """
 
-    def __init__(self, echo: Echo) -> None:
-        del echo
+    def __init__(self, _echo: Echo | None = None) -> None:
         self._usage: Usage | None = None
         self._tier = ""
         self._block: int | None = None
@@ -168,6 +168,15 @@ class StreamWriter:
         if event.stop_text:
             document["additionalModelResponseFields"] = {"stop_sequence": event.stop_text}
         return out + _frame("messageStop", document)
+
+
+def to_stream(body: bytes) -> bytes:
+    """Return a whole answer as the frames of a stream, for a server that does not stream though it was asked to.
+
+    Raises `UpstreamProtocol` when the body is no answer.
+    """
+    writer = StreamWriter()
+    return b"".join(writer.write(event) for event in events_of(reply_in.read_reply(body, NO_MEMO)))
 
 
 def _frame(kind: str, document: dict[str, Any]) -> bytes:
