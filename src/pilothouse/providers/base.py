@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from pilothouse.domain.clock import Clock
 from pilothouse.errors import UpstreamError
 from pilothouse.transport.base import Request, Timeouts
 
@@ -84,4 +85,16 @@ class Provider(Protocol):
 
     def models(self, body: bytes) -> list[str]:
         """Return the model names in the probe's answer; raises `UpstreamProtocol` when it is no such list."""
+        ...
+
+
+class Row(Protocol):
+    """One row of the provider table: what the UI shows of it, and how its accounts are made."""
+
+    def kind(self, name: str) -> ProviderKind:
+        """Return the row as the UI shows it."""
+        ...
+
+    def open(self, options: AccountOptions, clock: Clock | None = None) -> Provider:
+        """Return an account; raises `SettingsInvalid` when URL, secret or headers cannot be used."""
         ...

@@ -1,11 +1,11 @@
-"""The providers by name. A new vendor with an OpenAI-like API is one more row here."""
+"""The providers by name. A new vendor with an OpenAI-like API is one more row of options here."""
 
 from pilothouse import plugins
 from pilothouse.errors import SettingsInvalid
-from pilothouse.providers.base import AccountOptions, Provider, ProviderKind
+from pilothouse.providers.base import AccountOptions, Provider, ProviderKind, Row
 from pilothouse.providers.openai_compatible import Auth, OpenAICompatible
 
-ROWS: dict[str, OpenAICompatible] = {
+ROWS: dict[str, Row] = {
     "openai": OpenAICompatible(title="OpenAI", base_url="https://api.openai.com/v1"),
     "anthropic": OpenAICompatible(
         title="Anthropic (OpenAI-compatible endpoint)",
