@@ -1,0 +1,96 @@
+"""The parts of a message's content, both ways."""
+
+from typing import Any
+
+from pilothouse.domain.chat import Audio, Document, Extra, Image, Media, Native, Part, Refusal, Text
+from pilothouse.errors import InvalidRequest
+from pilothouse.protocols.openai_chat.values import NAME, mapping, objects, text
+
+_AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+_AUDIO_FORMATS = {mime: word for word, mime in _AUDIO_TYPES.items()} | {"audio/mp3": "mp3", "audio/x-wav": "wav"}
+
+
+def media_of(address: str) -> Media:
+    """Return where an address points; a `data:` one holds the thing itself."""
+    if not address.startswith("data:"):
+        return Media(url=address)
+    head, _, data = address[5:].partition(",")
+    mime, _, coding = head.partition(";")
+    if "base64" not in coding:
+        raise InvalidRequest("a data: address must be base64", param="messages")
+    return Media(mime, data=data)
+
+
+def address_of(media: Media) -> str:
+    """Return the address of an image or a file."""
+    return f"data:{media.mime_type};base64,{media.data}" if media.data else media.url
+
+
+def read_content(content: Any, where: str) -> tuple[Part, ...]:
+    """Return the parts of a `content` value; raises `InvalidRequest` for one of no known form."""
+    if content is None:
+        return ()
+    if isinstance(content, str):
+        return (Text(content),) if content else ()
+    if not isinstance(content, list):
+        raise InvalidRequest(f"{where}.content must be text or a list of parts", param=f"{where}.content")
+    return tuple(_read_part(part, f"{where}.content.{number}") for number, part in enumerate(objects(content)))
+
+
+def _read_part(part: dict[str, Any], where: str) -> Part:
+    kind = text(part.get("type"))
+    if kind == "text":
+        rest = {key: value for key, value in part.items() if key not in ("type", "text")}
+        return Text(text(part.get("text")), extra=Extra(NAME, rest) if rest else None)
+    if kind == "image_url":
+        image = part.get("image_url")
+        inner = mapping(image)
+        address = text(inner.get("url")) or text(image)
+        if not address:
+            raise InvalidRequest(f"{where}.image_url names no url", param=where)
+        return Image(media_of(address), text(inner.get("detail")))
+    if kind == "input_audio":
+        audio = mapping(part.get("input_audio"))
+        word = text(audio.get("format"))
+        return Audio(Media(_AUDIO_TYPES.get(word, f"audio/{word}"), data=text(audio.get("data"))))
+    if kind == "file":
+        return _read_file(mapping(part.get("file")))
+    if kind == "refusal":
+        return Refusal(text(part.get("refusal")))
+    return Native(NAME, part)
+
+
+def _read_file(file: dict[str, Any]) -> Document:
+    data, name = text(file.get("file_data")), text(file.get("filename"))
+    if data:
+        media = media_of(data) if data.startswith("data:") else Media("application/pdf", data=data)
+        return Document(media, name=name)
+    return Document(Media(file_id=text(file.get("file_id"))), name=name)
+
+
+def write_part(part: Part) -> dict[str, Any] | None:
+    """Return a part of a user's content; None when chat has no such part."""
+    if isinstance(part, Text):
+        extra = part.extra.fields if part.extra is not None and part.extra.dialect == NAME else {}
+        return {"type": "text", "text": part.text, **extra}
+    if isinstance(part, Image) and not part.media.file_id:
+        image = {"url": address_of(part.media)}
+        return {"type": "image_url", "image_url": image | ({"detail": part.detail} if part.detail else {})}
+    if isinstance(part, Audio) and part.media.data:
+        word = _AUDIO_FORMATS.get(part.media.mime_type, part.media.mime_type.rpartition("/")[2])
+        return {"type": "input_audio", "input_audio": {"data": part.media.data, "format": word}}
+    if isinstance(part, Document):
+        return _write_file(part)
+    if isinstance(part, Refusal):
+        return {"type": "refusal", "refusal": part.text}
+    return part.value if isinstance(part, Native) and part.dialect == NAME else None
+
+
+def _write_file(part: Document) -> dict[str, Any] | None:
+    if part.text:
+        return {"type": "text", "text": part.text}
+    if part.media.file_id:
+        return {"type": "file", "file": {"file_id": part.media.file_id}}
+    if not part.media.data:
+        return None
+    return {"type": "file", "file": {"filename": part.name or "document", "file_data": address_of(part.media)}}

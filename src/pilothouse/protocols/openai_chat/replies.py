@@ -1,0 +1,79 @@
+"""Whole chat answers into the domain and out of it."""
+
+from typing import Any
+
+from pilothouse.domain.chat import Audio, ChatReply, Choice, Extra, Image, Part, Refusal, StopReason
+from pilothouse.errors import UpstreamProtocol
+from pilothouse.protocols import openai_usage
+from pilothouse.protocols.base import NO_MEMO, Echo, Memo
+from pilothouse.protocols.openai_chat.parts import address_of, media_of
+from pilothouse.protocols.openai_chat.stops import finish_reason, stop_reason
+from pilothouse.protocols.openai_chat.turns_in import read_assistant
+from pilothouse.protocols.openai_chat.turns_out import assistant_fields
+from pilothouse.protocols.openai_chat.usage_out import write_usage
+from pilothouse.protocols.openai_chat.values import ANY, ENCODER, NAME, integer, mapping, objects, text
+
+
+def read_whole(body: bytes, _memo: Memo = NO_MEMO) -> ChatReply:
+    """Return an answer; raises `UpstreamProtocol` when it has no choices."""
+    try:
+        found = mapping(ANY.decode(body))
+        choices = sorted(objects(found["choices"]), key=lambda choice: integer(choice.get("index")) or 0)
+    except (KeyError, ValueError, RecursionError) as error:
+        raise UpstreamProtocol(
+            "the provider's answer has no choices", upstream_status=200, body=body[:65536]
+        ) from error
+    fingerprint = found.get("system_fingerprint")
+    return ChatReply(
+        id=text(found.get("id")),
+        model=text(found.get("model")),
+        created_s=integer(found.get("created")) or 0,
+        choices=tuple(map(_read_choice, choices)),
+        usage=openai_usage.read(found.get("usage")),
+        service_tier=text(found.get("service_tier")),
+        extra=Extra(NAME, {"system_fingerprint": fingerprint}) if fingerprint else None,
+    )
+
+
+def _read_choice(choice: dict[str, Any]) -> Choice:
+    message = mapping(choice.get("message"))
+    parts: tuple[Part, ...] = read_assistant(message).parts
+    images = [mapping(image.get("image_url")) for image in objects(message.get("images"))]
+    parts += tuple(Image(media_of(text(image.get("url")))) for image in images if text(image.get("url")))
+    raw = text(choice.get("finish_reason"))
+    stop = stop_reason(raw)
+    if stop is StopReason.END and any(isinstance(part, Refusal) for part in parts):
+        stop = StopReason.REFUSED
+    return Choice(parts, stop, raw, logprobs=choice.get("logprobs"))
+
+
+def write_whole(reply: ChatReply, echo: Echo) -> bytes:
+    """Return the answer as a `chat.completion`."""
+    body: dict[str, Any] = {
+        "id": reply_id(reply.id, echo),
+        "object": "chat.completion",
+        "created": reply.created_s or echo.created_s,
+        "model": reply.model or echo.request.model,
+        "choices": [_write_choice(number, choice) for number, choice in enumerate(reply.choices)],
+    }
+    if reply.usage is not None:
+        body["usage"] = write_usage(reply.usage)
+    if reply.service_tier:
+        body["service_tier"] = reply.service_tier
+    return ENCODER.encode(body)
+
+
+def reply_id(given: str, echo: Echo) -> str:
+    """Return the answer's id: the provider's own, else one made of the call's."""
+    return given or f"chatcmpl-{echo.id}"
+
+
+def _write_choice(number: int, choice: Choice) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", **assistant_fields(choice.parts)}
+    images = [address_of(part.media) for part in choice.parts if isinstance(part, Image)]
+    if images:
+        message["images"] = [{"type": "image_url", "image_url": {"url": url}} for url in images]
+    if not any(isinstance(part, Audio) for part in choice.parts):
+        message.pop("audio", None)
+    reason = finish_reason(choice.stop)
+    return {"index": number, "message": message, "logprobs": choice.logprobs, "finish_reason": reason}

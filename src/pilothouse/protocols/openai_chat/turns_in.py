@@ -1,0 +1,99 @@
+"""The messages of a chat request into the domain's turns."""
+
+from typing import Any
+
+from pilothouse.domain.chat import Audio, Extra, Message, Native, Part, Reasoning, Refusal, Role, ToolCall, ToolResult
+from pilothouse.errors import InvalidRequest
+from pilothouse.protocols.openai_chat.parts import read_content
+from pilothouse.protocols.openai_chat.values import NAME, json_text, mapping, objects, text
+
+_ASSISTANT = frozenset({
+    "role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "reasoning_content", "reasoning",
+    "reasoning_details",
+})  # fmt: skip
+
+
+def read_messages(value: Any) -> tuple[Message, ...]:
+    """Return the turns; results of tools that follow one another are one turn."""
+    if not isinstance(value, list):
+        raise InvalidRequest("messages must be a list of messages", param="messages")
+    out: list[Message] = []
+    for number, message in enumerate(objects(value)):
+        turn = _read_message(message, f"messages.{number}")
+        if turn.role is Role.TOOL and out and out[-1].role is Role.TOOL:
+            turn = Message(Role.TOOL, out.pop().parts + turn.parts)
+        out.append(turn)
+    return tuple(out)
+
+
+def _read_message(message: dict[str, Any], where: str) -> Message:
+    role = text(message.get("role"))
+    if role == "assistant":
+        return read_assistant(message, where)
+    if role in ("tool", "function"):
+        call_id = text(message.get("tool_call_id")) or text(message.get("name"))
+        parts = read_content(message.get("content"), where)
+        return Message(Role.TOOL, (ToolResult(call_id, text(message.get("name")), parts),))
+    if role not in ("system", "developer", "user"):
+        raise InvalidRequest(f"{where}.role is {role!r}; it must be one of the roles of chat", param=f"{where}.role")
+    return Message(Role(role), read_content(message.get("content"), where), text(message.get("name")))
+
+
+def read_assistant(message: dict[str, Any], where: str = "message") -> Message:
+    """Return an assistant's message, of a request or of an answer: thoughts first, calls last."""
+    parts: list[Part] = [*read_reasoning(message), *read_content(message.get("content"), where)]
+    if text(message.get("refusal")):
+        parts.append(Refusal(text(message.get("refusal"))))
+    audio = mapping(message.get("audio"))
+    if audio:
+        parts.append(_read_audio(audio))
+    parts += [read_call(call) for call in objects(message.get("tool_calls"))]
+    legacy = mapping(message.get("function_call"))
+    if legacy:
+        name = text(legacy.get("name"))
+        parts.append(ToolCall(name, name, json_text(legacy.get("arguments"))))
+    rest = {key: value for key, value in message.items() if key not in _ASSISTANT and value is not None}
+    return Message(Role.ASSISTANT, tuple(parts), text(message.get("name")), Extra(NAME, rest) if rest else None)
+
+
+def read_call(call: dict[str, Any]) -> Part:
+    """Return a tool call."""
+    signature = text(mapping(mapping(call.get("extra_content")).get("google")).get("thought_signature"))
+    if call.get("type") == "custom":
+        custom = mapping(call.get("custom"))
+        return ToolCall(text(call.get("id")), text(custom.get("name")), text(custom.get("input")), custom=True)
+    function = mapping(call.get("function"))
+    if not function:
+        return Native(NAME, call)
+    arguments = json_text(function.get("arguments"))
+    return ToolCall(text(call.get("id")), text(function.get("name")), arguments, signature=signature)
+
+
+def read_reasoning(message: dict[str, Any]) -> list[Part]:
+    """Return the thoughts, with their marks where `reasoning_details` has them."""
+    details = [found for item in objects(message.get("reasoning_details")) if (found := _read_detail(item))]
+    if details:
+        return list(details)
+    thought = text(message.get("reasoning_content")) or text(message.get("reasoning"))
+    return [Reasoning(thought)] if thought else []
+
+
+def _read_detail(item: dict[str, Any]) -> Reasoning | None:
+    vendor = text(item.get("format")).partition("-")[0]
+    kind = item.get("type")
+    if kind == "reasoning.text":
+        return Reasoning(text(item.get("text")), text(item.get("signature")), id=text(item.get("id")), vendor=vendor)
+    if kind == "reasoning.encrypted":
+        return Reasoning(redacted=text(item.get("data")), id=text(item.get("id")), vendor=vendor)
+    if kind == "reasoning.summary":
+        return Reasoning(summary=(text(item.get("summary")),), id=text(item.get("id")), vendor=vendor)
+    return None
+
+
+def _read_audio(audio: dict[str, Any]) -> Audio:
+    media = Audio().media
+    if text(audio.get("data")):
+        media = type(media)("audio/mpeg", data=text(audio.get("data")))
+    expires = {"expires_at": audio["expires_at"]} if "expires_at" in audio else {}
+    extra = Extra(NAME, expires) if expires else None
+    return Audio(media, text(audio.get("transcript")), text(audio.get("id")), extra)

@@ -1,0 +1,147 @@
+"""The domain's turns as messages of a chat request, and of an answer."""
+
+from typing import Any
+
+from pilothouse.domain.chat import (
+    Audio,
+    Image,
+    Message,
+    Native,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from pilothouse.domain.facts import Loss
+from pilothouse.protocols.openai_chat.parts import write_part
+from pilothouse.protocols.openai_chat.values import NAME
+
+
+class TurnWriter:
+    """Writes turns and notes what chat has no place for."""
+
+    def __init__(self) -> None:
+        self.losses: list[Loss] = []
+
+    def lose(self, field: str, reason: str, *, essential: bool = False) -> None:
+        """Note a loss."""
+        self.losses.append(Loss(field, reason, essential))
+
+    def write(self, messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+        """Return the messages of a request."""
+        out: list[dict[str, Any]] = []
+        for number, message in enumerate(messages):
+            where = f"messages.{number}"
+            if message.role is Role.TOOL:
+                out += self._results(message, where)
+            elif message.role is Role.ASSISTANT:
+                out.append(self._assistant(message, where))
+            else:
+                out += self._user(message, where)
+        return out
+
+    def _user(self, message: Message, where: str) -> list[dict[str, Any]]:
+        """Return a user's or system turn; results of tools among its parts come first, as messages of their own."""
+        results = tuple(part for part in message.parts if isinstance(part, ToolResult))
+        out = self._results(Message(Role.TOOL, results), where) if results else []
+        parts = tuple(part for part in message.parts if not isinstance(part, ToolResult))
+        if parts or not results:
+            named = {"name": message.name} if message.name else {}
+            out.append({"role": str(message.role), **named, "content": self._content(parts, where)})
+        return out
+
+    def _results(self, message: Message, where: str) -> list[dict[str, Any]]:
+        out: list[dict[str, Any]] = []
+        pictures: list[dict[str, Any]] = []
+        for part in message.parts:
+            if not isinstance(part, ToolResult):
+                self.lose(where, "a turn of tool results can hold nothing else in chat", essential=True)
+                continue
+            shown = [item for item in part.parts if not isinstance(item, Image)]
+            images = [found for item in part.parts if isinstance(item, Image) and (found := write_part(item))]
+            content = self._content(tuple(shown), where)
+            if part.is_error:
+                content = f"Error: {content}" if isinstance(content, str) else content
+            if images:
+                # Chat takes no picture in a tool's result; it goes along with the user's next words.
+                pictures += [{"type": "text", "text": f"Picture of tool call {part.call_id}:"}, *images]
+            out.append({"role": "tool", "tool_call_id": part.call_id, "content": content})
+        return [*out, {"role": "user", "content": pictures}] if pictures else out
+
+    def _assistant(self, message: Message, where: str) -> dict[str, Any]:
+        out: dict[str, Any] = {"role": "assistant"}
+        if message.name:
+            out["name"] = message.name
+        for part in message.parts:
+            if isinstance(part, Reasoning) and (part.signature or part.redacted) and part.vendor not in ("", "openai"):
+                self.lose(where, f"thoughts that {part.vendor} signed mean nothing to another vendor")
+            if isinstance(part, Image):
+                self.lose(where, "chat takes no picture in an assistant's turn", essential=True)
+        return {**out, **assistant_fields(message.parts, history=True), **_extra(message)}
+
+    def _content(self, parts: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
+        if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].extra is None:
+            return parts[0].text
+        out: list[dict[str, Any]] = []
+        for number, part in enumerate(parts):
+            found = write_part(part)
+            if found is None:
+                self.lose(f"{where}.content.{number}", "chat has no such part", essential=True)
+            else:
+                out.append(found)
+        return out if out else ""
+
+
+def assistant_fields(parts: tuple[Part, ...], *, history: bool = False) -> dict[str, Any]:
+    """Return the fields of an assistant's message; in history thoughts are left out, for no chat model takes them."""
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    calls = [call_fields(part) for part in parts if isinstance(part, ToolCall)]
+    native = [part.value for part in parts if isinstance(part, Native) and part.dialect == NAME]
+    out: dict[str, Any] = {"content": "".join(texts) if texts else None}
+    refusals = [part.text for part in parts if isinstance(part, Refusal)]
+    if refusals or not history:
+        out["refusal"] = "".join(refusals) or None
+    if not history:
+        out.update(reasoning_fields(tuple(part for part in parts if isinstance(part, Reasoning))))
+    for part in parts:
+        if isinstance(part, Audio):
+            out["audio"] = {"id": part.id} if history else audio_fields(part)
+    if calls or native:
+        out["tool_calls"] = [*calls, *native]
+    return out
+
+
+def call_fields(part: ToolCall) -> dict[str, Any]:
+    """Return a tool call."""
+    if part.custom:
+        return {"id": part.id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}}
+    marked = {"extra_content": {"google": {"thought_signature": part.signature}}} if part.signature else {}
+    function = {"name": part.name, "arguments": part.arguments or "{}"}
+    return {"id": part.id, "type": "function", "function": function, **marked}
+
+
+def reasoning_fields(parts: tuple[Reasoning, ...]) -> dict[str, Any]:
+    """Return thoughts as text, and as details with their marks."""
+    thought = "".join(part.text or "\n\n".join(part.summary) for part in parts)
+    details = [detail for part in parts if part.signature or part.redacted for detail in (_detail(part),)]
+    out: dict[str, Any] = {"reasoning_content": thought} if thought else {}
+    return {**out, "reasoning_details": details} if details else out
+
+
+def _detail(part: Reasoning) -> dict[str, Any]:
+    if part.redacted:
+        return {"type": "reasoning.encrypted", "data": part.redacted, "format": part.vendor}
+    return {"type": "reasoning.text", "text": part.text, "signature": part.signature, "format": part.vendor}
+
+
+def audio_fields(part: Audio) -> dict[str, Any]:
+    """Return a sound that the model made."""
+    extra = part.extra.fields if part.extra is not None else {"expires_at": 0}
+    return {"id": part.id, "data": part.media.data, "transcript": part.transcript, **extra}
+
+
+def _extra(message: Message) -> dict[str, Any]:
+    return dict(message.extra.fields) if message.extra is not None and message.extra.dialect == NAME else {}
