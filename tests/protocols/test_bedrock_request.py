@@ -191,9 +191,37 @@ def test_a_wrong_field_is_named(document: Any, param: str) -> None:
     assert caught.value.param == param
 
 
-def test_bad_json_is_refused() -> None:
-    with pytest.raises(InvalidJson):
-        read_request(b"{", ASK)
+@pytest.mark.parametrize("text", [b"\xff", b"\\ud800", b"[" * 100_000])
+def test_bad_json_is_refused(text: bytes) -> None:
+    for body in (b"{", b'{"messages":[{"role":"user","content":[{"text":"%s"}]}]}' % text, b'{"x":%s' % text):
+        if text[:1] != b"[" or b'"text"' not in body:
+            with pytest.raises(InvalidJson):
+                read_request(body, ASK)
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "text", "json", "x"]), inner),
+    max_leaves=5,
+)
+
+
+def places(found: Any) -> list[tuple[Any, Any]]:
+    """Return every place in a document: what holds it, and under which key."""
+    keys = list(found) if isinstance(found, dict) else range(len(found)) if isinstance(found, list) else []
+    return [place for key in keys for place in ((found, key), *places(found[key]))]
+
+
+@given(st.data())
+def test_odd_requests_are_refused_or_written(data: st.DataObject) -> None:
+    document = json.loads(encoded(FULL))
+    holder, key = data.draw(st.sampled_from(places(document)))
+    holder[key] = data.draw(ODD)
+    try:
+        request = read_request(encoded(document), ASK)
+    except InvalidRequest:
+        return
+    json.loads(write_request(request, ModelFacts()).body)
 
 
 def test_turns_alternate_and_begin_with_the_user() -> None:
@@ -404,6 +432,14 @@ def test_thinking_and_a_forced_tool_exclude_each_other() -> None:
     assert losses(request) == {"thinking": False}
     free = ask(thinking=Thinking(effort="high"), sampling=Sampling(temperature=0.2, top_k=3))
     assert losses(free) == {"temperature": False, "top_k": False}
+
+
+def test_claude_does_not_begin_to_think_in_the_middle_of_calls() -> None:
+    thinking = Thinking(enabled=True, budget_tokens=2000)
+    request = ask(USER, CALL, RESULT, tools=(F,), thinking=thinking, max_output_tokens=4000)
+    assert losses(request) == {"thinking": False}
+    signed = Message(Role.ASSISTANT, (Reasoning("t", signature="s", vendor="anthropic"), ToolCall("c1", "f", "{}")))
+    assert losses(ask(USER, signed, RESULT, tools=(F,), thinking=thinking, max_output_tokens=4000)) == {}
 
 
 def test_other_models_take_an_effort() -> None:

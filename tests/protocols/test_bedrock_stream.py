@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -124,6 +125,32 @@ def test_the_scan_holds_back_until_a_frame_is_whole() -> None:
     assert not scan.content_seen
     assert scan.feed(delta(0, text="a")[20:]) == delta(0, text="a")
     assert scan.content_seen
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["delta", "start", "toolUse", "text", "reasoningContent", "image", "source", "usage", "stopReason",
+                 "inputTokens", "serviceTier", "trace", "contentBlockIndex", "citation", "input", "toolResult"]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)  # fmt: skip
+KINDS = ["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata", "x"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), ODD), max_size=6))
+def test_odd_events_are_refused_or_read(found: list[tuple[str, Any]]) -> None:
+    raw = b"".join(event_stream.event(kind, json.dumps(payload).encode()) for kind, payload in found)
+    json.loads(fold(raw))
+    for take in (StreamReader(Memo(format_tool="f", wrapped=True)).feed, StreamScan().feed):
+        with suppress(UpstreamProtocol):
+            take(raw)
 
 
 def test_a_cut_stream_is_not_complete() -> None:

@@ -3,6 +3,7 @@
 from pilothouse import plugins
 from pilothouse.errors import SettingsInvalid
 from pilothouse.providers.base import AccountOptions, Provider, ProviderKind, Row
+from pilothouse.providers.bedrock import BedrockRow
 from pilothouse.providers.openai_compatible import Auth, OpenAICompatible
 
 ROWS: dict[str, Row] = {
@@ -16,6 +17,7 @@ ROWS: dict[str, Row] = {
         probe_auth=Auth.API_KEY,
         probe_headers=(("anthropic-version", "2023-06-01"),),
     ),
+    "bedrock": BedrockRow(),
     "vllm": OpenAICompatible(title="vLLM", base_url="http://127.0.0.1:8000/v1", needs_secret=False, free=True),
     "tgi": OpenAICompatible(
         title="Hugging Face TGI",

@@ -28,19 +28,22 @@ class Knobs:
         self._facts = facts
         self._lose = writer.lose
         self._claude = is_claude(request, facts)
+        self._thoughtless = False
         self.inference: dict[str, Any] = {}
         self.special: dict[str, Any] = {}
         """`additionalModelRequestFields`."""
         self.output: dict[str, Any] = {}
         self.others: dict[str, Any] = {}
 
-    def write(self, tool_choice: dict[str, Any] | None) -> None:
+    def write(self, tool_choice: dict[str, Any] | None, *, thoughtless: bool) -> None:
         """Fill the attributes; `tool_choice` is what the request says of it, None when it says nothing.
 
-        Thinking and a tool that must be called exclude each other on Claude, and the tool stays.
+        Thinking and a tool that must be called exclude each other on Claude, and the tool stays. With `thoughtless` the
+        last calls of tools were made without thinking, and Claude must not begin to think before they are done.
         """
         forced_tool = tool_choice is not None and "auto" not in tool_choice
         self._write_length()
+        self._thoughtless = thoughtless
         thinks = self._write_thinking(forced_tool=forced_tool)
         self._write_sampling(thinks=thinks)
         self._write_format()
@@ -130,6 +133,9 @@ class Knobs:
         return not effort_only
 
     def _write_budget(self, thinking: Thinking) -> bool:
+        if self._thoughtless:
+            self._lose("thinking", "the tool calls at the end of the history come without Claude's signed thoughts")
+            return False
         budget = thinking.budget_tokens or _BUDGETS.get(thinking.effort, _BUDGETS["medium"])
         budget = max(budget, _MIN_BUDGET)
         limit = self.inference.get("maxTokens")

@@ -21,7 +21,7 @@ from pilothouse.domain.chat import (
     ToolMode,
     ToolResult,
 )
-from pilothouse.errors import InvalidRequest
+from pilothouse.errors import InvalidJson, InvalidRequest
 from pilothouse.protocols import json_body
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.bedrock_converse import blocks_in, wire
@@ -43,6 +43,16 @@ class _Inference(msgspec.Struct):
 
 def read_request(body: bytes, ask: Ask = NO_ASK) -> ChatRequest:
     """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
+    try:
+        return _read(body, ask)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # Values are skipped at first, and looked into one after the other.
+        raise InvalidJson(f"the request body is not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise InvalidJson("the request body is nested too deeply") from error
+
+
+def _read(body: bytes, ask: Ask) -> ChatRequest:
     top = {key: raw for key, raw in json_body.read_object(body).items() if bytes(raw) != b"null"}
     inference, more_inference = _inference(top.get("inferenceConfig"))
     special, more_special = _special(top.get("additionalModelRequestFields"))
@@ -128,7 +138,7 @@ def _special(raw: msgspec.Raw | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what is known of a model's own fields, and the others."""
     if raw is None:
         return {}, {}
-    fields = wire.mapping(wire.value(raw))
+    fields = wire.rest(wire.members(raw, "additionalModelRequestFields"))
     known: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for key, found in fields.items():

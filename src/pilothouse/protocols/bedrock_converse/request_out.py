@@ -9,7 +9,7 @@ from pilothouse.protocols.bedrock_converse import wire
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter, fields_of
 from pilothouse.protocols.bedrock_converse.knobs_out import Knobs, is_claude
 from pilothouse.protocols.bedrock_converse.tools_out import sent_names, write_tools
-from pilothouse.protocols.bedrock_converse.turns import Turns
+from pilothouse.protocols.bedrock_converse.turns import Turns, thoughtless_call
 
 _NESTED = ("inferenceConfig", "additionalModelRequestFields", "outputConfig")
 _JSON_ONLY = "Answer with one JSON object and nothing else."
@@ -24,7 +24,7 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     messages = turns.write()
     toolbox = write_tools(request, facts, writer, names)
     knobs = Knobs(request, facts, writer)
-    knobs.write((toolbox.config or {}).get("toolChoice"))
+    knobs.write((toolbox.config or {}).get("toolChoice"), thoughtless=thoughtless_call(messages))
     if request.output.kind is OutputKind.JSON:
         turns.system.append({"text": _JSON_ONLY})
     own = _own_fields(request, writer)

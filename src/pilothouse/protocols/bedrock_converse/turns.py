@@ -23,12 +23,13 @@ class Turn:
 
     def ids(self, kind: str) -> list[str]:
         """Return the ids of the tool calls (`toolUse`) or results (`toolResult`) in it."""
-        return [group[0][kind]["toolUseId"] for group in self.groups if kind in group[0]]
+        found = (_own(group, kind) for group in self.groups)
+        return [fields["toolUseId"] for fields in found if fields is not None]
 
     def document(self) -> dict[str, Any]:
         """Return the turn as it is sent: results of tools before everything else, as Claude demands."""
-        first = [group for group in self.groups if "toolResult" in group[0]]
-        others = [group for group in self.groups if "toolResult" not in group[0]]
+        first = [group for group in self.groups if _own(group, "toolResult") is not None]
+        others = [group for group in self.groups if _own(group, "toolResult") is None]
         return {"role": self.role, "content": [block for group in (*first, *others) for block in group]}
 
 
@@ -78,7 +79,8 @@ class Turns:
 
     def _instruct(self, message: Message, place: int) -> None:
         """A system message between turns keeps its place, as such or as a part of the user's turn."""
-        if self._facts.mid_system:
+        waits = bool(self._turns) and self._turns[-1].role == "assistant" and bool(self._turns[-1].ids("toolUse"))
+        if self._facts.mid_system and not waits:
             self._add("system", self._groups(message.parts, place))
             return
         said = "\n".join(part.text for part in message.parts if isinstance(part, Text))
@@ -136,13 +138,13 @@ class Turns:
         seen: set[str] = set()
         kept: list[Group] = []
         for group in turn.groups:
-            result = group[0].get("toolResult")
+            result = _own(group, "toolResult")
             if result is None or (result["toolUseId"] in asked and result["toolUseId"] not in seen):
                 kept.append(group)
                 seen |= {result["toolUseId"]} if result is not None else set()
             else:
                 self._writer.lose("messages", "a tool's result without its call is sent as plain content")
-                kept += [[block] for block in result["content"] if "json" not in block]
+                kept += [[_shown(block)] for block in result["content"]]
         turn.groups = kept
 
     def _caption_documents(self) -> None:
@@ -152,3 +154,21 @@ class Turns:
             if "document" in kinds and "text" not in kinds:
                 named = next(group[0]["document"]["name"] for group in turn.groups if "document" in group[0])
                 turn.groups.append([{"text": named}])
+
+
+def _own(group: Group, kind: str) -> dict[str, Any] | None:
+    """Return the call or result of a tool that the caller runs; those of the provider's own tools have a type."""
+    found = group[0].get(kind)
+    return None if found is None or "type" in found else found
+
+
+def _shown(block: dict[str, Any]) -> dict[str, Any]:
+    return {"text": wire.ENCODER.encode(block["json"]).decode()} if "json" in block else block
+
+
+def thoughtless_call(messages: list[dict[str, Any]]) -> bool:
+    """Return whether the last turns are calls of tools and their results, and no thought came before the calls."""
+    if len(messages) < 2 or messages[-2]["role"] != "assistant":
+        return False
+    kinds = [next(iter(block)) for block in messages[-2]["content"]]
+    return "toolUse" in kinds and kinds[0] != "reasoningContent"
