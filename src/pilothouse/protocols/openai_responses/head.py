@@ -1,0 +1,93 @@
+"""The few fields of a Responses request that the gateway reads, and what is changed of it on its way."""
+
+from typing import Any, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from pilothouse.protocols import json_body
+from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.openai_responses import marks, wire
+
+
+class ResponsesHead(msgspec.Struct, frozen=True):
+    """What the gateway reads of a Responses request; every other field is the provider's business."""
+
+    model: str | UnsetType = UNSET
+    stream: bool | None = None
+    user: Any = None
+    safety_identifier: Any = None
+    metadata: Any = None
+
+    @property
+    def model_name(self) -> str:
+        """The requested model; empty when the request names none."""
+        return self.model if self.model is not UNSET else ""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the caller wants server-sent events."""
+        return self.stream is True
+
+    @property
+    def wants_usage(self) -> bool:
+        """Usage is always in the last event, and cannot be asked for."""
+        return False
+
+    @property
+    def user_id(self) -> str:
+        """The caller's own name for its end user; empty when not given."""
+        return scalar(self.user) or scalar(self.safety_identifier)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The caller's own metadata, scalars as text; anything else in it is left out."""
+        return labels(self.metadata)
+
+
+def scalar(value: Any) -> str:
+    """Return a JSON scalar as text; empty for null, lists and objects."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else ""
+
+
+def labels(metadata: Any) -> dict[str, str]:
+    """Return the scalars of a request's metadata as text."""
+    pairs = wire.fields(metadata).items()
+    return {key: scalar(value) for key, value in pairs if isinstance(value, str | int | float)}
+
+
+_DECODER = msgspec.json.Decoder(ResponsesHead)
+_MARK = b'"' + marks.PREFIX.encode()
+
+
+def read_head(body: bytes, _ask: Ask = NO_ASK) -> ResponsesHead:
+    """Return the head of a request; raises `InvalidJson`, or `InvalidRequest` naming the field."""
+    return json_body.read(body, _DECODER)
+
+
+def rewrite(body: bytes, *, model: str | None, ask_usage: bool) -> bytes:
+    """Return the body with exactly one `model` and every other value as it was.
+
+    Thoughts that carry another vendor's mark are left out, for a provider of this dialect refuses them. `ask_usage`
+    changes nothing: usage always comes.
+    """
+    out = json_body.rewrite(body, model=model, ask_usage=ask_usage and False)
+    return _without_foreign_thoughts(out) if _MARK in out else out
+
+
+def _without_foreign_thoughts(body: bytes) -> bytes:
+    members = json_body.read_object(body)
+    items = wire.decode(bytes(members["input"])) if "input" in members else None
+    if not isinstance(items, list):
+        return body
+    kept = [item for item in cast("list[Any]", items) if not _is_foreign(item)]
+    members["input"] = msgspec.Raw(wire.encode(kept))
+    return wire.encode(members)
+
+
+def _is_foreign(item: Any) -> bool:
+    return wire.text(wire.fields(item).get("encrypted_content")).startswith(marks.PREFIX)
