@@ -16,6 +16,8 @@ ROWS: dict[str, str] = {
     "cohere_rerank": "pilothouse.protocols.passed.dialects:COHERE_RERANK",
     "openai_chat": "pilothouse.protocols.openai_chat:DIALECT",
     "openai_embeddings": "pilothouse.protocols.openai_embeddings:DIALECT",
+    "anthropic_messages": "pilothouse.protocols.anthropic_messages:DIALECT",
+    "anthropic_count_tokens": "pilothouse.protocols.anthropic_messages:COUNT_TOKENS",
     "openai_responses": "pilothouse.protocols.openai_responses:DIALECT",
     "bedrock_converse": "pilothouse.protocols.bedrock_converse:DIALECT",
 }

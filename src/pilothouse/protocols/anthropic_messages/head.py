@@ -1,0 +1,58 @@
+"""The few fields of a Messages request that the gateway reads."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from pilothouse.protocols import json_body
+from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols.base import NO_ASK, Ask
+
+
+class MessagesHead(msgspec.Struct, frozen=True):
+    """What the gateway reads of a Messages request; every other field is the provider's business."""
+
+    model: str | UnsetType = UNSET
+    stream: bool | None = None
+    metadata: Any = None
+
+    @property
+    def model_name(self) -> str:
+        """The requested model; empty when the request names none."""
+        return self.model if self.model is not UNSET else ""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the caller wants server-sent events."""
+        return self.stream is True
+
+    @property
+    def wants_usage(self) -> bool:
+        """Never: usage always comes with the answer."""
+        return False
+
+    @property
+    def user_id(self) -> str:
+        """The caller's own name for its end user; empty when not given."""
+        return wire.said(wire.mapping(self.metadata).get("user_id"))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What else stands in the metadata as text."""
+        pairs = wire.mapping(self.metadata).items()
+        return {key: found for key, found in pairs if isinstance(found, str) and key != "user_id"}
+
+
+_DECODER = msgspec.json.Decoder(MessagesHead)
+
+
+def read_head(body: bytes, _ask: Ask = NO_ASK) -> MessagesHead:
+    """Return the head of a Messages request; raises `InvalidJson`, or `InvalidRequest` naming the field."""
+    return json_body.read(body, _DECODER)
+
+
+def rewrite(body: bytes, *, model: str | None, ask_usage: bool = False) -> bytes:
+    """Return the body with the model replaced and every other value's bytes as they were."""
+    del ask_usage
+    return json_body.rewrite(body, model=model, ask_usage=False)

@@ -1,0 +1,78 @@
+"""A Messages answer as the domain sees it."""
+
+from typing import Any
+
+import msgspec
+
+from pilothouse.domain.chat import ChatReply, Choice, Part, Reasoning, StopReason, Text, ToolCall
+from pilothouse.errors import InvalidRequest, UpstreamProtocol
+from pilothouse.protocols.anthropic_messages import blocks_in, usage, wire
+from pilothouse.protocols.base import Memo
+
+_READ = ("type", "role", "id", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage")
+_SHOWN_BYTES = 65536
+
+
+def read_reply(body: bytes, memo: Memo) -> ChatReply:
+    """Return the answer; raises `UpstreamProtocol` when it is none."""
+    try:
+        fields = wire.members(body, "answer")
+        content = wire.items(fields["content"], "content")
+        parts = [answer_part(blocks_in.read_block(raw, f"content.{at}"), memo) for at, raw in enumerate(content)]
+    except (InvalidRequest, KeyError, UnicodeDecodeError, RecursionError) as error:
+        raise UpstreamProtocol(
+            "the provider's answer is not a message", upstream_status=200, body=body[:_SHOWN_BYTES]
+        ) from error
+    ending = {key: wire.value(fields[key]) for key in ("stop_reason", "stop_sequence", "stop_details") if key in fields}
+    raw_usage = wire.value(fields["usage"]) if "usage" in fields else None
+    called = any(isinstance(part, ToolCall) for part in parts)
+    return ChatReply(
+        id=_said(fields, "id"),
+        model=_said(fields, "model"),
+        choices=(choice(tuple(parts), ending, called=called),),
+        usage=usage.read(raw_usage),
+        service_tier=usage.tier_name(raw_usage),
+        extra=wire.extra(wire.rest(fields, *_READ)),
+    )
+
+
+def choice(parts: tuple[Part, ...], ending: dict[str, Any], *, called: bool) -> Choice:
+    """Return the one choice of an answer."""
+    word = wire.said(ending.get("stop_reason"))
+    details = ending.get("stop_details")
+    more = {"stop_details": details} if details is not None else {}
+    return Choice(
+        parts, stop(word, called=called), word, wire.said(ending.get("stop_sequence")), None, wire.extra(more)
+    )
+
+
+def stop(word: str, *, called: bool) -> StopReason:
+    """Return why the model stopped; the call of the tool that stands in for a schema is a natural end."""
+    found = wire.stop_reason(word)
+    return StopReason.END if found is StopReason.TOOL_CALLS and not called else found
+
+
+def answer_part(part: Part, memo: Memo) -> Part:
+    """Return a part as the caller knows it: tools by the caller's names, the stand-in for a schema as text."""
+    if isinstance(part, Reasoning):
+        return msgspec.structs.replace(part, vendor=wire.VENDOR)
+    if not isinstance(part, ToolCall):
+        return part
+    if memo.format_tool and part.name == memo.format_tool:
+        return Text(unwrapped(part.arguments, memo))
+    return msgspec.structs.replace(part, name=memo.tool_names.get(part.name, part.name))
+
+
+def unwrapped(arguments: str, memo: Memo) -> str:
+    """Return the answer that stands in the arguments of the tool that stands in for a schema."""
+    if not memo.wrapped:
+        return arguments
+    try:
+        found = wire.OBJECT.decode(arguments)
+    except msgspec.DecodeError:
+        return arguments
+    return bytes(found["value"]).decode() if "value" in found else arguments
+
+
+def _said(fields: dict[str, msgspec.Raw], key: str) -> str:
+    return wire.said(wire.value(fields[key])) if key in fields else ""

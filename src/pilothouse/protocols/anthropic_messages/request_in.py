@@ -1,0 +1,198 @@
+"""A Messages request as the domain sees it."""
+
+from typing import Any
+
+import msgspec
+
+from pilothouse.domain.chat import (
+    ChatRequest,
+    FunctionTool,
+    Message,
+    NativeTool,
+    OutputFormat,
+    OutputKind,
+    Part,
+    Role,
+    Sampling,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolMode,
+    ToolResult,
+)
+from pilothouse.errors import InvalidRequest
+from pilothouse.protocols import json_body
+from pilothouse.protocols.anthropic_messages import blocks_in, wire
+from pilothouse.protocols.base import NO_ASK, Ask
+
+_ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
+_MODES = {"auto": ToolMode.AUTO, "any": ToolMode.REQUIRED, "tool": ToolMode.REQUIRED, "none": ToolMode.NONE}
+_READ = (
+    "model", "messages", "system", "max_tokens", "stream", "stop_sequences", "temperature", "top_p", "top_k",
+    "thinking", "output_config", "output_format", "tools", "tool_choice", "metadata", "service_tier",
+)  # fmt: skip
+
+
+def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
+    """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
+    top = {key: raw for key, raw in json_body.read_object(body).items() if bytes(raw) != b"null"}
+    others = wire.rest(top, *_READ)
+    thinking = _thinking(top, others)
+    output = _output(top, others)
+    choice, parallel = _choice(top.get("tool_choice"))
+    tier = wire.text(top.get("service_tier"), "service_tier")
+    return ChatRequest(
+        dialect=wire.NAME,
+        model=wire.text(top.get("model"), "model"),
+        messages=tuple(_system(top.get("system")) + _messages(top.get("messages"))),
+        streamed=wire.flag(top.get("stream"), "stream") is True,
+        wants_usage=True,
+        max_output_tokens=wire.whole(top.get("max_tokens"), "max_tokens"),
+        stop=_stops(top.get("stop_sequences")),
+        sampling=Sampling(
+            wire.number(top.get("temperature"), "temperature"),
+            wire.number(top.get("top_p"), "top_p"),
+            wire.whole(top.get("top_k"), "top_k"),
+        ),
+        thinking=thinking,
+        tools=_tools(top.get("tools")),
+        tool_choice=choice,
+        parallel_tool_calls=parallel,
+        output=output,
+        service_tier="default" if tier == "standard_only" else tier,
+        user_id=_user(top.get("metadata"), others),
+        extra=wire.extra(others),
+    )
+
+
+def _system(raw: msgspec.Raw | None) -> list[Message]:
+    parts = blocks_in.read_content(raw, "system")
+    return [Message(Role.SYSTEM, tuple(parts))] if parts else []
+
+
+def _messages(raw: msgspec.Raw | None) -> list[Message]:
+    if raw is None:
+        raise InvalidRequest("messages: must be given", param="messages")
+    messages: list[Message] = []
+    for place, item in enumerate(wire.items(raw, "messages")):
+        here = f"messages.{place}"
+        fields = wire.members(item, here)
+        role = _ROLES.get(wire.text(fields.get("role"), f"{here}.role"))
+        if role is None:
+            raise InvalidRequest(f"{here}.role: must be user, assistant or system", param=f"{here}.role")
+        parts = blocks_in.read_content(fields.get("content"), f"{here}.content")
+        others = wire.extra(wire.rest(fields, "role", "content"))
+        if role is Role.USER and any(isinstance(part, ToolResult) for part in parts):
+            messages.extend(_apart(parts))
+        else:
+            messages.append(Message(role, tuple(parts), extra=others))
+    return messages
+
+
+def _apart(parts: list[Part]) -> list[Message]:
+    """Return a user's turn with results of tools as a message of the results and one of the rest, in their order."""
+    runs: list[tuple[Role, list[Part]]] = []
+    for part in parts:
+        role = Role.TOOL if isinstance(part, ToolResult) else Role.USER
+        if not runs or runs[-1][0] is not role:
+            runs.append((role, []))
+        runs[-1][1].append(part)
+    return [Message(role, tuple(run)) for role, run in runs]
+
+
+def _stops(raw: msgspec.Raw | None) -> tuple[str, ...]:
+    stops = enumerate(wire.items(raw, "stop_sequences"))
+    return tuple(wire.text(item, f"stop_sequences.{place}") for place, item in stops)
+
+
+def _thinking(top: dict[str, msgspec.Raw], others: dict[str, Any]) -> Thinking | None:
+    """Return how much to think, which stands in two places; a form that the domain does not know goes to `others`."""
+    config = wire.members(top["output_config"], "output_config") if "output_config" in top else {}
+    effort = wire.text(config.get("effort"), "output_config.effort")
+    fields = wire.members(top["thinking"], "thinking") if "thinking" in top else {}
+    kind = wire.text(fields.get("type"), "thinking.type")
+    if kind not in ("enabled", "adaptive", "disabled"):
+        if fields:
+            others["thinking"] = wire.rest(fields)
+        return Thinking(effort=effort) if effort else None
+    display = wire.text(fields.get("display"), "thinking.display")
+    return Thinking(
+        enabled=kind != "disabled",
+        effort=effort,
+        budget_tokens=wire.whole(fields.get("budget_tokens"), "thinking.budget_tokens"),
+        adaptive=kind == "adaptive",
+        shown=display != "omitted" if display else None,
+    )
+
+
+def _output(top: dict[str, msgspec.Raw], others: dict[str, Any]) -> OutputFormat:
+    config = wire.members(top["output_config"], "output_config") if "output_config" in top else {}
+    more = wire.rest(config, "effort", "format")
+    if more:
+        others["output_config"] = more
+    path = "output_config.format" if "format" in config else "output_format"
+    raw = config.get("format", top.get("output_format"))
+    if raw is None:
+        return OutputFormat()
+    fields = wire.members(raw, path)
+    if wire.text(fields.get("type"), f"{path}.type") != "json_schema":
+        raise InvalidRequest(f"{path}.type: must be json_schema", param=f"{path}.type")
+    return OutputFormat(
+        OutputKind.SCHEMA,
+        wire.text(fields.get("name"), f"{path}.name"),
+        schema=_schema(fields.get("schema"), f"{path}.schema"),
+    )
+
+
+def _schema(raw: msgspec.Raw | None, path: str) -> dict[str, Any] | None:
+    if raw is None:
+        return None
+    found = wire.value(raw)
+    if not isinstance(found, dict):
+        raise InvalidRequest(f"{path}: must be an object", param=path)
+    return wire.mapping(found)
+
+
+def _tools(raw: msgspec.Raw | None) -> tuple[Tool, ...]:
+    return tuple(_tool(item, f"tools.{place}") for place, item in enumerate(wire.items(raw, "tools")))
+
+
+def _tool(raw: msgspec.Raw, path: str) -> Tool:
+    fields = wire.members(raw, path)
+    if wire.text(fields.get("type"), f"{path}.type") not in ("", "custom"):
+        return NativeTool(wire.NAME, wire.rest(fields))
+    name = wire.text(fields.get("name"), f"{path}.name")
+    if not name:
+        raise InvalidRequest(f"{path}.name: must be given", param=f"{path}.name")
+    return FunctionTool(
+        name,
+        wire.text(fields.get("description"), f"{path}.description"),
+        _schema(fields.get("input_schema"), f"{path}.input_schema"),
+        wire.flag(fields.get("strict"), f"{path}.strict"),
+        wire.cache(fields.get("cache_control"), f"{path}.cache_control"),
+        wire.extra(wire.rest(fields, "type", "name", "description", "input_schema", "strict", "cache_control")),
+    )
+
+
+def _choice(raw: msgspec.Raw | None) -> tuple[ToolChoice | None, bool | None]:
+    if raw is None:
+        return None, None
+    fields = wire.members(raw, "tool_choice")
+    kind = wire.text(fields.get("type"), "tool_choice.type")
+    mode = _MODES.get(kind)
+    if mode is None:
+        raise InvalidRequest("tool_choice.type: must be auto, any, tool or none", param="tool_choice.type")
+    name = wire.text(fields.get("name"), "tool_choice.name")
+    if kind == "tool" and not name:
+        raise InvalidRequest("tool_choice.name: must be given", param="tool_choice.name")
+    single = wire.flag(fields.get("disable_parallel_tool_use"), "tool_choice.disable_parallel_tool_use")
+    names = (name,) if kind == "tool" else ()
+    return ToolChoice(mode, names), None if single is None else not single
+
+
+def _user(raw: msgspec.Raw | None, others: dict[str, Any]) -> str:
+    fields = wire.members(raw, "metadata") if raw is not None else {}
+    more = wire.rest(fields, "user_id")
+    if more:
+        others["metadata"] = more
+    return wire.text(fields.get("user_id"), "metadata.user_id")

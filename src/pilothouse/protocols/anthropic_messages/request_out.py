@@ -1,0 +1,66 @@
+"""A request of the domain as a Messages request."""
+
+from typing import Any
+
+from pilothouse.domain.chat import ChatRequest, OutputKind
+from pilothouse.domain.facts import ModelFacts
+from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter
+from pilothouse.protocols.anthropic_messages.knobs_out import Knobs
+from pilothouse.protocols.anthropic_messages.tools_out import sent_names, write_tools
+from pilothouse.protocols.anthropic_messages.turns_out import Turns
+from pilothouse.protocols.base import Written
+
+_JSON_ONLY = "Answer with one JSON object and nothing else."
+_MAX_MARKS = 4
+_NESTED = ("output_config", "metadata")
+
+
+def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
+    """Return the body and what of the request it could not hold."""
+    names = sent_names(request)
+    writer = BlockWriter(facts, names, own=request.dialect == wire.NAME)
+    turns = Turns(request, facts, writer)
+    messages = turns.write()
+    toolbox = write_tools(request, facts, writer, names)
+    knobs = Knobs(request, facts, writer)
+    knobs.write(forced_tool=toolbox.forced, thoughtless_call=turns.thoughtless_call)
+    if request.output.kind is OutputKind.JSON:
+        turns.system.append({"type": "text", "text": _JSON_ONLY})
+    own = dict(wire.fields_of(request.extra))
+    body: dict[str, Any] = {"model": request.model, **knobs.body}
+    for key in _NESTED:
+        whole = {**wire.mapping(own.pop(key, None)), **wire.mapping(body.get(key))}
+        if whole:
+            body[key] = whole
+    if toolbox.tools:
+        body["tools"] = toolbox.tools
+    if toolbox.choice is not None:
+        body["tool_choice"] = toolbox.choice
+    if turns.system:
+        body["system"] = turns.system
+    body["messages"] = messages
+    body |= own
+    _limit_marks(body, writer)
+    return Written(wire.ENCODER.encode(body), tuple(writer.losses), toolbox.memo)
+
+
+def _limit_marks(body: dict[str, Any], writer: BlockWriter) -> None:
+    """Anthropic takes four cache marks: the first one and the last ones save the most."""
+    marked = [entry for entry in _places(body) if "cache_control" in entry]
+    spare = len(marked) + ("cache_control" in body) - _MAX_MARKS
+    if spare <= 0:
+        return
+    writer.lose("cache_control", f"Anthropic takes {_MAX_MARKS} marks; {spare} in the middle are left out")
+    for entry in marked[1 : 1 + spare]:
+        del entry["cache_control"]
+
+
+def _places(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what may carry a mark, in the order in which the prompt is put together."""
+    places: list[dict[str, Any]] = [*body.get("tools", ()), *body.get("system", ())]
+    for message in body["messages"]:
+        for block in message["content"]:
+            inner = wire.listing(block.get("content")) if block["type"] == "tool_result" else []
+            places += [*(wire.mapping(item) for item in inner), block]
+    return places

@@ -1,0 +1,136 @@
+"""Tools, the choice among them, and the tool that stands in for a schema."""
+
+from typing import Any
+
+import msgspec
+
+from pilothouse.domain.chat import (
+    ChatRequest,
+    CustomTool,
+    FunctionTool,
+    OutputKind,
+    ToolCall,
+    ToolChoice,
+    ToolMode,
+)
+from pilothouse.domain.facts import ModelFacts
+from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter, cache_control
+from pilothouse.protocols.base import Memo
+
+_EMPTY: dict[str, Any] = {"type": "object", "properties": {}}
+_ANSWER = "answer"
+_ANSWER_ABOUT = "Gives the final answer in the form that is asked for."
+
+
+class Toolbox(msgspec.Struct, frozen=True):
+    """What the tools of one request become."""
+
+    tools: list[dict[str, Any]]
+    choice: dict[str, Any] | None
+    memo: Memo
+    forced: bool
+    """Whether the model must call a tool."""
+
+
+def sent_names(request: ChatRequest) -> dict[str, str]:
+    """Return the names of all tools of the request, to those that Anthropic takes."""
+    said_names = [tool.name for tool in request.tools if isinstance(tool, FunctionTool)]
+    said_names += [part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)]
+    names: dict[str, str] = {}
+    # Names that may stay as they are come first, so that no made one takes their place.
+    for name in sorted(dict.fromkeys(said_names), key=lambda name: wire.tool_name(name, set()) != name):
+        names[name] = wire.tool_name(name, set(names.values()))
+    return names
+
+
+def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, names: dict[str, str]) -> Toolbox:
+    """Return the tools of a request, and what its answer has to be read with."""
+    memo = Memo({sent: said for said, sent in names.items() if sent != said})
+    entries = _entries(request, facts, writer, names)
+    offered = bool(entries)
+    choice = request.tool_choice or ToolChoice()
+    wanted = _choice(request.tool_choice, names)
+    used = [part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)]
+    if not entries and used and request.dialect != wire.NAME:
+        # Anthropic refuses a history with calls when no tool is declared.
+        entries = [{"name": names[name], "input_schema": _EMPTY} for name in dict.fromkeys(used)]
+        wanted = {"type": "none"}
+    if request.output.kind is OutputKind.SCHEMA and not facts.schema_output:
+        memo, entry = _answer_tool(request, memo.tool_names, set(names.values()))
+        entries.append(entry)
+        only = not offered or choice.mode is ToolMode.NONE
+        wanted = {"type": "tool", "name": memo.format_tool} if only else {"type": "any"}
+    if not entries:
+        return Toolbox([], None, memo, forced=False)
+    wanted = _parallel(request, wanted)
+    forced = wanted is not None and wanted["type"] in ("any", "tool")
+    return Toolbox(entries, wanted, memo, forced)
+
+
+def _entries(
+    request: ChatRequest, facts: ModelFacts, writer: BlockWriter, names: dict[str, str]
+) -> list[dict[str, Any]]:
+    if request.tools and not facts.tools:
+        writer.lose("tools", "the model takes no tools", essential=True)
+        return []
+    allowed = request.tool_choice.names if request.tool_choice is not None else ()
+    entries: list[dict[str, Any]] = []
+    for place, tool in enumerate(request.tools):
+        if isinstance(tool, FunctionTool):
+            if len(allowed) <= 1 or tool.name in allowed:
+                entries.append(_function(tool, request, facts, names))
+        elif not isinstance(tool, CustomTool) and tool.dialect == wire.NAME:
+            entries.append(dict(tool.value))
+        else:
+            writer.lose(f"tools.{place}", "Anthropic has no such tool", essential=True)
+    return entries
+
+
+def _function(tool: FunctionTool, request: ChatRequest, facts: ModelFacts, names: dict[str, str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": names[tool.name]}
+    if tool.description:
+        entry["description"] = wire.clean(tool.description)
+    schema = tool.schema or _EMPTY
+    entry["input_schema"] = schema if schema.get("type") == "object" else {**schema, "type": "object"}
+    own = request.dialect == wire.NAME
+    if tool.strict is not None and (own or (tool.strict and facts.schema_output)):
+        entry["strict"] = tool.strict
+    return entry | cache_control(tool.cache) | wire.fields_of(tool.extra)
+
+
+def _choice(choice: ToolChoice | None, names: dict[str, str]) -> dict[str, Any] | None:
+    if choice is None:
+        return None
+    if choice.mode is ToolMode.REQUIRED and len(choice.names) == 1:
+        return {"type": "tool", "name": names.get(choice.names[0], choice.names[0])}
+    return {"type": "any" if choice.mode is ToolMode.REQUIRED else str(choice.mode)}
+
+
+def _parallel(request: ChatRequest, wanted: dict[str, Any] | None) -> dict[str, Any] | None:
+    parallel = request.parallel_tool_calls
+    if parallel is None or (parallel and request.dialect != wire.NAME):
+        return wanted
+    choice = wanted or {"type": "auto"}
+    return choice if choice["type"] == "none" else {**choice, "disable_parallel_tool_use": not parallel}
+
+
+def _answer_tool(request: ChatRequest, renamed: dict[str, str], taken: set[str]) -> tuple[Memo, dict[str, Any]]:
+    """A tool whose arguments are the answer; a schema of anything but an object is put into one."""
+    output = request.output
+    schema: dict[str, Any] = output.schema or {"type": "object"}
+    wrapped = schema.get("type") != "object"
+    if wrapped:
+        schema = _wrap(schema)
+    name = wire.tool_name(output.name or _ANSWER, taken)
+    if name in taken:
+        name = wire.tool_name(f"{_ANSWER}.", taken)
+    entry = {"name": name, "description": output.description or _ANSWER_ABOUT, "input_schema": schema}
+    return Memo(renamed, name, wrapped), entry
+
+
+def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
+    """Definitions stay at the top, where references look for them."""
+    shared = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    inner = {key: value for key, value in schema.items() if key not in shared}
+    return {"type": "object", "properties": {"value": inner}, "required": ["value"], **shared}

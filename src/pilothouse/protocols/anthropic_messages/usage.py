@@ -1,0 +1,124 @@
+"""Token usage in Anthropic's form: `input_tokens` leaves out what was read from and written to the cache."""
+
+from typing import Any
+
+import msgspec
+
+from pilothouse.domain.usage import Usage
+from pilothouse.protocols.anthropic_messages import wire
+
+_PRICED_TIERS = frozenset({"priority", "batch", "flex"})
+_TIERS = frozenset({"standard", "priority", "batch"})
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
+class _ServerTools(msgspec.Struct):
+    web_search_requests: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
+    output_tokens_details: _OutputDetails | None = None
+    server_tool_use: _ServerTools | None = None
+
+
+_NO_CREATION = _CacheCreation()
+
+
+def merged(held: dict[str, Any], raw: Any) -> dict[str, Any]:
+    """Return the usage of a stream after one more report: figures are totals so far, so the newest one counts."""
+    return held | {key: found for key, found in wire.mapping(raw).items() if found is not None}
+
+
+def read(raw: Any) -> Usage | None:
+    """Return the usage of a decoded `usage` value; None when it holds no token count.
+
+    Figures that contradict each other are kept as they came, with `inconsistent` set.
+    """
+    try:
+        found = msgspec.convert(raw, _Usage, strict=False)
+    except msgspec.ValidationError:
+        return None
+    if found.input_tokens is None and found.output_tokens is None:
+        return None
+    split = found.cache_creation or _NO_CREATION
+    short, long = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
+    written = found.cache_creation_input_tokens
+    into, cached = found.input_tokens or 0, found.cache_read_input_tokens or 0
+    out = found.output_tokens or 0
+    details = found.output_tokens_details
+    thought = (details.thinking_tokens or 0) if details is not None else 0
+    wrong = min(into, cached, short, long, written or 0, out, thought) < 0 or thought > out
+    if written is not None and written > short + long:
+        # What the split does not name was written for the shorter time, which is the default.
+        short = written - long
+    elif written is not None and written < short + long:
+        wrong = True
+    searches = found.server_tool_use.web_search_requests if found.server_tool_use is not None else None
+    return Usage(
+        input_tokens=into,
+        cache_read_tokens=cached,
+        cache_write_5m_tokens=short,
+        cache_write_1h_tokens=long,
+        output_tokens=out if thought > out else out - thought,
+        reasoning_tokens=thought,
+        inconsistent=wrong,
+        tier=_priced_tier(raw),
+        searches=searches or 0,
+    )
+
+
+def tier_name(raw: Any) -> str:
+    """Return the tier that served, in Anthropic's word."""
+    return wire.said(wire.mapping(raw).get("service_tier"))
+
+
+def _priced_tier(raw: Any) -> str:
+    if wire.mapping(raw).get("speed") == "fast":
+        return "fast"
+    name = tier_name(raw)
+    return name if name in _PRICED_TIERS else ""
+
+
+def write(usage: Usage | None, tier: str = "") -> dict[str, Any]:
+    """Return the usage as Anthropic reports it; sounds and pictures count as input and output like text."""
+    found = usage or Usage()
+    written = found.cache_write_5m_tokens + found.cache_write_1h_tokens
+    out: dict[str, Any] = {
+        "input_tokens": found.input_total - found.cache_read_tokens - written,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": found.cache_read_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": found.cache_write_5m_tokens,
+            "ephemeral_1h_input_tokens": found.cache_write_1h_tokens,
+        },
+        "output_tokens": found.output_total,
+    }
+    if found.reasoning_tokens:
+        out["output_tokens_details"] = {"thinking_tokens": found.reasoning_tokens}
+    if found.searches:
+        out["server_tool_use"] = {"web_search_requests": found.searches, "web_fetch_requests": 0}
+    if tier in _TIERS:
+        out["service_tier"] = tier
+    elif found.tier in _TIERS:
+        out["service_tier"] = found.tier
+    if found.tier == "fast":
+        out["speed"] = "fast"
+    return out
+
+
+def write_delta(usage: Usage | None) -> dict[str, Any]:
+    """Return the usage as a `message_delta` has it: totals so far, without split and tier."""
+    return {key: found for key, found in write(usage).items() if key not in ("cache_creation", "service_tier", "speed")}
