@@ -52,6 +52,8 @@ class StreamReader:
         """Pieces of a redacted thought; the domain has it whole."""
         self._answer: list[str] | None = None
         """Pieces of a wrapped answer while its tool call comes in."""
+        self._filled = False
+        """Whether the open tool call has arguments."""
         self._called = False
         """Whether a tool of the caller's was called."""
         self._answered = False
@@ -116,6 +118,9 @@ class StreamReader:
             said = reply_in.answer_text("".join(self._answer), self._memo)
             self._events.append(TextDelta(self._block, said))
             self._answer = None
+        if isinstance(self._open, ToolCall) and not self._filled:
+            # Bedrock sends an empty text for no arguments; callers parse what they are sent.
+            self._events.append(ArgumentsDelta(self._block, "{}"))
         if self._open is not None:
             self._events.append(BlockEnded(self._block))
         self._open, self._index = None, None
@@ -136,7 +141,7 @@ class StreamReader:
             self._begin(Text(""))
             self._answer = [] if self._memo.wrapped else None
             return
-        self._called = True
+        self._called, self._filled = True, False
         self._begin(ToolCall(identity, self._memo.tool_names.get(name, name)))
 
     def _delta(self, place: Any, raw: msgspec.Raw) -> None:
@@ -174,6 +179,7 @@ class StreamReader:
         if self._answer is not None:
             self._answer.append(said)
         elif said and isinstance(self._open, ToolCall):
+            self._filled = True
             self._events.append(ArgumentsDelta(self._block, said))
         elif said and isinstance(self._open, Text):
             self._events.append(TextDelta(self._block, said))
