@@ -810,6 +810,18 @@ export interface components {
             output_image_tokens?: number;
             /** @default false */
             inconsistent?: boolean;
+            /** @default false */
+            estimated?: boolean;
+            /** @default  */
+            tier?: string;
+            /** @default 0 */
+            images?: number;
+            /** @default 0 */
+            audio_s?: number;
+            /** @default 0 */
+            characters?: number;
+            /** @default 0 */
+            searches?: number;
         };
         /**
          * Problem
