@@ -52,7 +52,8 @@ def read_output(item: dict[str, Any], memo: Memo, where: str) -> tuple[Part, ...
     """Return the parts of one item of the output; raises `InvalidRequest` for a malformed one."""
     if item.get("type") == "item_reference":
         return (Native(NAME, item),)
-    return tuple(renamed(part, memo) for part in read_item({"role": "assistant", **item}, where).parts)
+    told = {"role": "assistant", **item} if item.get("type") == "message" else item
+    return tuple(renamed(part, memo) for part in read_item(told, where).parts)
 
 
 def renamed(part: Part, memo: Memo) -> Part:
