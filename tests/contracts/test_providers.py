@@ -1,5 +1,6 @@
 """What every provider must do, run over every row of the table."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,19 +9,31 @@ from pilothouse import errors
 from pilothouse.errors import UpstreamError
 from pilothouse.protocols import openai_chat
 from pilothouse.providers import table
-from pilothouse.providers.base import AccountOptions, Outbound, Provider
+from pilothouse.providers.base import AccountOptions, Outbound, Prepared, Provider
 from pilothouse.providers.fake import FakeProvider
 from pilothouse.providers.openai_compatible import OpenAICompatible
 from pilothouse.transport.base import Request
 from pilothouse.transport.pool import PooledTransport
+from tests.providers import service_account
 
 SECRET = "sk-contract-0123456789"
 BASE_URL = "http://127.0.0.1:9/some/prefix"
-LIKE_OPENAI = sorted(name for name, row in table.ROWS.items() if isinstance(row, OpenAICompatible))
+LIKE_OPENAI = sorted(
+    name
+    for name, row in table.ROWS.items()
+    if isinstance(row, OpenAICompatible)
+    and (row.paths["openai_chat"], row.models_path) == ("/chat/completions", "/models")
+)
+"""Those that the fake server can stand in for, all of its paths included."""
 
 
-def make(name: str) -> Provider:
-    return table.make(name, AccountOptions(account="acc", base_url=BASE_URL, secret=SECRET))
+def make(name: str, base_url: str = BASE_URL) -> Provider:
+    secret = service_account.FILE if name == "vertex" else SECRET
+    made = table.make(name, AccountOptions(account="acc", base_url=base_url, secret=secret))
+    if isinstance(made, Prepared):
+        # What such an account sends is its token, which is a secret as well.
+        asyncio.run(made.prepare(service_account.TokenServer(SECRET).send))
+    return made
 
 
 @pytest.fixture(params=sorted(table.ROWS))
@@ -40,7 +53,7 @@ def test_every_row_is_described_and_can_be_made() -> None:
     for name, kind in kinds.items():
         assert kind.title
         if kind.base_url:
-            assert table.make(name, AccountOptions(account="acc", secret=SECRET)).probe().target.startswith(b"/")
+            assert make(name, "").probe().target.startswith(b"/")
 
 
 def test_urls_are_joined_under_the_base_url(provider: Provider) -> None:
@@ -62,6 +75,26 @@ def test_the_key_stands_in_one_header_and_nowhere_else(provider: Provider) -> No
         assert carrying[0] in (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
         assert SECRET.encode() not in request.target + request.body
         assert SECRET not in repr(request.origin)
+
+
+def test_every_dialect_of_a_row_has_a_request(provider: Provider) -> None:
+    assert len(set(provider.dialects)) == len(provider.dialects) > 0
+    for dialect in provider.dialects:
+        request = provider.request(Outbound(dialect, b"{}", "a b/../c?d#e", headers=((b"openai-beta", b"x"),)))
+        assert request.target.startswith(b"/some/prefix/")
+        assert b"/../" not in request.target
+        assert not set(request.target) & set(b" #")
+    with pytest.raises(errors.EndpointUnknown):
+        provider.request(Outbound("no_such_dialect", b"{}"))
+
+
+def test_a_form_is_sent_with_its_own_content_type(provider: Provider) -> None:
+    kind = b"multipart/form-data; boundary=x"
+    for dialect in ("openai_transcriptions", "openai_image_edits"):
+        if dialect in provider.dialects:
+            request = provider.request(Outbound(dialect, b"--x--", content_type=kind))
+            assert [value for name, value in request.headers if name == b"content-type"] == [kind]
+            assert request.body == b"--x--"
 
 
 def test_headers_can_be_sent_as_they_are(provider: Provider) -> None:

@@ -22,8 +22,9 @@ FREE_PROVIDERS = frozenset({"local", "vllm", "tgi", "ollama", "llama_cpp", "sgla
 PRICED_PROVIDERS = {
     "openai": "openai",
     "anthropic": "anthropic",
-    "azure": "azure",
+    "azure_openai": "azure",
     "bedrock": "aws",
+    "cerebras": "cerebras",
     "cohere": "cohere",
     "deepseek": "deepseek",
     "fireworks": "fireworks",

@@ -3,13 +3,17 @@
 None of the methods blocks or does I/O; the secret stands only in the headers of the requests they return.
 """
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from pilothouse.domain.clock import Clock
 from pilothouse.errors import UpstreamError
-from pilothouse.transport.base import Request, Timeouts
+from pilothouse.transport.base import Request, Response, Timeouts
+
+Send = Callable[[Request], Awaitable[Response]]
+"""The transport's `send`."""
 
 
 class Outbound(msgspec.Struct, frozen=True):
@@ -32,6 +36,16 @@ class Outbound(msgspec.Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
 
 
+class WeightedKey(msgspec.Struct, frozen=True):
+    """One of an account's keys; keys are used in proportion to their weights."""
+
+    secret: str
+    weight: int = 1
+
+    def __repr__(self) -> str:
+        return f"WeightedKey(***, weight={self.weight})"
+
+
 class AccountOptions(msgspec.Struct, frozen=True):
     """What an operator sets for one account."""
 
@@ -39,8 +53,11 @@ class AccountOptions(msgspec.Struct, frozen=True):
     base_url: str = ""
     """Overrides the row's own. Without a path, the row's usual one (`/v1`) is taken."""
     secret: str = ""
+    """One key; where the row takes plain keys also several, one a line, each as `key` or `weight key`."""
     headers: tuple[tuple[str, str], ...] = ()
     """Sent with every request, such as `OpenAI-Organization`."""
+    secrets: tuple[WeightedKey, ...] = ()
+    """Further keys."""
 
     def __repr__(self) -> str:
         return f"AccountOptions(account={self.account!r}, base_url={self.base_url!r}, secret=***)"
@@ -85,6 +102,35 @@ class Provider(Protocol):
 
     def models(self, body: bytes) -> list[str]:
         """Return the model names in the probe's answer; raises `UpstreamProtocol` when it is no such list."""
+        ...
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """What a `Provider` may do besides: have several keys."""
+
+    def failed(self, request: Request, error: UpstreamError) -> bool:
+        """Take note of how a request ended, so that a refused key rests.
+
+        Returns whether the same call may be tried again at once: another key of the account is fit.
+        """
+        ...
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """What a `Provider` may do besides: need a token of short life in place of its secret."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether `request` and `probe` may be called without `prepare`."""
+        ...
+
+    async def prepare(self, send: Send) -> None:
+        """Fetch a token when the last one is about to expire; those who wait meanwhile share one exchange.
+
+        Raises an `UpstreamError` when there is no token to be had.
+        """
         ...
 
 

@@ -1,0 +1,97 @@
+"""What a failed answer of a Google API means: by the reason in its details, then by its status."""
+
+from typing import Any, cast
+
+import msgspec
+
+from pilothouse.domain.clock import Clock
+from pilothouse.errors import (
+    UpstreamAuth,
+    UpstreamBilling,
+    UpstreamError,
+    UpstreamFault,
+    UpstreamInvalid,
+    UpstreamNotFound,
+    UpstreamOverloaded,
+    UpstreamRateLimited,
+    UpstreamTimeout,
+)
+from pilothouse.providers import failures
+from pilothouse.providers.waits import duration_s, retry_after_s
+
+_SHOWN_CHARS = 300
+_BY_REASON: dict[str, type[UpstreamError]] = {
+    # Comes with status 400, and is about the key all the same.
+    "API_KEY_INVALID": UpstreamAuth,
+    "API_KEY_EXPIRED": UpstreamAuth,
+    "API_KEY_SERVICE_BLOCKED": UpstreamAuth,
+    "API_KEY_HTTP_REFERRER_BLOCKED": UpstreamAuth,
+    "API_KEY_IP_ADDRESS_BLOCKED": UpstreamAuth,
+    "ACCESS_TOKEN_EXPIRED": UpstreamAuth,
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": UpstreamAuth,
+    "ACCESS_TOKEN_TYPE_UNSUPPORTED": UpstreamAuth,
+    "CREDENTIALS_MISSING": UpstreamAuth,
+    "CONSUMER_INVALID": UpstreamAuth,
+    "CONSUMER_SUSPENDED": UpstreamAuth,
+    "SERVICE_DISABLED": UpstreamAuth,
+    "USER_PROJECT_DENIED": UpstreamAuth,
+    "BILLING_DISABLED": UpstreamBilling,
+    "RATE_LIMIT_EXCEEDED": UpstreamRateLimited,
+    "RESOURCE_QUOTA_EXCEEDED": UpstreamRateLimited,
+}
+_BY_STATUS: dict[str, type[UpstreamError]] = {
+    "INVALID_ARGUMENT": UpstreamInvalid,
+    "FAILED_PRECONDITION": UpstreamInvalid,
+    "OUT_OF_RANGE": UpstreamInvalid,
+    "UNAUTHENTICATED": UpstreamAuth,
+    "PERMISSION_DENIED": UpstreamAuth,
+    "NOT_FOUND": UpstreamNotFound,
+    "RESOURCE_EXHAUSTED": UpstreamRateLimited,
+    "CANCELLED": UpstreamFault,
+    "ABORTED": UpstreamFault,
+    "INTERNAL": UpstreamFault,
+    "UNKNOWN": UpstreamFault,
+    "UNAVAILABLE": UpstreamOverloaded,
+    "DEADLINE_EXCEEDED": UpstreamTimeout,
+}
+_STRUCT = msgspec.json.Decoder()
+
+
+def classify(answer: failures.Answer, clock: Clock) -> UpstreamError:
+    """Return the error that an answer stands for; the body must hold no secret any more."""
+    error = _error(answer.body)
+    status = error.get("status")
+    details = [cast("dict[str, Any]", item) for item in _items(error.get("details")) if isinstance(item, dict)]
+    reason = next((text for item in details if isinstance(text := item.get("reason"), str)), "")
+    kind = _BY_REASON.get(reason) or (_BY_STATUS.get(status) if isinstance(status, str) else None)
+    if kind is None or 300 <= answer.status < 400:
+        return failures.classify(answer, b"", clock)
+    wait_s = None
+    if kind.retry == "transient":
+        wait_s = _told_wait_s(details)
+        wait_s = retry_after_s(answer.headers, clock.now_ns()) if wait_s is None else wait_s
+    told = f"HTTP {answer.status}" if answer.status >= 300 else "an error inside a success"
+    message = error.get("message")
+    said = f": {message[:_SHOWN_CHARS]}" if isinstance(message, str) and message else ""
+    detail = f"account {answer.account!r} answered {told} ({reason or status}){said}"
+    return kind(detail, upstream_status=answer.status, body=answer.body, retry_after_s=wait_s)
+
+
+def _error(body: bytes) -> dict[str, Any]:
+    try:
+        document: Any = _STRUCT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    # A stream without server-sent events is an array, and its errors stand in one too.
+    document = next(iter(_items(document)), document)
+    inner: Any = cast("dict[str, Any]", document).get("error") if isinstance(document, dict) else None
+    return cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
+
+
+def _items(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _told_wait_s(details: list[dict[str, Any]]) -> float | None:
+    delay = next((text for item in details if isinstance(text := item.get("retryDelay"), str)), "")
+    return duration_s(delay) if delay else None
