@@ -245,3 +245,23 @@ def test_the_sdk_s_client_sees_the_error_of_a_stream_that_fails() -> None:
     except APIError as error:
         kinds = [str(error)]
     assert {"error", "response.failed"} <= set(kinds) or "cut off" in kinds[0]
+
+
+def test_an_answer_that_was_asked_for_in_an_object_is_taken_out() -> None:
+    def said(text: str) -> Any:
+        content = [{"type": "output_text", "text": text}]
+        return _read(Memo(wrapped=True), output=[{"type": "message", "content": content}]).choices[0].parts[0]
+
+    assert said('{"value": [1, 2.50]}') == Text("[1, 2.50]")
+    assert said('{"value": [1') == Text('{"value": [1')
+
+
+def test_a_call_without_arguments_has_an_empty_object() -> None:
+    reply = _reply(ToolCall("c1", "f"), ToolCall("c2", "sh", custom=True), stop=StopReason.TOOL_CALLS)
+    document = _written(reply)
+    assert (document["output"][0]["arguments"], document["output"][1]["input"]) == ("{}", "")
+    writer = _codec().writer(_ECHO)
+    stream = b"".join(writer.write(event) for event in (*events_of(reply), Ended()))
+    assert b'"delta":"{}"' in stream
+    assert DIALECT.fold is not None
+    assert json.loads(DIALECT.fold(stream))["output"] == document["output"]

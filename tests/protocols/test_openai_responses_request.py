@@ -469,3 +469,17 @@ def test_no_input_breaks_the_reader(value: Any) -> None:
     except InvalidRequest as error:
         refused = error
     assert refused is None or refused.param
+
+
+def test_a_schema_that_is_no_object_is_asked_for_in_one() -> None:
+    schema = {"type": "array", "items": {"$ref": "#/$defs/x"}, "$defs": {"x": {"type": "integer"}}}
+    request = _chat(Message(Role.USER, (Text("hi"),)), output=OutputFormat(OutputKind.SCHEMA, "n", schema=schema))
+    out, written = _write(request)
+    assert out["text"]["format"]["schema"] == {
+        "type": "object",
+        "properties": {"value": {"type": "array", "items": {"$ref": "#/$defs/x"}}},
+        "required": ["value"],
+        "additionalProperties": False,
+        "$defs": {"x": {"type": "integer"}},
+    }
+    assert written.memo.wrapped

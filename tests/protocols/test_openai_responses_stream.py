@@ -476,3 +476,16 @@ def test_a_written_stream_folds_to_its_last_response_and_reads_back() -> None:
     events, _ = _read(stream)
     assert isinstance(events[-1], Ended)
     assert TextDelta(1, "hi") in events
+
+
+def test_an_answer_that_was_asked_for_in_an_object_is_taken_out() -> None:
+    stream = b"".join(
+        (
+            _BEGUN,
+            _event("response.output_text.delta", output_index=0, content_index=0, delta='{"value": [1,'),
+            _event("response.output_text.delta", output_index=0, content_index=0, delta=" 2.50]}"),
+            _final(),
+        )
+    )
+    events, _ = _read(stream, Memo(wrapped=True))
+    assert events[1:4] == [BlockStarted(0, Text("")), TextDelta(0, "[1, 2.50]"), BlockEnded(0)]

@@ -8,6 +8,9 @@ from pilothouse.protocols.openai_responses import marks, wire
 from pilothouse.protocols.openai_responses.items_out import is_item
 from pilothouse.protocols.openai_responses.wire import NAME, fields, objects
 
+NO_ARGUMENTS = "{}"
+"""Callers parse the arguments of a finished call as JSON."""
+
 IN_PROGRESS, COMPLETED, INCOMPLETE = "in_progress", "completed", "incomplete"
 
 
@@ -42,7 +45,7 @@ def call(identity: str, part: ToolCall, status: str) -> dict[str, Any]:
     else:
         out = {
             "id": identity, "type": "function_call", "status": status, "call_id": part.id, "name": part.name,
-            "arguments": part.arguments,
+            "arguments": part.arguments if status == IN_PROGRESS else part.arguments or NO_ARGUMENTS,
         }  # fmt: skip
     return signed({**out, **wire.own(part.extra)}, part.signature)
 

@@ -11,6 +11,10 @@ from pilothouse.protocols.openai_responses.parts_out import Place
 from pilothouse.protocols.openai_responses.tools import sent_names, write_choice, write_tools
 from pilothouse.protocols.openai_responses.wire import NAME
 
+WRAPPED = "value"
+"""Where an answer stands whose schema had to be put into an object."""
+
+_DEFINITIONS = ("$defs", "definitions")
 _LEAST_TOKENS = 16
 _SEALED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
@@ -30,14 +34,14 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     _write_limits(request, facts, out, losses)
     _write_tools(request, out, names, losses)
     _write_thinking(request.thinking, facts, out, losses)
-    _write_form(request, out)
+    wrapped = _write_form(request, out)
     _write_who(request, out, losses)
     _write_state(request, facts, out, losses)
     _write_extra(request, out, losses)
     _lose_rest(request, losses)
     if request.streamed:
         out["stream"] = True
-    return Written(wire.encode(out), tuple(losses), Memo({sent: said for said, sent in names.items()}))
+    return Written(wire.encode(out), tuple(losses), Memo({sent: said for said, sent in names.items()}, wrapped=wrapped))
 
 
 def _write_messages(request: ChatRequest, out: dict[str, Any], names: dict[str, str], losses: list[Loss]) -> None:
@@ -132,12 +136,17 @@ def _effort(thinking: Thinking, losses: list[Loss]) -> str:
     return "medium" if budget <= _MEDIUM_BUDGET else "high"
 
 
-def _write_form(request: ChatRequest, out: dict[str, Any]) -> None:
+def _write_form(request: ChatRequest, out: dict[str, Any]) -> bool:
+    """Return whether the schema had to be put into an object, since OpenAI takes no other at the top."""
+    wrapped = False
     form, shown = request.output, dict[str, Any]()
     if form.kind is OutputKind.JSON:
         shown["format"] = {"type": "json_object"}
     elif form.kind is OutputKind.SCHEMA:
-        told: dict[str, Any] = {"type": "json_schema", "name": form.name or "answer", "schema": form.schema or {}}
+        schema = form.schema or {}
+        wrapped = request.dialect != NAME and schema.get("type") != "object"
+        told: dict[str, Any] = {"type": "json_schema", "name": form.name or "answer"}
+        told["schema"] = _in_object(schema) if wrapped else schema
         if form.description:
             told["description"] = form.description
         if form.strict is not None:
@@ -147,6 +156,14 @@ def _write_form(request: ChatRequest, out: dict[str, Any]) -> None:
         shown["verbosity"] = request.verbosity
     if shown:
         out["text"] = shown
+    return wrapped
+
+
+def _in_object(schema: dict[str, Any]) -> dict[str, Any]:
+    """Definitions stay at the top, where references look for them."""
+    inner = {key: value for key, value in schema.items() if key not in _DEFINITIONS}
+    around = {"type": "object", "properties": {WRAPPED: inner}, "required": [WRAPPED], "additionalProperties": False}
+    return {**around, **{key: value for key, value in schema.items() if key in _DEFINITIONS}}
 
 
 def _write_who(request: ChatRequest, out: dict[str, Any], losses: list[Loss]) -> None:

@@ -171,11 +171,12 @@ class CallBlock(_Base):
 
     def close(self) -> bytes:
         """Return the end of the call."""
+        out = self.text(output.NO_ARGUMENTS, None) if not self._pieces and not self._part.custom else b""
         arguments = "".join(self._pieces)
         whole = msgspec.structs.replace(self._part, arguments=arguments, signature=self.signature)
         self.item = output.call(self._id, whole, output.COMPLETED)
         told = {"input": arguments} if self._part.custom else {"arguments": arguments, "name": self._part.name}
-        out = self._made.event(f"{self._name}.done", **self._spot, **told)
+        out += self._made.event(f"{self._name}.done", **self._spot, **told)
         return out + self._made.event("output_item.done", output_index=self._place, item=self.item)
 
 

@@ -5,14 +5,25 @@ from typing import Any
 
 import msgspec
 
-from pilothouse.domain.chat import BlockStarted, Ended, Event, Finished, Metered, Part, Started, StopReason
+from pilothouse.domain.chat import (
+    BlockEnded,
+    BlockStarted,
+    Ended,
+    Event,
+    Finished,
+    Metered,
+    Part,
+    Started,
+    StopReason,
+    TextDelta,
+)
 from pilothouse.domain.chat.parts import Refusal, Text, ToolCall
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error, sse
 from pilothouse.protocols.base import NO_MEMO, ErrorBody, Memo
 from pilothouse.protocols.openai_responses import usage, wire
 from pilothouse.protocols.openai_responses.reply import finish_word, response_error
-from pilothouse.protocols.openai_responses.reply_in import stop_of
+from pilothouse.protocols.openai_responses.reply_in import stop_of, unwrapped
 from pilothouse.protocols.openai_responses.scan import MAX_EVENT_BYTES
 from pilothouse.protocols.openai_responses.stream_items import Item, item_for
 from pilothouse.protocols.openai_responses.wire import count, fields, objects, text
@@ -37,6 +48,7 @@ class StreamReader:
         self._queue: list[Item] = []
         self._block = -1
         self._seen: list[Part] = []
+        self._held: list[str] = []
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
         """Take bytes as they came and return the events that they complete."""
@@ -100,10 +112,20 @@ class StreamReader:
             item = self._queue[0]
             ready, item.ready = item.ready, []
             for event in ready:
-                yield self._numbered(event)
+                yield from self._unwrapped(event) if self._memo.wrapped else (self._numbered(event),)
             if not item.done:
                 return
             del self._queue[0]
+
+    def _unwrapped(self, event: Event) -> Iterator[Event]:
+        """A text that stands in an object is held back until it is whole, since only then it can be taken out."""
+        if isinstance(event, TextDelta):
+            self._held.append(event.text)
+            return
+        if isinstance(event, BlockEnded) and self._held:
+            yield TextDelta(self._block, unwrapped("".join(self._held)))
+            self._held.clear()
+        yield self._numbered(event)
 
     def _numbered(self, event: Event) -> Event:
         if isinstance(event, BlockStarted):
