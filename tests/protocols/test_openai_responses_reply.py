@@ -4,7 +4,10 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai import APIError, OpenAI
 from openai.types.responses import Response
 
@@ -35,7 +38,7 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import UpstreamCut, UpstreamProtocol
-from pilothouse.protocols.base import ChatCodec, Echo, Memo
+from pilothouse.protocols.base import NO_ASK, ChatCodec, Echo, Memo
 from pilothouse.protocols.conversion import events_of
 from pilothouse.protocols.openai_responses import DIALECT
 
@@ -265,3 +268,35 @@ def test_a_call_without_arguments_has_an_empty_object() -> None:
     assert b'"delta":"{}"' in stream
     assert DIALECT.fold is not None
     assert json.loads(DIALECT.fold(stream))["output"] == document["output"]
+
+
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+_IDS = st.text("abc_1", min_size=1, max_size=8)
+_PARTS = st.lists(
+    st.one_of(
+        st.builds(Text, _TEXTS, signature=st.just("") | _IDS),
+        st.builds(Refusal, _TEXTS),
+        st.builds(lambda text, mark: Reasoning(text, mark, vendor="anthropic"), _TEXTS, _IDS),
+        st.builds(lambda mark: Reasoning(redacted=mark, vendor="anthropic"), _IDS),
+        st.builds(ToolCall, _IDS, _IDS, _TEXTS, st.booleans(), st.just("") | _IDS),
+        st.builds(lambda name: Native(_NAME, {"type": "web_search_call", "id": name}), _IDS),
+    ),
+    max_size=5,
+)
+
+
+@given(_PARTS, st.booleans())
+def test_what_a_caller_gets_can_be_given_back(parts: list[Any], summarised: bool) -> None:
+    thinking = Thinking(summary="auto") if summarised else None
+    echo = Echo(msgspec.structs.replace(_REQUEST, thinking=thinking), "call-1")
+    reply = ChatReply(choices=(Choice(tuple(parts)),))
+    whole = json.loads(_codec().write_reply(reply, echo))
+    writer = _codec().writer(echo)
+    stream = b"".join(writer.write(event) for event in (*events_of(reply), Ended()))
+    assert DIALECT.fold is not None
+    streamed = json.loads(DIALECT.fold(stream))["output"]
+    for output in (whole["output"], streamed):
+        body = json.dumps({"model": "m", "input": output}).encode()
+        messages = [one for one in _codec().read_request(body, NO_ASK).messages if one.parts]
+        assert [part for message in messages for part in message.parts] == parts
+    Response.model_validate({**whole, "output": [one for one in streamed if one["type"] != "web_search_call"]})

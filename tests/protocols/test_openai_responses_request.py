@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -483,3 +483,12 @@ def test_a_schema_that_is_no_object_is_asked_for_in_one() -> None:
         "$defs": {"x": {"type": "integer"}},
     }
     assert written.memo.wrapped
+
+
+def test_json_is_spoken_of_where_it_is_asked_for() -> None:
+    def items(text: str) -> list[Any]:
+        request = _chat(Message(Role.USER, (Text(text),)), output=OutputFormat(OutputKind.JSON))
+        return cast("list[Any]", _write(request)[0]["input"])
+
+    assert len(items("give me Json")) == 1
+    assert "JSON" in items("hi")[0]["content"][0]["text"]

@@ -15,6 +15,13 @@ WRAPPED = "value"
 """Where an answer stands whose schema had to be put into an object."""
 
 _DEFINITIONS = ("$defs", "definitions")
+_JSON_WORD: dict[str, Any] = {
+    "type": "message",
+    "role": "system",
+    "content": [{"type": "input_text", "text": "Answer in JSON."}],
+}
+"""OpenAI refuses to answer in JSON unless the input has the word."""
+
 _LEAST_TOKENS = 16
 _SEALED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
@@ -58,9 +65,15 @@ def _write_messages(request: ChatRequest, out: dict[str, Any], names: dict[str, 
         if number >= start
         for item in items.of(message, place.at(number))
     ]
+    if request.output.kind is OutputKind.JSON and request.dialect != NAME and not _speaks_of_json(out["input"]):
+        out["input"].insert(0, _JSON_WORD)
     last = messages[-1] if messages else None
     if last is not None and last.role is Role.ASSISTANT and request.dialect != NAME and _is_prefill(last):
         place.at(len(messages) - 1).lose("an answer cannot be begun for the model; it starts a new one")
+
+
+def _speaks_of_json(items: list[dict[str, Any]]) -> bool:
+    return b"json" in wire.encode(items).lower()
 
 
 def leading_text(message: Message) -> str:

@@ -99,7 +99,7 @@ class TextBlock(_Base):
     def open(self) -> bytes:
         """Return the events that announce the part, and its text so far."""
         cited, self._cited = self._cited, []
-        out = self._made.event("content_part.added", **self._spot, part=self._part(""))
+        out = self._made.event("content_part.added", **self._spot, part=self._part("", whole=False))
         out += self.text(self._first, None)
         return out + b"".join(self.annotate(one) for one in cited)
 
@@ -129,16 +129,16 @@ class TextBlock(_Base):
             out = self._made.event("refusal.done", **self._spot, refusal=text)
         else:
             out = self._made.event("output_text.done", **self._spot, text=text, logprobs=self._logprobs)
-        part = self._part(text)
+        part = self._part(text, whole=True)
         self._message.parts.append(part)
         return out + self._made.event("content_part.done", **self._spot, part=part)
 
-    def _part(self, text: str) -> dict[str, Any]:
+    def _part(self, text: str, *, whole: bool) -> dict[str, Any]:
         if self._refusal:
             return output.refusal_part(text)
         part = output.text_part(text, self._cited)
-        part["logprobs"] = self._logprobs if text else []
-        return output.signed(part, self.signature if text else "")
+        part["logprobs"] = self._logprobs if whole else []
+        return output.signed(part, self.signature if whole else "")
 
 
 class CallBlock(_Base):
