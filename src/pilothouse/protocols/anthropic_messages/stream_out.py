@@ -103,7 +103,8 @@ class StreamWriter:
         self._block, self._part = event.block, part
         match part:
             case Text():
-                cited: dict[str, Any] = {"citations": []} if part.extra is not None and part.citations else {}
+                own = part.extra is not None and part.extra.dialect == wire.NAME
+                cited: dict[str, Any] = {"citations": []} if own else {}
                 self._waiting = {"type": "text", "text": "", **cited, **wire.fields_of(part.extra)}
                 return out
             case Refusal():
