@@ -287,13 +287,12 @@ def test_names_of_tools_are_mapped() -> None:
 
 
 def test_tools_and_their_choice() -> None:
-    tool = FunctionTool("f", "does", {"properties": {"b": {}, "a": {}}}, strict=True, cache=CacheMark("5m"))
+    tool = FunctionTool("f", "does", {"properties": {"b": {}, "a": {}}}, cache=CacheMark("5m"))
     body, _ = sent(chat(tools=(tool, FunctionTool("g")), parallel_tool_calls=False))
     assert body["tools"][0] == {
         "name": "f",
         "description": "does",
         "input_schema": {"properties": {"b": {}, "a": {}}, "type": "object"},
-        "strict": True,
         "cache_control": {"type": "ephemeral", "ttl": "5m"},
     }
     assert body["tools"][1] == {"name": "g", "input_schema": {"type": "object", "properties": {}}}
@@ -431,7 +430,8 @@ def test_a_call_that_lost_its_thoughts_turns_thinking_by_budget_off() -> None:
 
 def test_a_schema_is_sent_natively_in_what_anthropic_takes_of_it() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 3, "description": "age"}}}
-    body, _ = sent(chat(output=OutputFormat(OutputKind.SCHEMA, "n", schema=schema)))
+    body, written = sent(chat(output=OutputFormat(OutputKind.SCHEMA, "n", schema=schema)))
+    assert lost(written, essential=False) == {"response_format"}
     assert body["output_config"]["format"] == {
         "type": "json_schema",
         "schema": {
@@ -453,6 +453,33 @@ def test_a_schema_is_asked_for_by_a_forced_tool_where_there_is_no_other_way() ->
     assert "thinking" not in body
     body, _ = sent(chat(output=output, tools=(FunctionTool("f"),)), facts)
     assert body["tool_choice"] == {"type": "any"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "additionalProperties": {"type": "string"}},
+        {"type": "object", "properties": {"a": {"type": "object"}}},
+        {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    ],
+)
+def test_a_schema_that_anthropic_does_not_take_itself_is_asked_for_by_a_tool(schema: dict[str, Any]) -> None:
+    output = OutputFormat(OutputKind.SCHEMA, schema=schema)
+    body, written = sent(chat(output=output))
+    assert written.memo.format_tool == "answer"
+    assert "output_config" not in body
+    forced = ToolChoice(ToolMode.REQUIRED, ("f",))
+    body, _ = sent(chat(output=output, tools=(FunctionTool("f"),), tool_choice=forced))
+    assert body["tool_choice"] == {"type": "tool", "name": "f"}
+
+
+def test_a_tool_is_strict_only_with_a_schema_that_allows_it() -> None:
+    closed = {"type": "object", "properties": {}, "additionalProperties": False}
+    bounded = {"type": "object", "properties": {"a": {"minimum": 1}}, "additionalProperties": False}
+    tools = (FunctionTool("f", schema=closed, strict=True), FunctionTool("g", schema=bounded, strict=True))
+    body, written = sent(chat(tools=tools))
+    assert [tool.get("strict") for tool in body["tools"]] == [True, None]
+    assert lost(written, essential=False) == {"tools.1.strict"}
 
 
 def test_json_without_a_schema_is_asked_for_in_words() -> None:

@@ -7,6 +7,7 @@ from pilothouse.domain.facts import ModelFacts, ThinkingStyle
 from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter
 from pilothouse.protocols.anthropic_messages.schema_out import strict_schema
+from pilothouse.protocols.anthropic_messages.tools_out import native_schema
 
 _MIN_BUDGET = 1024
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32000}
@@ -66,6 +67,8 @@ class Knobs:
             return False
         if forced_tool:
             self._lose("thinking", "Claude does not think when it must call a tool")
+            if style is ThinkingStyle.ADAPTIVE:
+                self._write_effort(thinking)
             return False
         told = thinking.budget_tokens is not None and not thinking.adaptive
         if style is ThinkingStyle.BUDGET or (style is None and told):
@@ -139,10 +142,12 @@ class Knobs:
 
     def _write_format(self) -> None:
         output = self._request.output
-        if output.kind is OutputKind.SCHEMA and self._facts.schema_output:
-            schema = output.schema or {"type": "object"}
+        if output.kind is OutputKind.SCHEMA and native_schema(self._request, self._facts):
+            schema, told = output.schema or {"type": "object"}, set[str]()
             if not self._own:
-                schema = strict_schema(schema)
+                schema = strict_schema(schema, told)
+            if told:
+                self._lose("response_format", f"{', '.join(sorted(told))} of the schema are asked for in words only")
             self._config["format"] = {"type": "json_schema", "schema": schema}
         elif output.kind is OutputKind.JSON:
             self._lose("response_format", "Anthropic has no JSON mode without a schema; the model is told to answer so")

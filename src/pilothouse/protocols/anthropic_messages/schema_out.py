@@ -13,33 +13,54 @@ _SILENT = frozenset({"$schema", "strict"})
 _NAMED = ("properties", "$defs", "definitions")
 
 
-def strict_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema with objects closed, and with what Anthropic refuses told in the description instead."""
+def is_taken(schema: dict[str, Any]) -> bool:
+    """Return whether Anthropic's own structured output can hold the answers: closed objects, with one at the top."""
+    at_top = schema.get("type") == "object" or ("type" not in schema and "properties" in schema)
+    return at_top and not _has_map(schema)
+
+
+def strict_schema(schema: dict[str, Any], told: set[str]) -> dict[str, Any]:
+    """Return the schema with objects closed, and with what Anthropic refuses told in the description instead.
+
+    The keywords that are told so are added to `told`.
+    """
     out: dict[str, Any] = {}
-    told: list[str] = []
+    words: list[str] = []
     for key, found in schema.items():
         if key in _UNTAKEN or (key == "minItems" and found not in (0, 1)):
             if key not in _SILENT:
-                told.append(f"{key}: {wire.ENCODER.encode(found).decode()}")
+                words.append(f"{key}: {wire.ENCODER.encode(found).decode()}")
+                told.add(key)
         elif key == "oneOf":
-            out["anyOf"] = _deeper(found)
+            out["anyOf"] = _deeper(found, told)
         elif key in _NAMED:
-            out[key] = {name: _deeper(inner) for name, inner in wire.mapping(found).items()}
+            out[key] = {name: _deeper(inner, told) for name, inner in wire.mapping(found).items()}
         elif key in ("items", "anyOf", "allOf", "not"):
-            out[key] = _deeper(found)
+            out[key] = _deeper(found, told)
         else:
             out[key] = found
     if out.get("type") == "object" or "properties" in out:
         out["additionalProperties"] = False
-    if told:
+    if words:
         about = wire.said(out.get("description"))
-        out["description"] = f"{about} ({', '.join(told)})" if about else ", ".join(told)
+        out["description"] = f"{about} ({', '.join(words)})" if about else ", ".join(words)
     return out
 
 
-def _deeper(found: Any) -> Any:
+def _deeper(found: Any, told: set[str]) -> Any:
     if isinstance(found, dict):
-        return strict_schema(wire.mapping(found))
+        return strict_schema(wire.mapping(found), told)
     if isinstance(found, list):
-        return [_deeper(inner) for inner in wire.listing(found)]
+        return [_deeper(inner, told) for inner in wire.listing(found)]
     return found
+
+
+def _has_map(found: Any) -> bool:
+    """Return whether there is an object whose keys are not known beforehand."""
+    if isinstance(found, list):
+        return any(_has_map(inner) for inner in wire.listing(found))
+    fields = wire.mapping(found)
+    closed = bool(fields.get("properties")) and fields.get("additionalProperties", True) in (True, False)
+    if fields.get("type") == "object" and not closed and fields.get("additionalProperties") is not False:
+        return True
+    return any(_has_map(inner) for inner in fields.values())

@@ -14,7 +14,7 @@ from pilothouse.domain.chat import (
     ToolMode,
 )
 from pilothouse.domain.facts import ModelFacts
-from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols.anthropic_messages import schema_out, wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter, cache_control
 from pilothouse.protocols.base import Memo
 
@@ -56,16 +56,26 @@ def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, na
         # Anthropic refuses a history with calls when no tool is declared.
         entries = [{"name": names[name], "input_schema": _EMPTY} for name in dict.fromkeys(used)]
         wanted = {"type": "none"}
-    if request.output.kind is OutputKind.SCHEMA and not facts.schema_output:
+    if request.output.kind is OutputKind.SCHEMA and not native_schema(request, facts):
         memo, entry = _answer_tool(request, memo.tool_names, set(names.values()))
         entries.append(entry)
         only = not offered or choice.mode is ToolMode.NONE
-        wanted = {"type": "tool", "name": memo.format_tool} if only else {"type": "any"}
+        if only:
+            wanted = {"type": "tool", "name": memo.format_tool}
+        elif wanted is None or wanted["type"] != "tool":
+            wanted = {"type": "any"}
     if not entries:
         return Toolbox([], None, memo, forced=False)
     wanted = _parallel(request, wanted)
     forced = wanted is not None and wanted["type"] in ("any", "tool")
     return Toolbox(entries, wanted, memo, forced)
+
+
+def native_schema(request: ChatRequest, facts: ModelFacts) -> bool:
+    """Return whether the schema of the answer is one that the model takes itself."""
+    if not facts.schema_output:
+        return False
+    return request.dialect == wire.NAME or schema_out.is_taken(request.output.schema or {})
 
 
 def _entries(
@@ -79,7 +89,12 @@ def _entries(
     for place, tool in enumerate(request.tools):
         if isinstance(tool, FunctionTool):
             if len(allowed) <= 1 or tool.name in allowed:
-                entries.append(_function(tool, request, facts, names))
+                entry, strict = _function(tool, names), _strict(tool, request, facts)
+                if tool.strict and not strict:
+                    writer.lose(f"tools.{place}.strict", "the model cannot be held to this schema")
+                if strict is not None:
+                    entry["strict"] = strict
+                entries.append(entry)
         elif not isinstance(tool, CustomTool) and tool.dialect == wire.NAME:
             entries.append(dict(tool.value))
         else:
@@ -87,16 +102,22 @@ def _entries(
     return entries
 
 
-def _function(tool: FunctionTool, request: ChatRequest, facts: ModelFacts, names: dict[str, str]) -> dict[str, Any]:
+def _function(tool: FunctionTool, names: dict[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": names[tool.name]}
     if tool.description:
         entry["description"] = wire.clean(tool.description)
     schema = tool.schema or _EMPTY
     entry["input_schema"] = schema if schema.get("type") == "object" else {**schema, "type": "object"}
-    own = request.dialect == wire.NAME
-    if tool.strict is not None and (own or (tool.strict and facts.schema_output)):
-        entry["strict"] = tool.strict
     return entry | cache_control(tool.cache) | wire.fields_of(tool.extra)
+
+
+def _strict(tool: FunctionTool, request: ChatRequest, facts: ModelFacts) -> bool | None:
+    """A strict tool's schema is held to the same part of the language as that of an answer."""
+    if request.dialect == wire.NAME:
+        return tool.strict
+    schema = tool.schema or {}
+    fits = facts.schema_output and schema == schema_out.strict_schema(schema, set())
+    return True if tool.strict and fits else None
 
 
 def _choice(choice: ToolChoice | None, names: dict[str, str]) -> dict[str, Any] | None:
