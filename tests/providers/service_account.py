@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -40,7 +41,7 @@ class Given:
         del limit_bytes
         return self.body
 
-    def chunks(self):
+    def chunks(self) -> AsyncIterator[bytes]:
         raise NotImplementedError
 
     async def close(self) -> None:

@@ -113,6 +113,12 @@ async def test_key_names_are_unique_while_they_live(registry: Registry, project:
         await registry.create_key(NewKey(project_id="none", name="app"), actor="start")
 
 
+async def test_several_keys_and_key_files_keep_their_lines(registry: Registry) -> None:
+    new = NewAccount(name="openai", provider="openai", secret=" 2 sk-a\r\n1 sk-b\n", models=("gpt-4o",))
+    account = await registry.create_account(new, actor="start")
+    assert registry.account_secret(account) == "2 sk-a\n1 sk-b"
+
+
 async def test_an_account_secret_is_sealed_for_its_account(registry: Registry, metadata: Metadata) -> None:
     account = await registry.create_account(OPENAI, actor="start")
     assert registry.account_secret(account) == "sk-secret-1"
@@ -132,7 +138,7 @@ async def test_an_account_secret_is_sealed_for_its_account(registry: Registry, m
         ({"provider": "local"}, "provider"),
         ({"provider": "openai_compatible"}, "base_url"),
         ({"base_url": "http://169.254.169.254/latest"}, "base_url"),
-        ({"secret": "sk\n-1"}, "secret"),
+        ({"secret": "sk\t-1"}, "secret"),
         ({"secret": "sk-“1”"}, "secret"),
         ({"secret": ""}, "secret"),
         ({"models": ("",)}, "models/0"),

@@ -79,6 +79,7 @@ _BY_CODE: dict[str, type[UpstreamError]] = {
     "timeout_error": UpstreamTimeout,
     "timeout": UpstreamTimeout,
     "invalid_request_error": UpstreamInvalid,
+    "request_too_large": UpstreamInvalid,
     "badrequesterror": UpstreamInvalid,
     "validation": UpstreamInvalid,
 }

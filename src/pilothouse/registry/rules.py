@@ -67,13 +67,16 @@ def password(text: str) -> str:
 
 
 def secret(text: str) -> str:
-    """Return a provider key without space around it; it must fit an HTTP header."""
-    found = text.strip()
+    """Return a provider key without space around it: one line, several keys on a line each, or a file with a key in it.
+
+    Each line must fit an HTTP header.
+    """
+    found = text.strip().replace("\r\n", "\n")
     if len(found) > _MAX_SECRET_CHARS:
         raise InvalidRequest(f"a provider key has at most {_MAX_SECRET_CHARS} characters", param="secret")
-    if not found.isascii() or not found.isprintable():
+    if not found.isascii() or not found.replace("\n", "").isprintable():
         raise InvalidRequest(
-            "the provider key contains characters that no key has (a line break, or typographic quotes): copy it again",
+            "the provider key contains characters that no key has (such as typographic quotes): copy it again",
             param="secret",
         )
     return found

@@ -16,7 +16,7 @@ from pilothouse.errors import (
     UpstreamTls,
 )
 from pilothouse.providers import table
-from pilothouse.providers.base import AccountOptions, Provider
+from pilothouse.providers.base import AccountOptions, Prepared, Provider
 from pilothouse.transport.base import Response, Transport
 
 TIMEOUT_S = 10.0
@@ -67,6 +67,8 @@ async def run(transport: Transport, provider: Provider, timeout_s: float = TIMEO
 
 
 async def _ask(transport: Transport, provider: Provider) -> list[str]:
+    if isinstance(provider, Prepared):
+        await provider.prepare(transport.send)
     response = await transport.send(provider.probe())
     try:
         body = await response.read(_LIMIT_BYTES)

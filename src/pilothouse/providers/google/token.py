@@ -27,6 +27,7 @@ _EARLY_S = 60.0
 _LIMIT_BYTES = 64 * 1024
 _TIMEOUTS = Timeouts(connect_s=5, first_byte_s=15, between_bytes_s=15, total_s=20)
 _REFUSALS = frozenset({400, 401, 403})
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _NS = 1_000_000_000
 
 
@@ -63,6 +64,9 @@ class TokenSource:
             self._origin, path = Origin.parse(self.account.token_uri)
         except InvalidRequest as error:
             raise _unusable(account, "its token_uri is no URL") from error
+        if self._origin.scheme != "https" and self._origin.host not in _LOOPBACK:
+            # Metadata services, which hand out the machine's own credentials, speak plain HTTP.
+            raise _unusable(account, "its token_uri must begin with https://")
         self._target = (path or "/").encode()
         self._lock = asyncio.Lock()
         self._ends_ns = 0
