@@ -66,7 +66,7 @@ def test_an_error_in_place_of_an_answer_is_found() -> None:
     found = read_reply(b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"q"}')
     assert found.error is not None
     assert (found.error.type, found.error.status) == ("overloaded_error", 529)
-    for body in (b'{"content":"text"}', b"[]", b"null", b"{"):
+    for body in (b'{"content":"text"}', b"[]", b"null", b"{", b'{"content":5,"model":"\xff"}'):
         with pytest.raises(UpstreamProtocol):
             read_reply(body)
         with pytest.raises(UpstreamProtocol):

@@ -186,7 +186,19 @@ def test_a_malformed_request_is_refused_by_its_place(fields: dict[str, Any], par
     assert refused.value.param == param
 
 
-def test_bytes_that_are_no_json_are_refused() -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"messages":[{"role":"user","content":"\xff"}]}',
+        b'{"messages":[{"role":"user","content":"\\ud800"}]}',
+        b'{"messages":' + b"[" * 100_000,
+        b'{"messages":[{"role":"user","content":' + b"[" * 5000 + b"]" * 5000 + b"}]}",
+    ],
+)
+def test_bytes_that_are_no_json_are_refused(body: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        read_request(body, NO_ASK)
     with pytest.raises(InvalidJson):
         read_request(b"{", NO_ASK)
 

@@ -429,3 +429,24 @@ def test_a_whole_answer_and_its_stream_say_the_same() -> None:
     # Citations of a whole answer are not events.
     del one[5]["citations"], other[5]["citations"]
     assert one == other
+
+
+PARTS = st.sampled_from([
+    Text(""), Refusal(""), Reasoning(), Reasoning(vendor="anthropic"), Reasoning(redacted="R", vendor="anthropic"),
+    Reasoning(redacted="R", vendor="openai"), ToolCall("t", "f"), Native(NAME, FOUND), Native(NAME, SEARCH),
+    Native("gemini_generate", {}), Image(Media(data="AA==")),
+])  # fmt: skip
+
+
+@given(st.lists(st.tuples(PARTS, st.lists(st.sampled_from(["", "a", "é"]), max_size=3), st.integers(0, 1))), st.data())
+def test_whatever_is_written_keeps_the_grammar(blocks: list[tuple[Any, list[str], int]], data: st.DataObject) -> None:
+    events: list[Event] = [Started()]
+    for number, (part, pieces, choice) in enumerate(blocks):
+        events.append(BlockStarted(number, part, choice))
+        for piece in pieces:
+            kind = data.draw(st.sampled_from([TextDelta, ReasoningDelta, ArgumentsDelta, SignatureDelta]))
+            events.append(kind(number, piece))
+        if data.draw(st.booleans()):
+            events.append(BlockEnded(number))
+    documents = write(*events, Metered(Usage(1)), Ended())
+    check_grammar(documents)

@@ -16,13 +16,17 @@ _SHOWN_BYTES = 65536
 def read_reply(body: bytes, memo: Memo) -> ChatReply:
     """Return the answer; raises `UpstreamProtocol` when it is none."""
     try:
-        fields = wire.members(body, "answer")
-        content = wire.items(fields["content"], "content")
-        parts = [answer_part(blocks_in.read_block(raw, f"content.{at}"), memo) for at, raw in enumerate(content)]
-    except (InvalidRequest, KeyError, UnicodeDecodeError, RecursionError) as error:
+        return _read(body, memo)
+    except (InvalidRequest, KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamProtocol(
             "the provider's answer is not a message", upstream_status=200, body=body[:_SHOWN_BYTES]
         ) from error
+
+
+def _read(body: bytes, memo: Memo) -> ChatReply:
+    fields = wire.members(body, "answer")
+    content = wire.items(fields["content"], "content")
+    parts = [answer_part(blocks_in.read_block(raw, f"content.{at}"), memo) for at, raw in enumerate(content)]
     ending = {key: wire.value(fields[key]) for key in ("stop_reason", "stop_sequence", "stop_details") if key in fields}
     raw_usage = wire.value(fields["usage"]) if "usage" in fields else None
     called = any(isinstance(part, ToolCall) for part in parts)

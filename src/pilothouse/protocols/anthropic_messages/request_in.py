@@ -20,7 +20,7 @@ from pilothouse.domain.chat import (
     ToolMode,
     ToolResult,
 )
-from pilothouse.errors import InvalidRequest
+from pilothouse.errors import InvalidJson, InvalidRequest
 from pilothouse.protocols import json_body
 from pilothouse.protocols.anthropic_messages import blocks_in, wire
 from pilothouse.protocols.base import NO_ASK, Ask
@@ -35,6 +35,14 @@ _READ = (
 
 def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
     """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
+    try:
+        return _read(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # Values are decoded one by one, so that what is wrong inside of one shows only then.
+        raise InvalidJson(f"the request body is not valid JSON: {error}") from error
+
+
+def _read(body: bytes) -> ChatRequest:
     top = {key: raw for key, raw in json_body.read_object(body).items() if bytes(raw) != b"null"}
     others = wire.rest(top, *_READ)
     thinking = _thinking(top, others)

@@ -94,31 +94,36 @@ def _priced_tier(raw: Any) -> str:
 
 def write(usage: Usage | None, tier: str = "") -> dict[str, Any]:
     """Return the usage as Anthropic reports it; sounds and pictures count as input and output like text."""
-    found = usage or Usage()
-    written = found.cache_write_5m_tokens + found.cache_write_1h_tokens
+    if usage is None:
+        return {"input_tokens": 0, "output_tokens": 0}
+    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
     out: dict[str, Any] = {
-        "input_tokens": found.input_total - found.cache_read_tokens - written,
+        "input_tokens": usage.input_total - usage.cache_read_tokens - written,
         "cache_creation_input_tokens": written,
-        "cache_read_input_tokens": found.cache_read_tokens,
-        "cache_creation": {
-            "ephemeral_5m_input_tokens": found.cache_write_5m_tokens,
-            "ephemeral_1h_input_tokens": found.cache_write_1h_tokens,
-        },
-        "output_tokens": found.output_total,
+        "cache_read_input_tokens": usage.cache_read_tokens,
     }
-    if found.reasoning_tokens:
-        out["output_tokens_details"] = {"thinking_tokens": found.reasoning_tokens}
-    if found.searches:
-        out["server_tool_use"] = {"web_search_requests": found.searches, "web_fetch_requests": 0}
+    if written:
+        out["cache_creation"] = {
+            "ephemeral_5m_input_tokens": usage.cache_write_5m_tokens,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,
+        }
+    out["output_tokens"] = usage.output_total
+    if usage.reasoning_tokens:
+        out["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    if usage.searches:
+        out["server_tool_use"] = {"web_search_requests": usage.searches, "web_fetch_requests": 0}
     if tier in _TIERS:
         out["service_tier"] = tier
-    elif found.tier in _TIERS:
-        out["service_tier"] = found.tier
-    if found.tier == "fast":
+    elif usage.tier in _TIERS:
+        out["service_tier"] = usage.tier
+    if usage.tier == "fast":
         out["speed"] = "fast"
     return out
 
 
 def write_delta(usage: Usage | None) -> dict[str, Any]:
-    """Return the usage as a `message_delta` has it: totals so far, without split and tier."""
-    return {key: found for key, found in write(usage).items() if key not in ("cache_creation", "service_tier", "speed")}
+    """Return the usage as a `message_delta` has it: totals so far, without the tier.
+
+    The split of what was cached stands in it too, since other dialects tell it only at their end.
+    """
+    return {key: found for key, found in write(usage).items() if key not in ("service_tier", "speed")}
