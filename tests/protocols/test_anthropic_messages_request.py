@@ -247,6 +247,16 @@ def test_parallel_results_stand_first_in_one_turn() -> None:
     assert len(turns) == 3
 
 
+def test_nothing_stands_between_a_call_and_its_result() -> None:
+    call, result = ToolCall("a", "f", "{}"), ToolResult("a", parts=(Text("1"),))
+    note = Message(Role.SYSTEM, (Text("note"),))
+    request = chat(HELLO, Message(Role.ASSISTANT, (call,)), note, Message(Role.TOOL, (result,)))
+    body, _ = sent(request, ModelFacts(mid_system=True))
+    assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
+    assert [block["type"] for block in body["messages"][2]["content"]] == ["tool_result", "text"]
+    assert "is_error" not in body["messages"][2]["content"][0]
+
+
 def test_calls_without_results_and_results_without_calls_are_repaired() -> None:
     calls = Message(Role.ASSISTANT, (ToolCall("a", "f", "{}"),))
     body, written = sent(chat(HELLO, calls, Message(Role.TOOL, (ToolResult("z", parts=(Text("lone"),)),))))
@@ -314,6 +324,10 @@ def test_tools_and_their_choice() -> None:
         assert body["tool_choice"] == {"type": word}
     body, _ = sent(chat(tools=(tool, FunctionTool("g"), FunctionTool("h")), tool_choice=ToolChoice(names=("g", "h"))))
     assert [entry["name"] for entry in body["tools"]] == ["g", "h"]
+    body, _ = sent(chat(tools=(tool, FunctionTool("g")), tool_choice=ToolChoice(names=("g",))))
+    assert [entry["name"] for entry in body["tools"]] == ["g"]
+    body, _ = sent(chat(tools=(tool, FunctionTool("g")), tool_choice=ToolChoice(ToolMode.REQUIRED, ("g",))))
+    assert [entry["name"] for entry in body["tools"]] == ["f", "g"]
     body, _ = sent(chat(tool_choice=ToolChoice(ToolMode.REQUIRED)))
     assert "tool_choice" not in body
 

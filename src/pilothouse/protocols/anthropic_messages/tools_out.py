@@ -84,11 +84,14 @@ def _entries(
     if request.tools and not facts.tools:
         writer.lose("tools", "the model takes no tools", essential=True)
         return []
-    allowed = request.tool_choice.names if request.tool_choice is not None else ()
+    choice = request.tool_choice or ToolChoice()
+    # One tool that must be called is forced by its name, with the others still declared.
+    forced = choice.mode is ToolMode.REQUIRED and len(choice.names) == 1
+    allowed = () if forced else choice.names
     entries: list[dict[str, Any]] = []
     for place, tool in enumerate(request.tools):
         if isinstance(tool, FunctionTool):
-            if len(allowed) <= 1 or tool.name in allowed:
+            if not allowed or tool.name in allowed:
                 entry, strict = _function(tool, names), _strict(tool, request, facts)
                 if tool.strict and not strict:
                     writer.lose(f"tools.{place}.strict", "the model cannot be held to this schema")

@@ -92,7 +92,9 @@ class Turns:
 
     def _instruct(self, message: Message, place: int) -> None:
         """A system message between turns keeps its place, as such or as a part of the user's turn."""
-        if self._facts.mid_system or self._own:
+        # Nothing may stand between a call and its result.
+        called = bool(self._turns) and bool(self._turns[-1].calls())
+        if (self._facts.mid_system or self._own) and not called:
             self._add("system", self._blocks(message, place))
             return
         said = "\n".join(part.text for part in message.parts if isinstance(part, Text))
