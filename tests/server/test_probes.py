@@ -12,8 +12,10 @@ import pytest
 
 from pilothouse.providers.base import AccountOptions
 from pilothouse.server import probes
+from pilothouse.transport.base import Request, Response
 from pilothouse.transport.options import TransportOptions
 from pilothouse.transport.pool import PooledTransport
+from tests.providers import service_account
 from tests.server.harness import Client, Running
 
 SECRET = "sk-right-0123456789abcdef"
@@ -67,6 +69,28 @@ async def test_a_right_account_lists_its_models(run: Running) -> None:
     assert found["models"] == ["m-1", "m-2"]
     assert found["error"] is None
     assert found["latency_ms"] > 0
+
+
+async def test_an_account_that_needs_a_token_gets_one_first() -> None:
+    tokens = service_account.TokenServer()
+
+    class Both:
+        async def send(self, request: Request) -> Response:
+            if request.origin.host == "oauth2.googleapis.test":
+                return await tokens.send(request)
+            assert (b"authorization", b"Bearer ya29.token") in request.more_headers
+            return service_account.Given(200, b'{"publisherModels":[{"name":"publishers/google/models/m-1"}]}')
+
+        async def close(self) -> None:
+            pass
+
+    account = probes.open_account("vertex", AccountOptions("draft", secret=service_account.FILE))
+    found = await probes.run(Both(), account)
+    assert (found.error, found.models) == (None, ["m-1"])
+    tokens.status = 400
+    refused = await probes.run(Both(), probes.open_account("vertex", AccountOptions("d", secret=service_account.FILE)))
+    assert refused.error is not None
+    assert refused.error.code == "upstream_auth"
 
 
 async def test_a_saved_account_is_tested_with_its_own_secret(run: Running) -> None:

@@ -27,7 +27,7 @@ _SHOWN_CHARS = 300
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A failed answer as it came."""
+    """A failed answer as it came, but for secrets in its body."""
 
     account: str
     status: int
@@ -121,14 +121,13 @@ _REFINES: dict[type[UpstreamError], frozenset[type[UpstreamError]]] = {
 """Which codes may overrule a status: a code says more than the status it rides on, but only within reason."""
 
 
-def classify(answer: Answer, secret: bytes, clock: Clock) -> UpstreamError:
-    """Return the error that an answer stands for; the secret is struck from everything that is kept of the body."""
-    body = answer.body.replace(secret, b"***") if secret else answer.body
-    found = read_error(body)
+def classify(answer: Answer, clock: Clock) -> UpstreamError:
+    """Return the error that an answer stands for; the body must hold no secret any more."""
+    found = read_error(answer.body)
     kind = _kind(answer.status, found)
     wait_s = retry_after_s(answer.headers, clock.now_ns()) if kind.retry == "transient" else None
     detail = _detail(answer, found)
-    return kind(detail, upstream_status=answer.status, body=body, retry_after_s=wait_s)
+    return kind(detail, upstream_status=answer.status, body=answer.body, retry_after_s=wait_s)
 
 
 def _kind(status: int, found: ErrorBody | None) -> type[UpstreamError]:

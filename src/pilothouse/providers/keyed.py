@@ -64,7 +64,7 @@ class KeyedAccount:
         return failures.Answer(self._account, status, headers, self._ring.strike(body)[: failures.MAX_BODY_BYTES])
 
     def _classify(self, answer: failures.Answer) -> UpstreamError:
-        return failures.classify(answer, b"", self._clock)
+        return failures.classify(answer, self._clock)
 
     def _auth(self, secret: str, auth: Auth) -> Headers:
         return auth.headers(secret)

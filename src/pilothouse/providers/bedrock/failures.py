@@ -65,7 +65,7 @@ def classify(answer: failures.Answer, clock: Clock) -> UpstreamError:
     name = short_name(told.decode("latin-1")) or (found.type if found is not None else "")
     kind = _BY_TYPE.get(name)
     if kind is None or 300 <= answer.status < 400:
-        return failures.classify(answer, b"", clock)
+        return failures.classify(answer, clock)
     message = found.message if found is not None else ""
     if name == "ValidationException" and _TOO_LONG.search(message):
         kind = ContextLength

@@ -65,7 +65,7 @@ def classify(answer: failures.Answer, clock: Clock) -> UpstreamError:
     reason = next((text for item in details if isinstance(text := item.get("reason"), str)), "")
     kind = _BY_REASON.get(reason) or (_BY_STATUS.get(status) if isinstance(status, str) else None)
     if kind is None or 300 <= answer.status < 400:
-        return failures.classify(answer, b"", clock)
+        return failures.classify(answer, clock)
     wait_s = None
     if kind.retry == "transient":
         wait_s = _told_wait_s(details)

@@ -113,7 +113,7 @@ class TokenSource:
             await response.close()
         if response.status != 200:
             answer = failures.Answer(self._name, response.status, response.headers, body)
-            failure = failures.classify(answer, b"", self._clock)
+            failure = failures.classify(answer, self._clock)
             if response.status in _REFUSALS:
                 failure = UpstreamAuth(failure.detail, upstream_status=response.status, body=body)
             raise failure
