@@ -5,10 +5,9 @@ from pilothouse.domain.facts import Loss
 from pilothouse.errors import EndpointUnknown, InvalidRequest
 from pilothouse.gateway.call import Call, Routing, admitted
 from pilothouse.gateway.options import GatewayOptions
-from pilothouse.protocols import conversion
+from pilothouse.protocols import conversion, table
 from pilothouse.protocols.base import Dialect
 from pilothouse.protocols.conversion import Conversion
-from pilothouse.protocols.table import dialect
 
 _ALLOW = b"x-pilothouse-unsupported"
 """Header by which a caller overrules the installation's rule: `drop` or `refuse`."""
@@ -21,7 +20,9 @@ def upstream_dialect(call: Call, routing: Routing) -> Dialect:
     names = routing.deployment.provider.dialects
     if spoken.name in names:
         return spoken
-    found = conversion.target(spoken, names, dialect)
+    served = table.names()
+    # A provider's table may name a dialect of a plug-in that is not installed.
+    found = conversion.target(spoken, [name for name in names if name in served], table.dialect)
     if found is None:
         target = routing.target
         raise EndpointUnknown(

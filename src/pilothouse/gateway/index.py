@@ -17,7 +17,7 @@ from pilothouse.errors import (
     ModelUnknown,
     PermissionMissing,
 )
-from pilothouse.providers.base import Provider
+from pilothouse.providers.base import Prepared, Provider
 
 _LISTED_MODELS = 20
 _REMEMBERED_NAMES = 4096
@@ -28,6 +28,8 @@ class Deployment(msgspec.Struct, frozen=True):
 
     account: Account
     provider: Provider
+    prepared: Prepared | None = None
+    """The provider itself, when it needs a token of short life."""
 
 
 class Resolution(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from pilothouse.domain.ids import render_traceparent
-from pilothouse.errors import ClientDisconnected, PilothouseError
+from pilothouse.errors import ClientDisconnected, PilothouseError, UpstreamError
 from pilothouse.gateway.attempt import AttemptClock
 from pilothouse.gateway.call import Admission, Call, Headers, Next, Reply, Routing, admitted
 from pilothouse.gateway.convert import convert, upstream_dialect
@@ -14,10 +14,12 @@ from pilothouse.gateway.replies import call_headers
 from pilothouse.gateway.stream import Stream
 from pilothouse.protocols.base import JSON, Dialect
 from pilothouse.protocols.conversion import Conversion
-from pilothouse.providers.base import Outbound
+from pilothouse.providers.base import Outbound, Pooled
 from pilothouse.transport.base import Request, Response, Timeouts, Transport
 
 _ERROR_BODY_BYTES = 64 * 1024
+_MOST_KEYS = 16
+"""Attempts of one call at one account, each with another of its keys."""
 _LET_THROUGH = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _DROPPED_HEADERS = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"upgrade",
@@ -35,6 +37,10 @@ class Way(msgspec.Struct, frozen=True):
     spoken: Dialect
     converted: Conversion | None
     """None when the account speaks the caller's own dialect."""
+
+
+class _AnotherKey(Exception):
+    """The attempt failed because of its key, and the account has another."""
 
 
 class Provide:
@@ -63,8 +69,20 @@ class Provide:
         spoken = upstream_dialect(call, routing)
         converted = None if spoken is call.arrival.dialect else convert(call, routing, spoken, self._options)
         way = Way(routing, spoken, converted)
-        attempt = AttemptClock(call, routing, call.elapsed_ns())
+        for _ in range(_MOST_KEYS):
+            try:
+                return await self._attempt(call, admission, way)
+            except _AnotherKey:
+                # The account's refused key rests now, and another one is fit.
+                continue
+        raise AssertionError("an account offered keys without end")
+
+    async def _attempt(self, call: Call, admission: Admission, way: Way) -> Reply:
+        attempt = AttemptClock(call, way.routing, call.elapsed_ns())
+        prepared, request = way.routing.deployment.prepared, None
         try:
+            if prepared is not None and not prepared.ready:
+                await prepared.prepare(self._transport.send)
             request = self._request(call, admission, way)
             attempt.sent()
             response = await self._transport.send(request)
@@ -72,10 +90,18 @@ class Provide:
             return await self._read(call, admission, way, attempt, response)
         except PilothouseError as error:
             attempt.end(error)
+            if request is not None and self._may_try_again(call, way, request, error):
+                raise _AnotherKey from error
             raise
         except asyncio.CancelledError:
             attempt.end(ClientDisconnected("the client went away"))
             raise
+
+    def _may_try_again(self, call: Call, way: Way, request: Request, error: PilothouseError) -> bool:
+        provider = way.routing.deployment.provider
+        if not isinstance(error, UpstreamError) or not isinstance(provider, Pooled):
+            return False
+        return provider.failed(request, error) and len(call.attempts) < _MOST_KEYS
 
     def _request(self, call: Call, admission: Admission, way: Way) -> Request:
         arrival, head, model = call.arrival, admission.head, way.routing.target.model

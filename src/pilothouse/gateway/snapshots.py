@@ -10,7 +10,7 @@ from pilothouse.domain.snapshot import Account, Snapshot
 from pilothouse.errors import PilothouseError, SnapshotMissing
 from pilothouse.gateway.index import Deployment, Index
 from pilothouse.loops import Loop
-from pilothouse.providers.base import AccountOptions
+from pilothouse.providers.base import AccountOptions, Prepared
 from pilothouse.providers.table import make
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,8 @@ class Snapshots(Loop):
     def _deployment(self, account: Account) -> Deployment:
         secret = self._secrets.open(account.sealed_secret, f"account:{account.id}") if account.sealed_secret else ""
         options = AccountOptions(account=account.name, base_url=account.base_url, secret=secret)
-        return Deployment(account=account, provider=make(account.provider, options))
+        provider = make(account.provider, options)
+        return Deployment(account, provider, provider if isinstance(provider, Prepared) else None)
 
     def _note(self, problem: str) -> None:
         if problem != self.problem:

@@ -32,6 +32,7 @@ def dialect(name: str) -> Dialect:
     return found
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """Return the names of all dialects, those of installed plug-ins included."""
-    return sorted({*ROWS, *plugins.rows("protocols", ROWS)})
+    return tuple(sorted({*ROWS, *plugins.rows("protocols", ROWS)}))
