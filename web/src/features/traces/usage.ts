@@ -1,8 +1,11 @@
 /** Token buckets by their names on the page. */
 import type { Usage } from "@/api/types";
 
+/** What is counted in tokens; a usage also says its tier, and counts in other units. */
+type TokenField = Extract<keyof Usage, `${string}_tokens`>;
+
 export interface Bucket {
-  field: keyof Omit<Usage, "inconsistent">;
+  field: TokenField;
   label: string;
   side: "in" | "out";
   colour: string;
