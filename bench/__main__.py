@@ -6,7 +6,7 @@
 import subprocess
 import sys
 
-AREAS = ("gateway", "product", "transport", "spool", "store")
+AREAS = ("gateway", "conversion", "product", "transport", "spool", "store")
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ Each `with` block yields a `Running`: where to send a chat completion, and with 
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from bench.upstreams import free_port, wait_for_port
 from pilothouse.domain import access, snapshot
 from pilothouse.domain.access import KeyKind, Permission, Project, VirtualKey
+from pilothouse.domain.secret import KEY_BYTES, SecretBox
 
 PEERS = Path(__file__).parent / ".peers"
 LITELLM = "litellm[proxy]==1.108.7"
@@ -60,16 +62,21 @@ def _process(command: list[str], port: int, env: dict[str, str] | None = None) -
             process.wait()
 
 
-def write_snapshot(data: Path, upstream_port: int) -> str:
+def write_snapshot(data: Path, upstream_port: int, provider: str = "openai_compatible") -> str:
     """Write the snapshot of one project with one account at the upstream; returns the secret of its virtual key."""
     secret = access.mint(KeyKind.VIRTUAL_KEY)
     key = VirtualKey(
         id="key", project_id="project", name="bench", digest=access.digest(secret), hint=access.hint(secret),
         permissions=(Permission.INFERENCE,), models=(), created_at_ns=1,
     )  # fmt: skip
+    own_key = secrets.token_bytes(KEY_BYTES)
+    (data / "secret.key").write_bytes(own_key)
+    (data / "secret.key").chmod(0o600)
+    box = SecretBox(own_key)
     account = snapshot.Account(
-        id="account", name="up", provider="openai_compatible", base_url=f"http://127.0.0.1:{upstream_port}/v1"
-    )
+        id="account", name="up", provider=provider, base_url=f"http://127.0.0.1:{upstream_port}/v1",
+        sealed_secret=box.seal("sk-upstream", "account:account", secrets.token_bytes(12)),
+    )  # fmt: skip
     state = snapshot.Snapshot(
         version=1, made_at_ns=1, projects=(Project("project", "Bench", 1),), keys=(key,), accounts=(account,)
     )
@@ -78,12 +85,12 @@ def write_snapshot(data: Path, upstream_port: int) -> str:
 
 
 @contextlib.contextmanager
-def pilothouse(upstream_port: int) -> Iterator[Running]:
+def pilothouse(upstream_port: int, provider: str = "openai_compatible") -> Iterator[Running]:
     """Our gateway as `pilothouse serve --roles gateway`: key check, full recording to a durable spool, no drain."""
     port = free_port()
     with tempfile.TemporaryDirectory(dir=PEERS.parent) as folder:
         data = Path(folder)
-        secret = write_snapshot(data, upstream_port)
+        secret = write_snapshot(data, upstream_port, provider)
         env = {"PILOTHOUSE_DATA": folder, "PILOTHOUSE_GATEWAY_PORT": str(port)}
         command = [sys.executable, "-m", "pilothouse.cli.main", "serve", "--roles", "gateway"]
         with _process(command, port, env) as pid:
@@ -161,7 +168,7 @@ def portkey(upstream_port: int) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def litellm(upstream_port: int) -> Iterator[Running]:
+def litellm(upstream_port: int, provider: str = "openai") -> Iterator[Running]:
     """LiteLLM's proxy, one worker, no database."""
     python = _venv("litellm", LITELLM)
     master_key = "sk-bench-0123456789abcdef0123456789abcdef"
@@ -172,8 +179,8 @@ def litellm(upstream_port: int) -> Iterator[Running]:
             f"""model_list:
   - model_name: bench-model
     litellm_params:
-      model: openai/bench-model
-      api_base: http://127.0.0.1:{upstream_port}/v1
+      model: {provider}/bench-model
+      api_base: http://127.0.0.1:{upstream_port}{"/v1" if provider == "openai" else ""}
       api_key: sk-upstream
 general_settings:
   master_key: {master_key}

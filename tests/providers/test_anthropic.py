@@ -19,7 +19,6 @@ def account(base_url: str = "") -> Provider:
     [
         ("anthropic_messages", b"/v1/messages", (b"x-api-key", SECRET.encode())),
         ("anthropic_count_tokens", b"/v1/messages/count_tokens", (b"x-api-key", SECRET.encode())),
-        ("openai_chat", b"/v1/chat/completions", (b"authorization", b"Bearer " + SECRET.encode())),
     ],
 )
 @pytest.mark.parametrize(
@@ -34,11 +33,13 @@ def test_each_api_gets_the_key_in_its_own_header(
     assert header in request.headers
     names = {name for name, _ in (*request.headers, *request.more_headers)}
     assert len(names & {b"x-api-key", b"authorization"}) == 1
-    assert (b"anthropic-version" in names) is (dialect != "openai_chat")
+    assert b"anthropic-version" in names
 
 
-def test_messages_are_what_is_converted_to() -> None:
-    assert account().dialects[0] == "anthropic_messages"
+def test_other_dialects_are_converted_to_messages() -> None:
+    assert account().dialects == ("anthropic_messages", "anthropic_count_tokens")
+    with pytest.raises(errors.EndpointUnknown):
+        account().request(Outbound("openai_chat", b"{}"))
 
 
 def test_the_version_is_ours_unless_the_caller_names_one() -> None:
@@ -49,7 +50,6 @@ def test_the_version_is_ours_unless_the_caller_names_one() -> None:
     assert given.more_headers == asked[:2]
     betas = account().request(Outbound("anthropic_messages", b"{}", headers=asked[1:]))
     assert dict(betas.more_headers) == {b"anthropic-version": b"2023-06-01", b"anthropic-beta": b"a,b"}
-    assert account().request(Outbound("openai_chat", b"{}", headers=asked)).more_headers == ()
 
 
 ERRORS: list[tuple[int, str, type[UpstreamError]]] = [

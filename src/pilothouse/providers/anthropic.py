@@ -1,4 +1,4 @@
-"""Anthropic: its own API, and the one that is like OpenAI's."""
+"""Anthropic, by its own API: the one that is like OpenAI's leaves out what it does not know."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,6 @@ _VERSION: Headers = ((b"anthropic-version", b"2023-06-01"),)
 _PATHS: Mapping[str, str] = {
     "anthropic_messages": "/messages",
     "anthropic_count_tokens": "/messages/count_tokens",
-    "openai_chat": "/chat/completions",
 }
 _MODELS = "/models"
 _USUAL = "/v1"
@@ -56,8 +55,6 @@ class AnthropicAccount(KeyedAccount):
         target = self._targets.get(call.dialect)
         if target is None:
             raise EndpointUnknown(f"the provider of account {self._account!r} does not speak {call.dialect}")
-        if call.dialect == "openai_chat":
-            return self._post(self._origin, target, call, Auth.BEARER)
         return self._post(self._origin, target, call, Auth.API_KEY, _own(call.headers))
 
     def probe(self) -> Request:
