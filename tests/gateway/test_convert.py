@@ -1,6 +1,9 @@
 """Calls whose caller and provider speak different dialects, through a real gateway."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from openai import AsyncOpenAI
 
 from pilothouse.domain.call import Outcome
 from pilothouse.domain.usage import Usage
-from tests.gateway.harness import gateway
+from tests.gateway.harness import PROVIDER_KEY, gateway
 
 MESSAGES: dict[str, Any] = {
     "model": "up/fake-chat", "max_tokens": 50, "system": "Be brief.",
@@ -139,3 +142,103 @@ async def test_the_openai_sdk_streams_responses_from_a_chat_provider(tmp_path: P
         record = await running.record()
         assert record.usage is not None
         assert final.usage.total_tokens == record.usage.total
+
+
+class Canned:
+    """An upstream that answers every request with the same bytes and keeps what it was sent."""
+
+    def __init__(self, content_type: str, body: bytes) -> None:
+        self._answer = (
+            f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+        )
+        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        """Serve on a free port; yields the base URL."""
+        server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        finally:
+            server.close()
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        self.requests.append((head[0].split()[1], headers, json.loads(body)))
+        writer.write(self._answer)
+        await writer.drain()
+        writer.close()
+
+
+EVENTS = [
+    {"type": "message_start", "message": {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "content": [], "stop_reason": None,
+        "stop_sequence": None, "usage": {"input_tokens": 9, "cache_read_input_tokens": 4, "output_tokens": 1}}},
+    {"type": "ping"},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Look"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "content_block_start", "index": 1,
+     "content_block": {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"city":'}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '"Bern"}'}},
+    {"type": "content_block_stop", "index": 1},
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": None},
+     "usage": {"output_tokens": 7}},
+    {"type": "message_stop"},
+]  # fmt: skip
+STREAM = b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in EVENTS)
+
+
+async def test_the_openai_sdk_streams_from_anthropic_with_its_tools_and_usage(tmp_path: Path) -> None:
+    canned = Canned("text/event-stream", STREAM)
+    async with gateway(tmp_path) as running, canned.serve() as url:
+        running.accounts = [running.account("up", url, provider="anthropic")]
+        running.publish()
+        tool: Any = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+        async with AsyncOpenAI(api_key=running.secret, base_url=f"{running.url}/v1", max_retries=0) as client:
+            stream = await client.chat.completions.create(
+                model="up/claude-x", messages=[{"role": "user", "content": "Weather?"}], tools=[tool], stream=True,
+                stream_options={"include_usage": True}, seed=5,
+            )  # fmt: skip
+            chunks = [chunk async for chunk in stream]
+        record = await running.record()
+    path, headers, sent = canned.requests[0]
+    assert (path, headers["x-api-key"], sent["model"], sent["stream"]) == (
+        "/v1/messages", PROVIDER_KEY, "claude-x", True,
+    )  # fmt: skip
+    assert sent["max_tokens"] > 0
+    assert sent["tools"][0]["input_schema"]["type"] == "object"
+    deltas = [choice.delta for chunk in chunks for choice in chunk.choices]
+    assert "".join(delta.content or "" for delta in deltas) == "Look"
+    pieces = [call.function for delta in deltas for call in delta.tool_calls or () if call.function is not None]
+    assert json.loads("".join(piece.arguments or "" for piece in pieces)) == {"city": "Bern"}
+    reasons = [choice.finish_reason for chunk in chunks for choice in chunk.choices if choice.finish_reason]
+    assert reasons == ["tool_calls"]
+    assert chunks[-1].usage is not None
+    assert (chunks[-1].usage.prompt_tokens, chunks[-1].usage.completion_tokens) == (13, 7)
+    assert record.usage == Usage(9, 4, output_tokens=7)
+    assert [loss.partition(":")[0] for loss in record.losses] == ["seed"]
+    assert (record.provider, record.upstream_dialect, record.model_served) == (
+        "anthropic", "anthropic_messages", "claude-x",
+    )  # fmt: skip
+
+
+async def test_the_same_dialect_passes_byte_for_byte(tmp_path: Path) -> None:
+    canned = Canned("text/event-stream", STREAM)
+    async with gateway(tmp_path) as running, running.client() as client, canned.serve() as url:
+        running.accounts = [running.account("up", url, provider="anthropic", models=("claude-x",))]
+        running.publish()
+        body = b'{"stream": true,  "max_tokens":5, "model":"claude-x", "messages":[{"role":"user","content":"a"}]}'
+        answer = await client.post("/v1/messages", content=body)
+        record = await running.record()
+    assert answer.content == STREAM
+    assert canned.requests[0][2] == json.loads(body)
+    assert int(canned.requests[0][1]["content-length"]) == len(body)
+    assert (record.usage, record.upstream_dialect, record.finish_reason) == (
+        Usage(9, 4, output_tokens=7),
+        "",
+        "tool_use",
+    )
