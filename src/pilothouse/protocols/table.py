@@ -12,6 +12,8 @@ ROWS: dict[str, str] = {
     "openai_moderations": "pilothouse.protocols.passed.dialects:MODERATIONS",
     "openai_images": "pilothouse.protocols.passed.dialects:IMAGES",
     "openai_image_edits": "pilothouse.protocols.passed.dialects:IMAGE_EDITS",
+    "gemini": "pilothouse.protocols.gemini:DIALECT",
+    "gemini_count_tokens": "pilothouse.protocols.gemini:COUNT_TOKENS",
     "jina_rerank": "pilothouse.protocols.passed.dialects:JINA_RERANK",
     "cohere_rerank": "pilothouse.protocols.passed.dialects:COHERE_RERANK",
     "openai_chat": "pilothouse.protocols.openai_chat:DIALECT",

@@ -1,0 +1,92 @@
+"""Error objects in the form of Google's APIs, both ways."""
+
+from typing import Any
+
+import msgspec
+
+from pilothouse.errors import (
+    PilothouseError,
+    UpstreamFault,
+    UpstreamInvalid,
+    UpstreamNotFound,
+    UpstreamOverloaded,
+    UpstreamRateLimited,
+)
+from pilothouse.protocols import openai_error
+from pilothouse.protocols.base import ErrorBody
+from pilothouse.protocols.gemini import wire
+
+_SHOWN = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited, UpstreamOverloaded, UpstreamFault)
+"""Errors whose upstream wording helps the caller; those of the account (key, credit) are the operator's business."""
+
+_WORDS: dict[int, str] = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    412: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+_STATUSES: dict[str, int] = {
+    **{word: status for status, word in reversed(_WORDS.items())},
+    "UNAVAILABLE": 503,
+    "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+    "ALREADY_EXISTS": 409,
+    "DATA_LOSS": 500,
+    "UNKNOWN": 500,
+}
+_KEY_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_NOT_FOUND", "ACCESS_TOKEN_EXPIRED"})
+
+
+def reasons(body: bytes) -> frozenset[str]:
+    """Return the typed reasons (`google.rpc.ErrorInfo`) in an error document."""
+    try:
+        document: Any = wire.ANY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return frozenset()
+    listed = wire.listed(document)
+    error = wire.mapping(wire.mapping(listed[0] if listed else document).get("error"))
+    details = [wire.mapping(detail) for detail in wire.listed(error.get("details"))]
+    return frozenset(reason for detail in details if (reason := wire.said(detail.get("reason"))))
+
+
+def is_key_error(body: bytes) -> bool:
+    """Return whether an error document says that the key is no good, which Google does with status 400."""
+    return not _KEY_REASONS.isdisjoint(reasons(body))
+
+
+def read_error(body: bytes) -> ErrorBody | None:
+    """Return the error object in a JSON document; None when it holds none. A bad key has status 401."""
+    found = openai_error.read_error(body)
+    if found is None:
+        return None
+    keyed = _KEY_REASONS & reasons(body)
+    if keyed:
+        return msgspec.structs.replace(found, code=min(keyed), status=401)
+    return found if found.status else msgspec.structs.replace(found, status=_STATUSES.get(found.type, 0))
+
+
+def render_error(error: PilothouseError, request_id: str) -> bytes:
+    """Return the error as Google's error object, in the provider's own words where those help the caller."""
+    shown = read_error(error.body) if isinstance(error, _SHOWN) and error.body else None
+    message = shown.message if shown is not None and shown.message else error.detail
+    word = _WORDS.get(error.status, "INVALID_ARGUMENT" if error.status < 500 else "INTERNAL")
+    info: dict[str, Any] = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code.upper()}
+    if error.param:
+        info["metadata"] = {"field": error.param}
+    details = [info, {"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id}]
+    inner = {"code": error.status, "message": wire.clean(message), "status": word, "details": details}
+    return wire.ENCODER.encode({"error": inner})
+
+
+def render_stream_error(error: PilothouseError, request_id: str) -> bytes:
+    """Return the error as the last event of a stream."""
+    return b"data: " + render_error(error, request_id) + b"\n\n"
