@@ -8,7 +8,7 @@ from typing import cast
 
 import msgspec
 
-from pilothouse.providers.fake.render import Plan
+from pilothouse.providers.fake.plan import Plan
 from pilothouse.providers.fake.script import Fault
 
 MAX_HEAD_BYTES = 256 * 1024

@@ -33,12 +33,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     size_bytes: int = 0
     """Fill the text up to this size."""
     reasoning: str = ""
+    signature: str | None = None
+    """The mark on reasoning; None is a fixed one of the vendor, empty leaves it out. OpenAI's chat has none."""
+    redacted: str = ""
+    """Reasoning that only its vendor can read, where the dialect has such a thing."""
     refusal: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_index: Literal["right", "zero", "missing"] = "right"
     """How a stream numbers parallel calls."""
     finish_reason: str = ""
-    """Empty chooses `stop` or `tool_calls`; `none` leaves it out."""
+    """In OpenAI's words, put into those of the dialect; empty chooses `stop` or `tool_calls`, `none` leaves it out."""
     model: str = ""
     """The name the answer gives; empty gives back the requested one."""
 
@@ -52,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     body: str | None = None
     """Sent as it is in place of a rendered answer."""
     error_message: str = ""
-    """Sends an OpenAI error object, also with status 200."""
+    """Sends an error in the form of the dialect, also with status 200."""
     error_type: str = "invalid_request_error"
     error_code: str | None = None
     error_param: str | None = None
@@ -61,7 +65,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     usage: UsageMode = "asked"
     """When a stream carries usage; `asked` is OpenAI's rule: a chunk of its own, when the request asks for it."""
     prompt_tokens: int = 10
+    """All input; cached and cache-written tokens are among them, wherever the dialect counts them."""
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     completion_tokens: int | None = None
     """None counts the content chunks."""
     reasoning_tokens: int = 0

@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 
 from pilothouse.errors import SettingsInvalid
-from pilothouse.providers.fake import http, render, script
+from pilothouse.providers.fake import dialects, http, render, render_anthropic, script
+from pilothouse.providers.fake.dialects import Dialect
 from pilothouse.providers.fake.http import Reaction, Request
-from pilothouse.providers.fake.render import Asked, Plan
+from pilothouse.providers.fake.plan import Plan
+from pilothouse.providers.fake.said import Asked
 from pilothouse.providers.fake.script import Answer
 
 _CACHED_PLANS = 256
@@ -34,6 +36,9 @@ class Seen(msgspec.Struct, frozen=True):
 
 class _Message(msgspec.Struct):
     content: Any = ""
+
+
+_Renderer = Callable[[Answer, Asked], Plan]
 
 
 class _StreamOptions(msgspec.Struct):
@@ -67,7 +72,7 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 
 
 class FakeProvider:
-    """A scriptable OpenAI-like server on loopback; use it as an async context manager.
+    """A scriptable server on loopback that speaks every vendor's API; use it as an async context manager.
 
     Scripts count in this order: header `x-fake-script`, model name `fake-<behaviour>`, `script()`. Over HTTP the same
     is done by `POST /__fake__/script`, `GET /__fake__/hits` and `DELETE /__fake__`.
@@ -84,7 +89,7 @@ class FakeProvider:
         self._counts = http.Counts()
         self._connections: set[http.Connection] = set()
         self._answers: deque[Answer] = deque([_NORMAL])
-        self._plans: dict[tuple[Answer, Asked], Plan] = {}
+        self._plans: dict[tuple[_Renderer, Answer, Asked], Plan] = {}
         self.hits_by_path: Counter[str] = Counter()
         """Requests by path, control requests left out."""
         self._requests: deque[Request] = deque(maxlen=keep)
@@ -194,14 +199,28 @@ class FakeProvider:
         self.hits_by_path[path] += 1
         self._requests.append(request)
         self._counts.changed.set()
+        dialect = dialects.find(request.method, path) if route is None else None
         if self._expect_key is not None and not _has_key(request, self._expect_key):
-            return _react_to(script.BEHAVIOURS["401"], None)
+            wrong = script.BEHAVIOURS["401"]
+            return _react_to(wrong, None if dialect is None else dialect.answer(wrong, Asked()))
+        if dialect is not None:
+            return self._speak(dialect, request)
         if route is None:
             return _problem(404, f"no such endpoint: {request.method} {path}")
         try:
             return route(request)
         except (msgspec.DecodeError, SettingsInvalid) as error:
             return _problem(400, str(error))
+
+    def _speak(self, dialect: Dialect, request: Request) -> Reaction:
+        try:
+            asked = dialect.read(request)
+            answer = self._next(request, asked.model)
+        except (msgspec.DecodeError, SettingsInvalid) as error:
+            return Reaction(dialect.answer(Answer(status=400, error_message=str(error)), Asked()))
+        if not answer.echo:
+            asked = msgspec.structs.replace(asked, last_message="")
+        return _react_to(answer, self._plan(dialect.answer, answer, asked))
 
     def _next(self, request: Request, model: str) -> Answer:
         asked = request.header(b"x-fake-script")
@@ -217,17 +236,17 @@ class FakeProvider:
         answer = self._next(request, body.model)
         usage = body.stream_options is not None and body.stream_options.include_usage is True
         message = _last_message(body.messages) if answer.echo else ""
-        asked = Asked(body.model, body.stream is True, usage, body.n or 1, message)
-        return _react_to(answer, self._plan(answer, asked))
+        asked = Asked(model=body.model, streamed=body.stream is True, usage=usage, n=body.n or 1, last_message=message)
+        return _react_to(answer, self._plan(render.chat, answer, asked))
 
-    def _plan(self, answer: Answer, asked: Asked) -> Plan:
-        plan = self._plans.get((answer, asked))
+    def _plan(self, renderer: _Renderer, answer: Answer, asked: Asked) -> Plan:
+        plan = self._plans.get((renderer, answer, asked))
         if plan is None:
-            plan = render.chat(answer, asked)
+            plan = renderer(answer, asked)
             if not answer.echo and not answer.retry_after_date_s:
                 if len(self._plans) >= _CACHED_PLANS:
                     self._plans.clear()
-                self._plans[answer, asked] = plan
+                self._plans[renderer, answer, asked] = plan
         return plan
 
     def _embeddings(self, request: Request) -> Reaction:
@@ -242,7 +261,8 @@ class FakeProvider:
         answer = (
             script.parse(request.header(b"x-fake-script")) if request.header(b"x-fake-script") else self._answers[0]
         )
-        return _react_to(answer, render.document(answer, render.models()))
+        listed = render_anthropic.models() if request.header(b"anthropic-version") else render.models()
+        return _react_to(answer, render.document(answer, listed))
 
     def _set_script(self, request: Request) -> Reaction:
         try:
