@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pilothouse.providers.fake import render_anthropic
+from pilothouse.providers.fake import render_anthropic, render_bedrock, render_gemini
 from pilothouse.providers.fake.http import Request
 from pilothouse.providers.fake.plan import Plan
 from pilothouse.providers.fake.said import Asked
@@ -24,7 +24,20 @@ _EXACT: dict[str, Dialect] = {
     "/v1/messages": Dialect(render_anthropic.read, render_anthropic.answer),
     "/v1/messages/count_tokens": Dialect(render_anthropic.read_count, render_anthropic.count),
 }
-_NAMED: tuple[tuple[re.Pattern[str], Dialect], ...] = ()
+_CONTENT = Dialect(render_gemini.read, render_gemini.answer)
+
+
+def _google(verb: str) -> re.Pattern[str]:
+    return re.compile(render_gemini.PATH.format(f"({verb})"))
+
+
+_NAMED: tuple[tuple[re.Pattern[str], Dialect], ...] = (
+    (_google("generateContent|streamGenerateContent"), _CONTENT),
+    (_google("countTokens"), Dialect(render_gemini.read_count, render_gemini.count)),
+    (_google("embedContent"), Dialect(render_gemini.read_embedded, render_gemini.embeddings)),
+    (_google("batchEmbedContents"), Dialect(render_gemini.read_batch, render_gemini.embeddings)),
+    (render_bedrock.PATH, Dialect(render_bedrock.read, render_bedrock.answer)),
+)
 """Dialects that name the model in the path."""
 
 

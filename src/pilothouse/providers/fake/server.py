@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 
 from pilothouse.errors import SettingsInvalid
-from pilothouse.providers.fake import dialects, http, render, render_anthropic, script
+from pilothouse.providers.fake import dialects, http, render, render_anthropic, render_bedrock, render_gemini, script
 from pilothouse.providers.fake.dialects import Dialect
 from pilothouse.providers.fake.http import Reaction, Request
 from pilothouse.providers.fake.plan import Plan
@@ -97,6 +98,8 @@ class FakeProvider:
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/embeddings"): self._embeddings,
             ("GET", "/v1/models"): self._models,
+            ("GET", "/v1beta/models"): self._models,
+            ("GET", "/foundation-models"): self._models,
             ("POST", "/__fake__/script"): self._set_script,
             ("GET", "/__fake__/hits"): self._report,
             ("DELETE", "/__fake__"): self._forget,
@@ -261,8 +264,7 @@ class FakeProvider:
         answer = (
             script.parse(request.header(b"x-fake-script")) if request.header(b"x-fake-script") else self._answers[0]
         )
-        listed = render_anthropic.models() if request.header(b"anthropic-version") else render.models()
-        return _react_to(answer, render.document(answer, listed))
+        return _react_to(answer, render.document(answer, _listed(request)))
 
     def _set_script(self, request: Request) -> Reaction:
         try:
@@ -318,9 +320,22 @@ def _problem(status: int, message: str) -> Reaction:
     return Reaction(render.document(Answer(status=status, error_message=message), None))
 
 
+def _listed(request: Request) -> dict[str, Any]:
+    if request.target.startswith("/v1beta/") or request.header(b"x-goog-api-key"):
+        return render_gemini.models()
+    if request.target.startswith("/foundation-models"):
+        return render_bedrock.models()
+    return render_anthropic.models() if request.header(b"anthropic-version") else render.models()
+
+
 def _has_key(request: Request, key: str) -> bool:
-    sent = {request.header(b"authorization"), request.header(b"x-api-key")}
-    return bool(sent & {b"Bearer " + key.encode(), key.encode()})
+    bearer = request.header(b"authorization")
+    if bearer.startswith(b"AWS4-HMAC-SHA256"):
+        return b"Credential=" + key.encode() + b"/" in bearer
+    names = (b"x-api-key", b"x-goog-api-key", b"api-key")
+    sent = {bearer.removeprefix(b"Bearer "), *(request.header(name) for name in names)}
+    query = parse_qs(request.target.partition("?")[2])
+    return key.encode() in sent or key in query.get("key", [])
 
 
 def _seen(request: Request) -> Seen:
