@@ -4,7 +4,15 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pilothouse.providers.fake import render_anthropic, render_bedrock, render_gemini
+from pilothouse.providers.fake import (
+    render_anthropic,
+    render_bedrock,
+    render_completions,
+    render_gemini,
+    render_media,
+    render_rerank,
+    render_responses,
+)
 from pilothouse.providers.fake.http import Request
 from pilothouse.providers.fake.plan import Plan
 from pilothouse.providers.fake.said import Asked
@@ -23,6 +31,16 @@ class Dialect(NamedTuple):
 _EXACT: dict[str, Dialect] = {
     "/v1/messages": Dialect(render_anthropic.read, render_anthropic.answer),
     "/v1/messages/count_tokens": Dialect(render_anthropic.read_count, render_anthropic.count),
+    "/v1/responses": Dialect(render_responses.read, render_responses.answer),
+    "/v1/completions": Dialect(render_completions.read, render_completions.answer),
+    "/v1/images/generations": Dialect(render_media.read_image, render_media.images),
+    "/v1/images/edits": Dialect(render_media.read_edit, render_media.images),
+    "/v1/audio/speech": Dialect(render_media.read_speech, render_media.speech),
+    "/v1/audio/transcriptions": Dialect(render_media.read_transcription, render_media.transcriptions),
+    "/v1/audio/translations": Dialect(render_media.read_transcription, render_media.transcriptions),
+    "/v1/moderations": Dialect(render_media.read_moderation, render_media.moderations),
+    "/v1/rerank": Dialect(render_rerank.read, render_rerank.jina),
+    "/v2/rerank": Dialect(render_rerank.read, render_rerank.cohere),
 }
 _CONTENT = Dialect(render_gemini.read, render_gemini.answer)
 
