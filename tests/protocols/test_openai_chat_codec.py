@@ -26,7 +26,7 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.facts import ModelFacts
 from pilothouse.domain.usage import Usage
-from pilothouse.errors import InvalidRequest, UpstreamCut
+from pilothouse.errors import InvalidJson, InvalidRequest, UpstreamCut
 from pilothouse.protocols.base import NO_ASK, NO_MEMO, ChatCodec, Echo
 from pilothouse.protocols.conversion import events_of
 from pilothouse.protocols.openai_chat import DIALECT
@@ -125,6 +125,12 @@ def test_malformed_requests_are_refused_with_the_place(change: dict[str, Any], p
     with pytest.raises(InvalidRequest) as caught:
         read({**REQUEST, **change})
     assert caught.value.param == param
+
+
+@pytest.mark.parametrize("value", [b'"\xff"', b'"\\ud83d"', b"1e999", b"[" * 100_000])
+def test_a_body_that_is_not_json_further_in_is_refused_as_such(value: bytes) -> None:
+    with pytest.raises(InvalidJson):
+        CODEC.read_request(b'{"model":"m","messages":[{"role":"user","content":' + value + b"}]}", NO_ASK)
 
 
 REPLY = ChatReply(

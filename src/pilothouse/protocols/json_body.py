@@ -1,12 +1,13 @@
 """Request bodies of JSON dialects: read the few fields that matter, rewrite them, leave every other byte alone."""
 
 import json
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from pilothouse.errors import InvalidJson, InvalidRequest
 
+_DOCUMENT = msgspec.json.Decoder(dict[str, Any])
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 _TRUE = msgspec.Raw(b"true")
@@ -24,6 +25,20 @@ def read(body: bytes, decoder: msgspec.json.Decoder[_Head]) -> _Head:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _wrong_field(body, decoder.type, error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _invalid_json(body, error) from error
+    except RecursionError as error:
+        raise InvalidJson("the request body is nested too deeply") from error
+
+
+def read_document(body: bytes) -> dict[str, Any]:
+    """Return the whole body, every value decoded; raises as `read_object`."""
+    try:
+        return _DOCUMENT.decode(body)
+    except msgspec.ValidationError as error:
+        # Refuses what is no object; what is left is a number beyond what a float holds.
+        read_object(body)
+        raise InvalidJson(f"the request body cannot be read: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _invalid_json(body, error) from error
     except RecursionError as error:

@@ -18,10 +18,11 @@ from pilothouse.domain.chat import (
     ToolMode,
 )
 from pilothouse.errors import InvalidRequest
+from pilothouse.protocols import json_body
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.openai_chat.head import read_head, scalar
 from pilothouse.protocols.openai_chat.turns_in import read_messages
-from pilothouse.protocols.openai_chat.values import NAME, document, integer, mapping, number, objects, text
+from pilothouse.protocols.openai_chat.values import NAME, integer, mapping, number, objects, text
 
 _KNOWN = frozenset({
     "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "stop", "n", "temperature",
@@ -36,7 +37,7 @@ _MODES = frozenset(mode.value for mode in ToolMode)
 
 def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
     """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
-    head, found = read_head(body), document(body)
+    head, found = read_head(body), json_body.read_document(body)
     rest = {key: value for key, value in found.items() if key not in _KNOWN and value is not None}
     return ChatRequest(
         dialect=NAME,

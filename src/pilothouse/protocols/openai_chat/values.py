@@ -4,26 +4,10 @@ from typing import Any, cast
 
 import msgspec
 
-from pilothouse.errors import InvalidRequest
-from pilothouse.protocols import json_body
-
 NAME = "openai_chat"
 VENDOR = "openai"
 ENCODER = msgspec.json.Encoder()
 ANY = msgspec.json.Decoder()
-
-
-def document(body: bytes) -> dict[str, Any]:
-    """Return a request body as an object; raises `InvalidJson` or `InvalidRequest`."""
-    try:
-        found: Any = ANY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        # Says what is wrong, and where.
-        json_body.read_object(body)
-        raise InvalidRequest("the request body must be a JSON object")
-    return cast("dict[str, Any]", found)
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import msgspec
-
 from pilothouse.domain.chat import (
     ChatRequest,
     Extra,
@@ -37,15 +35,13 @@ _STATE = {
 }
 _REASONING = frozenset({"effort", "summary", "generate_summary"})
 _LOGPROBS = "message.output_text.logprobs"
-_ANY = msgspec.json.Decoder()
 
 _Number = TypeVar("_Number", int, float)
 
 
 def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
     """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
-    raw = json_body.read_object(body)
-    whole: dict[str, Any] = {key: _ANY.decode(value) for key, value in raw.items()}
+    whole = json_body.read_document(body)
     for name, why in _STATE.items():
         if whole.get(name) is not None:
             raise InvalidRequest(why, param=name)

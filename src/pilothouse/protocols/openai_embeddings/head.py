@@ -1,18 +1,13 @@
-"""OpenAI embeddings."""
+"""What the gateway and the record need of an embeddings call."""
 
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pilothouse.domain.call import Operation
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import json_body, openai_error, openai_usage
-from pilothouse.protocols.base import NO_ASK, Ask, Dialect, Reply
-from pilothouse.protocols.json_body import needs_canonical
-from pilothouse.protocols.openai_error import render_error, render_stream_error
-
-__all__ = ["DIALECT", "EmbeddingsHead", "needs_canonical", "read_head", "read_reply", "render_error", "rewrite"]
+from pilothouse.protocols.base import NO_ASK, Ask, Reply
 
 
 class EmbeddingsHead(msgspec.Struct, frozen=True):
@@ -87,16 +82,3 @@ def read_reply(body: bytes) -> Reply:
         raise UpstreamProtocol("the provider's answer has no data", upstream_status=200, body=body[:65536])
     model = found.model if isinstance(found.model, str) else ""
     return Reply(model=model, usage=openai_usage.read(found.usage))
-
-
-DIALECT = Dialect(
-    name="openai_embeddings",
-    operation=Operation.EMBEDDINGS,
-    path="/v1/embeddings",
-    read_head=read_head,
-    needs_canonical=needs_canonical,
-    rewrite=rewrite,
-    read_reply=read_reply,
-    render_error=render_error,
-    render_stream_error=render_stream_error,
-)
