@@ -97,6 +97,8 @@ class FakeProvider:
         self._routes: dict[tuple[str, str], Callable[[Request], Reaction]] = {
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/embeddings"): self._embeddings,
+            ("POST", "/v1beta/openai/chat/completions"): self._chat,
+            ("POST", "/v1beta/openai/embeddings"): self._embeddings,
             ("GET", "/v1/models"): self._models,
             ("GET", "/v1beta/models"): self._models,
             ("GET", "/foundation-models"): self._models,
