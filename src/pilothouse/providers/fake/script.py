@@ -78,7 +78,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     opening: bool = True
     """Whether a chunk with the role comes first."""
     done: bool = True
-    """Whether `[DONE]` comes last."""
+    """Whether `[DONE]` comes last, or Anthropic's `message_stop`; the streams of others end without such a word."""
     crlf: bool = False
     pings: bool = False
     """A comment before every chunk."""
