@@ -17,6 +17,7 @@ ROWS: dict[str, str] = {
     "jina_rerank": "pilothouse.protocols.passed.dialects:JINA_RERANK",
     "cohere_rerank": "pilothouse.protocols.passed.dialects:COHERE_RERANK",
     "openai_chat": "pilothouse.protocols.openai_chat:DIALECT",
+    "openai_completions": "pilothouse.protocols.openai_completions:DIALECT",
     "openai_embeddings": "pilothouse.protocols.openai_embeddings:DIALECT",
     "anthropic_messages": "pilothouse.protocols.anthropic_messages:DIALECT",
     "anthropic_count_tokens": "pilothouse.protocols.anthropic_messages:COUNT_TOKENS",

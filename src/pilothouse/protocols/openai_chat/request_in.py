@@ -45,10 +45,10 @@ def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
         messages=read_messages(found.get("messages")),
         streamed=head.streamed,
         wants_usage=head.wants_usage,
-        max_output_tokens=_first_integer(found, "max_completion_tokens", "max_tokens"),
-        stop=_read_stop(found.get("stop")),
+        max_output_tokens=first_integer(found, "max_completion_tokens", "max_tokens"),
+        stop=read_stop(found.get("stop")),
         choices=integer(found.get("n")) or 1,
-        sampling=_read_sampling(found),
+        sampling=read_sampling(found),
         thinking=_read_thinking(text(found.get("reasoning_effort"))),
         tools=_read_tools(found),
         tool_choice=_read_choice(found.get("tool_choice", found.get("function_call"))),
@@ -72,7 +72,8 @@ def _flag(found: dict[str, Any], name: str) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _first_integer(found: dict[str, Any], *names: str) -> int | None:
+def first_integer(found: dict[str, Any], *names: str) -> int | None:
+    """Return the first of the counts that is given; raises `InvalidRequest` for one that is no count."""
     for name in names:
         value = found.get(name)
         if value is None:
@@ -84,13 +85,15 @@ def _first_integer(found: dict[str, Any], *names: str) -> int | None:
     return None
 
 
-def _read_stop(value: Any) -> tuple[str, ...]:
+def read_stop(value: Any) -> tuple[str, ...]:
+    """Return the stop sequences of one text or of a list."""
     if isinstance(value, str):
         return (value,)
     return tuple(item for item in cast("list[Any]", value) if isinstance(item, str)) if isinstance(value, list) else ()
 
 
-def _read_sampling(found: dict[str, Any]) -> Sampling:
+def read_sampling(found: dict[str, Any]) -> Sampling:
+    """Return how tokens are to be drawn, of a request's top-level fields."""
     bias = mapping(found.get("logit_bias"))
     return Sampling(
         temperature=number(found.get("temperature")),

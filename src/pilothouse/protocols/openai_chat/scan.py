@@ -128,7 +128,7 @@ class StreamScan:
         self._tail.clear()
         self._ended = True
         if self.plain:
-            return self._scan(to_stream(tail))
+            return self._scan(self._as_stream(tail))
         if not tail.strip():
             return tail
         name, data = sse.parse(tail)
@@ -136,6 +136,9 @@ class StreamScan:
             return self._scan(tail.rstrip(b"\r\n") + b"\n\n")
         # A comment, or an event that broke off in the middle of its JSON: the caller's parser must not see half of it.
         return b""
+
+    def _as_stream(self, body: bytes) -> bytes:
+        return to_stream(body)
 
     def _start(self, chunk: bytes) -> None:
         """Tell a stream from a whole body by the first byte that is not white."""
