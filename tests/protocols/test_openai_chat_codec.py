@@ -91,7 +91,9 @@ def test_keys_of_a_schema_keep_their_order() -> None:
 def test_results_of_tools_are_one_turn() -> None:
     turns = read(REQUEST).messages
     assert [turn.role for turn in turns[2:5]] == [Role.ASSISTANT, Role.TOOL, Role.ASSISTANT]
-    assert turns[3].parts == (ToolResult("c1", parts=(Text("one"),)), ToolResult("c2", parts=(Text("two"),)))
+    assert turns[3].parts == (
+        ToolResult("c1", parts=(Text("one"),)), ToolResult("c2", parts=(Text("two"),), custom=True)
+    )  # fmt: skip
 
 
 def test_the_older_function_calls_are_read() -> None:

@@ -40,6 +40,7 @@ class RawUsage(msgspec.Struct):
     """SGLang's and Perplexity's place for reasoning tokens."""
 
 
+_PRICED_TIERS = frozenset({"flex", "priority", "scale", "batch", "fast"})
 _NO_PROMPT_DETAILS = PromptDetails()
 _NO_COMPLETION_DETAILS = CompletionDetails()
 
@@ -52,6 +53,13 @@ def read(raw: Any) -> Usage | None:
         return buckets(msgspec.convert(raw, RawUsage, strict=False))
     except msgspec.ValidationError:
         return None
+
+
+def tiered(usage: Usage | None, tier: Any) -> Usage | None:
+    """Return the usage with the tier that served, where the price depends on it."""
+    if usage is None or not isinstance(tier, str) or tier not in _PRICED_TIERS:
+        return usage
+    return msgspec.structs.replace(usage, tier=tier)
 
 
 def buckets(raw: RawUsage) -> Usage | None:

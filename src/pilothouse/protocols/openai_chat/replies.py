@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from pilothouse.domain.chat import Audio, ChatReply, Choice, Extra, Image, Part, Refusal, StopReason
-from pilothouse.errors import UpstreamProtocol
+import msgspec
+
+from pilothouse.domain.chat import Audio, ChatReply, Choice, Extra, Image, Part, ToolCall
+from pilothouse.errors import InvalidRequest, UpstreamProtocol
 from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import NO_MEMO, Echo, Memo
 from pilothouse.protocols.openai_chat.parts import address_of, media_of
-from pilothouse.protocols.openai_chat.stops import finish_reason, stop_reason
+from pilothouse.protocols.openai_chat.stops import ended, finish_reason, stop_reason
 from pilothouse.protocols.openai_chat.turns_in import read_assistant
 from pilothouse.protocols.openai_chat.turns_out import assistant_fields
 from pilothouse.protocols.openai_chat.usage_out import write_usage
@@ -18,18 +20,23 @@ def read_whole(body: bytes, _memo: Memo = NO_MEMO) -> ChatReply:
     """Return an answer; raises `UpstreamProtocol` when it has no choices."""
     try:
         found = mapping(ANY.decode(body))
-        choices = sorted(objects(found["choices"]), key=lambda choice: integer(choice.get("index")) or 0)
+        listed = sorted(objects(found["choices"]), key=lambda choice: integer(choice.get("index")) or 0)
+        choices = tuple(map(_read_choice, listed))
     except (KeyError, ValueError, RecursionError) as error:
         raise UpstreamProtocol(
             "the provider's answer has no choices", upstream_status=200, body=body[:65536]
+        ) from error
+    except InvalidRequest as error:
+        raise UpstreamProtocol(
+            f"the provider's answer cannot be read: {error.detail}", upstream_status=200, body=body[:65536]
         ) from error
     fingerprint = found.get("system_fingerprint")
     return ChatReply(
         id=text(found.get("id")),
         model=text(found.get("model")),
         created_s=integer(found.get("created")) or 0,
-        choices=tuple(map(_read_choice, choices)),
-        usage=openai_usage.read(found.get("usage")),
+        choices=choices,
+        usage=openai_usage.tiered(openai_usage.read(found.get("usage")), found.get("service_tier")),
         service_tier=text(found.get("service_tier")),
         extra=Extra(NAME, {"system_fingerprint": fingerprint}) if fingerprint else None,
     )
@@ -41,10 +48,7 @@ def _read_choice(choice: dict[str, Any]) -> Choice:
     images = [mapping(image.get("image_url")) for image in objects(message.get("images"))]
     parts += tuple(Image(media_of(text(image.get("url")))) for image in images if text(image.get("url")))
     raw = text(choice.get("finish_reason"))
-    stop = stop_reason(raw)
-    if stop is StopReason.END and any(isinstance(part, Refusal) for part in parts):
-        stop = StopReason.REFUSED
-    return Choice(parts, stop, raw, logprobs=choice.get("logprobs"))
+    return Choice(parts, ended(stop_reason(raw), map(type, parts)), raw, logprobs=choice.get("logprobs"))
 
 
 def write_whole(reply: ChatReply, echo: Echo) -> bytes:
@@ -54,7 +58,7 @@ def write_whole(reply: ChatReply, echo: Echo) -> bytes:
         "object": "chat.completion",
         "created": reply.created_s or echo.created_s,
         "model": reply.model or echo.request.model,
-        "choices": [_write_choice(number, choice) for number, choice in enumerate(reply.choices)],
+        "choices": [_write_choice(number, choice, echo) for number, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
         body["usage"] = write_usage(reply.usage)
@@ -68,8 +72,26 @@ def reply_id(given: str, echo: Echo) -> str:
     return given or f"chatcmpl-{echo.id}"
 
 
-def _write_choice(number: int, choice: Choice) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", **assistant_fields(choice.parts)}
+def call_id(echo: Echo, choice: int, call: int) -> str:
+    """Return an id for a tool call whose provider gave none."""
+    return f"call_{echo.id}_{choice}_{call}"
+
+
+def _named_calls(parts: tuple[Part, ...], number: int, echo: Echo) -> tuple[Part, ...]:
+    calls = [part for part in parts if isinstance(part, ToolCall)]
+    if all(call.id for call in calls):
+        return parts
+    others = tuple(part for part in parts if not isinstance(part, ToolCall))
+    named = [
+        call if call.id else msgspec.structs.replace(call, id=call_id(echo, number, place))
+        for place, call in enumerate(calls)
+    ]
+    return (*others, *named)
+
+
+def _write_choice(number: int, choice: Choice, echo: Echo) -> dict[str, Any]:
+    parts = _named_calls(choice.parts, number, echo)
+    message: dict[str, Any] = {"role": "assistant", **assistant_fields(parts)}
     images = [address_of(part.media) for part in choice.parts if isinstance(part, Image)]
     if images:
         message["images"] = [{"type": "image_url", "image_url": {"url": url}} for url in images]

@@ -18,6 +18,7 @@ class _Body(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: openai_usage.RawUsage | None = None
     error: Any = None
+    service_tier: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Body)
@@ -39,6 +40,7 @@ def read_reply(body: bytes) -> Reply:
         return _lenient(body)
     finish: Any = found.choices[0].finish_reason if found.choices else None
     usage = openai_usage.buckets(found.usage) if found.usage is not None else None
+    usage = openai_usage.tiered(usage, found.service_tier)
     return Reply(model=_text(found.model), usage=usage, finish_reason=_text(finish))
 
 
@@ -98,7 +100,7 @@ def _lenient(body: bytes) -> Reply:
     choices = _objects(whole["choices"])
     return Reply(
         model=_text(whole.get("model")),
-        usage=openai_usage.read(whole.get("usage")),
+        usage=openai_usage.tiered(openai_usage.read(whole.get("usage")), whole.get("service_tier")),
         finish_reason=_text(choices[0].get("finish_reason")) if choices else "",
     )
 

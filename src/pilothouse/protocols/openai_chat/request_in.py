@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+import msgspec
+
 from pilothouse.domain.chat import (
     ChatRequest,
     CustomTool,
@@ -21,6 +23,7 @@ from pilothouse.errors import InvalidRequest
 from pilothouse.protocols import json_body
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.openai_chat.head import read_head, scalar
+from pilothouse.protocols.openai_chat.parts import cache_mark
 from pilothouse.protocols.openai_chat.turns_in import read_messages
 from pilothouse.protocols.openai_chat.values import NAME, integer, mapping, number, objects, text
 
@@ -125,7 +128,13 @@ def _read_tool(tool: dict[str, Any]) -> Tool:
         return CustomTool(text(custom.get("name")), text(custom.get("description")), form)
     if kind != "function":
         return NativeTool(NAME, tool)
-    return _read_function(mapping(tool.get("function")))
+    found = _read_function(mapping(tool.get("function")))
+    mark = cache_mark(tool)
+    if mark is None:
+        return found
+    own = found.extra.fields if found.extra is not None else {}
+    extra = Extra(NAME, {**own, "cache_control": tool["cache_control"]})
+    return msgspec.structs.replace(found, cache=mark, extra=extra)
 
 
 def _read_function(function: dict[str, Any]) -> FunctionTool:

@@ -11,6 +11,7 @@ from pilothouse.domain.chat import (
     Tool,
     ToolChoice,
     ToolMode,
+    ToolResult,
 )
 from pilothouse.domain.facts import ModelFacts, ThinkingStyle
 from pilothouse.protocols.base import Written
@@ -30,7 +31,7 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     if request.streamed:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     _write_knobs(request, facts, body, turns)
-    _write_thinking(request, body)
+    _write_thinking(request, facts, body, turns)
     _write_tools(request, body, turns)
     _write_output(request, body)
     _write_hints(request, body, turns)
@@ -39,7 +40,18 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     elif request.extra is not None:
         for field in request.extra.fields:
             turns.lose(field, "chat has no such field")
+    if _is_marked(request):
+        turns.lose("cache_control", "chat providers choose themselves what to cache")
     return Written(ENCODER.encode(body), tuple(turns.losses))
+
+
+def _is_marked(request: ChatRequest) -> bool:
+    """Return whether another dialect's caller says where to cache; a chat caller's own marks go on as they came."""
+    if request.dialect == NAME:
+        return False
+    parts = [part for turn in request.messages for part in turn.parts]
+    inner = [item for part in parts if isinstance(part, ToolResult) for item in part.parts]
+    return any(getattr(item, "cache", None) is not None for item in (*parts, *inner, *request.tools))
 
 
 def _write_knobs(request: ChatRequest, facts: ModelFacts, body: dict[str, Any], turns: TurnWriter) -> None:
@@ -71,9 +83,13 @@ def _write_knobs(request: ChatRequest, facts: ModelFacts, body: dict[str, Any], 
     body |= {name: value for name, value in found.items() if value is not None}
 
 
-def _write_thinking(request: ChatRequest, body: dict[str, Any]) -> None:
+def _write_thinking(request: ChatRequest, facts: ModelFacts, body: dict[str, Any], turns: TurnWriter) -> None:
     thinking = request.thinking
     if thinking is None:
+        return
+    if facts.thinking is ThinkingStyle.NONE:
+        if thinking.enabled is not False:
+            turns.lose("reasoning_effort", "the model does not think")
         return
     effort = {"max": "xhigh"}.get(thinking.effort, thinking.effort)
     if thinking.enabled is False:
@@ -82,6 +98,8 @@ def _write_thinking(request: ChatRequest, body: dict[str, Any]) -> None:
         effort = next((word for most, word in _BUDGETS if thinking.budget_tokens <= most), "high")
     if effort in _EFFORTS:
         body["reasoning_effort"] = effort
+    elif effort:
+        turns.lose("reasoning_effort", f"chat has no effort {effort!r}")
 
 
 def _write_tools(request: ChatRequest, body: dict[str, Any], turns: TurnWriter) -> None:
@@ -104,7 +122,10 @@ def _write_tool(tool: Tool, number: int, turns: TurnWriter) -> dict[str, Any] | 
     if isinstance(tool, CustomTool):
         custom: dict[str, Any] = {"name": tool.name, "description": tool.description, "format": tool.format}
         return {"type": "custom", "custom": {key: value for key, value in custom.items() if value}}
-    return {"type": "function", "function": _write_function(tool)}
+    function = _write_function(tool)
+    # The mark stands beside the function, not in it.
+    marked = {"cache_control": function.pop("cache_control")} if "cache_control" in function else {}
+    return {"type": "function", "function": function, **marked}
 
 
 def _write_function(tool: FunctionTool) -> dict[str, Any]:
@@ -152,18 +173,22 @@ def _write_output(request: ChatRequest, body: dict[str, Any]) -> None:
 
 
 def _write_hints(request: ChatRequest, body: dict[str, Any], turns: TurnWriter) -> None:
+    found: dict[str, Any] = {
+        "service_tier": request.service_tier,
+        "prompt_cache_key": request.cache_key,
+        "metadata": request.labels,
+        "prediction": request.prediction,
+        "store": request.store,
+    }
+    given = {name: value for name, value in found.items() if value or value is False}
     if request.dialect == NAME:
-        found: dict[str, Any] = {
-            "verbosity": request.verbosity,
-            "service_tier": request.service_tier,
-            "prompt_cache_key": request.cache_key,
-            "metadata": request.labels,
-            "prediction": request.prediction,
-        }
-        body |= {name: value for name, value in found.items() if value}
-        if request.store is not None:
-            body["store"] = request.store
-    elif request.verbosity:
+        body |= given
+    else:
+        # Many servers that speak chat refuse a field they do not know, and the caller did not ask for chat's.
+        for name, value in given.items():
+            if value is not False:
+                turns.lose(name, "not every chat server takes it")
+    if request.verbosity:
         body["verbosity"] = request.verbosity
     if request.user_id:
         body["user"] = request.user_id

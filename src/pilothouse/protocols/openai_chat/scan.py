@@ -50,6 +50,7 @@ class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: openai_usage.RawUsage | None = None
     error: Any = None
+    service_tier: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Chunk)
@@ -178,7 +179,7 @@ class StreamScan:
             self.model = chunk.model
         usage = openai_usage.buckets(chunk.usage) if chunk.usage is not None else None
         if usage is not None:
-            self.usage = usage
+            self.usage = openai_usage.tiered(usage, chunk.service_tier)
         for choice in chunk.choices or ():
             if choice.finish_reason and isinstance(choice.finish_reason, str):
                 self.finish_reason = choice.finish_reason

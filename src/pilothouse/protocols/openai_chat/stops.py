@@ -1,6 +1,8 @@
 """Finish reasons, both ways."""
 
-from pilothouse.domain.chat import StopReason
+from collections.abc import Iterable
+
+from pilothouse.domain.chat import Part, Refusal, StopReason, ToolCall
 
 _IN = {
     "stop": StopReason.END,
@@ -20,6 +22,16 @@ _OUT = {
 def stop_reason(word: str) -> StopReason:
     """Return what a finish reason means; a word that is not known is `UNKNOWN`."""
     return _IN.get(word, StopReason.UNKNOWN)
+
+
+def ended(stop: StopReason, kinds: Iterable[type[Part]]) -> StopReason:
+    """Return why an answer of those kinds of parts ended: OpenAI says `stop` of a forced tool call and of a refusal."""
+    if stop not in (StopReason.END, StopReason.UNKNOWN):
+        return stop
+    found = set(kinds)
+    if ToolCall in found:
+        return StopReason.TOOL_CALLS
+    return StopReason.REFUSED if Refusal in found else stop
 
 
 def finish_reason(stop: StopReason) -> str:

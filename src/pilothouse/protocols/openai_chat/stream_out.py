@@ -25,7 +25,7 @@ from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
 from pilothouse.protocols.base import Echo
 from pilothouse.protocols.openai_chat.parts import address_of
-from pilothouse.protocols.openai_chat.replies import reply_id
+from pilothouse.protocols.openai_chat.replies import call_id, reply_id
 from pilothouse.protocols.openai_chat.stops import finish_reason
 from pilothouse.protocols.openai_chat.turns_out import reasoning_fields
 from pilothouse.protocols.openai_chat.usage_out import write_usage
@@ -73,10 +73,15 @@ class StreamOut:
             audio = {key: value for key, value in (("data", event.data), ("transcript", event.transcript)) if value}
             return self._delta(self._blocks[event.block].choice, {"audio": audio})
         elif isinstance(event, Finished):
-            return self._chunk([_choice(event.choice, {}, finish_reason(event.stop))])
+            return self._finish(event)
         elif isinstance(event, Ended):
             return self._end()
         return b""
+
+    def _finish(self, event: Finished) -> bytes:
+        # An answer without any part still begins with its role.
+        opening = b"" if event.choice in self._begun else self._delta(event.choice, {"content": ""})
+        return opening + self._chunk([_choice(event.choice, {}, finish_reason(event.stop))])
 
     def _begin(self, event: Started) -> None:
         self._shared = {
@@ -99,8 +104,9 @@ class StreamOut:
             block.call = self._calls.get(event.choice, 0)
             self._calls[event.choice] = block.call + 1
             kind = "custom" if part.custom else "function"
+            identity = part.id or call_id(self._echo, event.choice, block.call)
             inner = {"name": part.name, "input" if part.custom else "arguments": part.arguments}
-            call: dict[str, Any] = {"index": block.call, "id": part.id, "type": kind, kind: inner}
+            call: dict[str, Any] = {"index": block.call, "id": identity, "type": kind, kind: inner}
             if part.signature:
                 call["extra_content"] = {"google": {"thought_signature": part.signature}}
             return self._delta(event.choice, {"tool_calls": [call]})

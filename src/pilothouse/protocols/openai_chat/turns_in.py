@@ -2,7 +2,21 @@
 
 from typing import Any
 
-from pilothouse.domain.chat import Audio, Extra, Message, Native, Part, Reasoning, Refusal, Role, ToolCall, ToolResult
+import msgspec
+
+from pilothouse.domain.chat import (
+    Audio,
+    Extra,
+    Media,
+    Message,
+    Native,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    ToolCall,
+    ToolResult,
+)
 from pilothouse.errors import InvalidRequest
 from pilothouse.protocols.openai_chat.parts import read_content
 from pilothouse.protocols.openai_chat.values import NAME, json_text, mapping, objects, text
@@ -18,12 +32,47 @@ def read_messages(value: Any) -> tuple[Message, ...]:
     if not isinstance(value, list):
         raise InvalidRequest("messages must be a list of messages", param="messages")
     out: list[Message] = []
+    custom: set[str] = set()
+    uses: dict[str, int] = {}
     for number, message in enumerate(objects(value)):
-        turn = _read_message(message, f"messages.{number}")
-        if turn.role is Role.TOOL and out and out[-1].role is Role.TOOL:
-            turn = Message(Role.TOOL, out.pop().parts + turn.parts)
+        turn = _numbered(message, _read_message(message, f"messages.{number}"), uses)
+        custom |= {part.id for part in turn.parts if isinstance(part, ToolCall) and part.custom}
+        if turn.role is Role.TOOL:
+            turn = msgspec.structs.replace(turn, parts=tuple(_of_custom(part, custom) for part in turn.parts))
+            if out and out[-1].role is Role.TOOL:
+                turn = Message(Role.TOOL, out.pop().parts + turn.parts)
         out.append(turn)
     return tuple(out)
+
+
+def _numbered(message: dict[str, Any], turn: Message, uses: dict[str, int]) -> Message:
+    """Return the turn with ids for older function calls, which have none: the name, and from its second use a number.
+
+    A result belongs to the last call of its name; `uses` counts the calls.
+    """
+    name = text(mapping(message.get("function_call")).get("name"))
+    if name:
+        uses[name] = uses.get(name, 0) + 1
+    elif message.get("role") == "function":
+        name = text(message.get("name"))
+    if uses.get(name, 0) < 2:
+        return turn
+    return msgspec.structs.replace(turn, parts=tuple(_renamed(part, name, uses[name]) for part in turn.parts))
+
+
+def _renamed(part: Part, name: str, use: int) -> Part:
+    if isinstance(part, ToolCall) and part.id == name:
+        return msgspec.structs.replace(part, id=f"{name}_{use}")
+    if isinstance(part, ToolResult) and part.call_id == name:
+        return msgspec.structs.replace(part, call_id=f"{name}_{use}")
+    return part
+
+
+def _of_custom(part: Part, custom: set[str]) -> Part:
+    """Return a result with what only its call says: whether the tool is a custom one."""
+    if isinstance(part, ToolResult) and part.call_id in custom:
+        return msgspec.structs.replace(part, custom=True)
+    return part
 
 
 def _read_message(message: dict[str, Any], where: str) -> Message:
@@ -91,9 +140,8 @@ def _read_detail(item: dict[str, Any]) -> Reasoning | None:
 
 
 def _read_audio(audio: dict[str, Any]) -> Audio:
-    media = Audio().media
-    if text(audio.get("data")):
-        media = type(media)("audio/mpeg", data=text(audio.get("data")))
+    # The answer does not say the format; the request did.
+    media = Media(data=text(audio.get("data")))
     expires = {"expires_at": audio["expires_at"]} if "expires_at" in audio else {}
     extra = Extra(NAME, expires) if expires else None
     return Audio(media, text(audio.get("transcript")), text(audio.get("id")), extra)

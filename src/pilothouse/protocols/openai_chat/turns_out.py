@@ -64,7 +64,8 @@ class TurnWriter:
             images = [found for item in part.parts if isinstance(item, Image) and (found := write_part(item))]
             content = self._content(tuple(shown), where)
             if part.is_error:
-                content = f"Error: {content}" if isinstance(content, str) else content
+                said = {"type": "text", "text": "Error:"}
+                content = f"Error: {content}" if isinstance(content, str) else [said, *content]
             if images:
                 # Chat takes no picture in a tool's result; it goes along with the user's next words.
                 pictures += [{"type": "text", "text": f"Picture of tool call {part.call_id}:"}, *images]
@@ -75,12 +76,23 @@ class TurnWriter:
         out: dict[str, Any] = {"role": "assistant"}
         if message.name:
             out["name"] = message.name
-        for part in message.parts:
-            if isinstance(part, Reasoning) and (part.signature or part.redacted) and part.vendor not in ("", "openai"):
-                self.lose(where, f"thoughts that {part.vendor} signed mean nothing to another vendor")
-            if isinstance(part, Image):
-                self.lose(where, "chat takes no picture in an assistant's turn", essential=True)
+        for number, part in enumerate(message.parts):
+            self._note_lost(part, f"{where}.content.{number}")
         return {**out, **assistant_fields(message.parts, history=True), **_extra(message)}
+
+    def _note_lost(self, part: Part, where: str) -> None:
+        """Note what has no place in an assistant's turn."""
+        if isinstance(part, Reasoning):
+            if part.signature or part.redacted:
+                self.lose(where, f"chat has no place for thoughts that {part.vendor or 'a vendor'} signed")
+        elif isinstance(part, Native):
+            if part.dialect != NAME:
+                self.lose(where, f"only {part.dialect} has such a part", essential=True)
+        elif isinstance(part, Audio):
+            if not part.id:
+                self.lose(where, "chat takes back no sound but its own", essential=True)
+        elif not isinstance(part, Text | Refusal | ToolCall):
+            self.lose(where, "chat takes no such part in an assistant's turn", essential=True)
 
     def _content(self, parts: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
         if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].extra is None:
@@ -100,17 +112,22 @@ def assistant_fields(parts: tuple[Part, ...], *, history: bool = False) -> dict[
     texts = [part.text for part in parts if isinstance(part, Text)]
     calls = [call_fields(part) for part in parts if isinstance(part, ToolCall)]
     native = [part.value for part in parts if isinstance(part, Native) and part.dialect == NAME]
+    # A call of a kind that is not known has an id, a part of the content has none.
+    calls += [value for value in native if value.get("id")]
+    shown = [value for value in native if not value.get("id")]
     out: dict[str, Any] = {"content": "".join(texts) if texts else None}
+    if shown:
+        out["content"] = [*({"type": "text", "text": said} for said in texts), *shown]
     refusals = [part.text for part in parts if isinstance(part, Refusal)]
     if refusals or not history:
         out["refusal"] = "".join(refusals) or None
     if not history:
         out.update(reasoning_fields(tuple(part for part in parts if isinstance(part, Reasoning))))
     for part in parts:
-        if isinstance(part, Audio):
+        if isinstance(part, Audio) and (part.id or not history):
             out["audio"] = {"id": part.id} if history else audio_fields(part)
-    if calls or native:
-        out["tool_calls"] = [*calls, *native]
+    if calls:
+        out["tool_calls"] = calls
     return out
 
 

@@ -34,6 +34,15 @@ def json_text(value: Any) -> str:
     return value if isinstance(value, str) else ENCODER.encode(value).decode()
 
 
+def is_json(value: str) -> bool:
+    """Return whether a text is whole JSON."""
+    try:
+        ANY.decode(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def number(value: Any) -> float | None:
     """Return a number, None for anything else."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
