@@ -133,6 +133,7 @@ async def test_what_callers_send_never_runs(house: House, ada: Person) -> None:
     await expect(ada.page.get_by_text(re.compile("<b id=pwned>")).first).to_be_attached()
     await _harmless(ada)
     await ada.page.keyboard.press("Control+k")
+    await expect(ada.page.get_by_role("combobox", name="Search and commands")).to_be_focused()
     await ada.page.keyboard.type("probe")
     await expect(ada.page.get_by_role("option", name=re.compile("All traces with"))).to_be_visible()
     await _harmless(ada)
