@@ -20,6 +20,7 @@ from pilothouse.domain.chat import (
     Video,
 )
 from pilothouse.domain.facts import Loss, ModelFacts
+from pilothouse.protocols import loose, tool_text
 from pilothouse.protocols.anthropic_messages import wire
 
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -33,7 +34,7 @@ def reasoning_block(part: Reasoning) -> dict[str, Any]:
         return {"type": "redacted_thinking", "data": part.redacted}
     said = part.text or "\n".join(part.summary)
     more = wire.fields_of(part.extra)
-    return {"type": "thinking", "thinking": wire.clean(said), "signature": part.signature, **more}
+    return {"type": "thinking", "thinking": loose.clean(said), "signature": part.signature, **more}
 
 
 def cache_control(mark: CacheMark | None) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class BlockWriter:
             case Text():
                 return self._text(part, path)
             case Refusal():
-                return {"type": "text", "text": wire.clean(part.text)} if part.text.strip() else None
+                return {"type": "text", "text": loose.clean(part.text)} if part.text.strip() else None
             case Reasoning():
                 return self._reasoning(part, path)
             case ToolCall():
@@ -91,7 +92,7 @@ class BlockWriter:
             self.lose(f"{path}.signature", "the mark belongs to another vendor")
         if not part.text.strip():
             return None  # Anthropic refuses blank text.
-        block: dict[str, Any] = {"type": "text", "text": wire.clean(part.text), **wire.fields_of(part.extra)}
+        block: dict[str, Any] = {"type": "text", "text": loose.clean(part.text), **wire.fields_of(part.extra)}
         if part.citations and part.extra is not None and part.extra.dialect == wire.NAME:
             block["citations"] = list(part.citations)
         return block
@@ -105,13 +106,13 @@ class BlockWriter:
     def _call(self, part: ToolCall, path: str) -> dict[str, Any]:
         if part.signature:
             self.lose(f"{path}.signature", "the mark belongs to another vendor")
-        if wire.object_text(part.arguments) is None:
+        if tool_text.object_text(part.arguments) is None:
             self.lose(f"{path}.arguments", "arguments that are no JSON object are sent as text inside one")
         return {
             "type": "tool_use",
             "id": wire.call_id(part.id),
             "name": self._names.get(part.name, part.name),
-            "input": wire.input_object(part.arguments),
+            "input": tool_text.input_object(part.arguments),
             **wire.fields_of(part.extra),
         }
 
@@ -142,7 +143,7 @@ class BlockWriter:
         kind = type(part).__name__.lower()
         if isinstance(part, Audio) and part.transcript.strip():
             self.lose(path, "the sound is left out, its transcript is sent")
-            return {"type": "text", "text": wire.clean(part.transcript)}
+            return {"type": "text", "text": loose.clean(part.transcript)}
         if isinstance(part, Audio | Video) or (self._facts.inputs is not None and kind not in self._facts.inputs):
             self.lose(path, f"the model takes no {kind}", essential=True)
             return None
@@ -165,9 +166,9 @@ class BlockWriter:
             return None
         block: dict[str, Any] = {"type": "document", "source": source}
         if part.name:
-            block["title"] = wire.clean(part.name)
+            block["title"] = loose.clean(part.name)
         if part.context:
-            block["context"] = wire.clean(part.context)
+            block["context"] = loose.clean(part.context)
         if part.cited:
             block["citations"] = {"enabled": True}
         return block | more
@@ -175,7 +176,7 @@ class BlockWriter:
     def _document_source(self, part: Document, path: str) -> dict[str, Any] | None:
         if part.media == Media():
             if part.text.strip():
-                return {"type": "text", "media_type": "text/plain", "data": wire.clean(part.text)}
+                return {"type": "text", "media_type": "text/plain", "data": loose.clean(part.text)}
             self.lose(path, "the document is empty", essential=True)
             return None
         mime = wire.mime_type(part.media.mime_type, part.media.data)

@@ -10,8 +10,7 @@ from pilothouse.errors import (
     UpstreamOverloaded,
     UpstreamRateLimited,
 )
-from pilothouse.protocols import openai_error
-from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols import loose, openai_error
 from pilothouse.protocols.base import ErrorBody
 
 _SHOWN = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited, UpstreamOverloaded, UpstreamFault)
@@ -60,8 +59,8 @@ def render_error(error: PilothouseError, request_id: str) -> bytes:
     shown = openai_error.read_error(error.body) if isinstance(error, _SHOWN) and error.body else None
     message = shown.message if shown is not None and shown.message else error.detail
     kind = shown.type if shown is not None and shown.type in _STATUSES else error_type(error)
-    inner = {"type": kind, "message": wire.clean(message)}
-    return wire.ENCODER.encode({"type": "error", "error": inner, "request_id": request_id})
+    inner = {"type": kind, "message": loose.clean(message)}
+    return loose.ENCODER.encode({"type": "error", "error": inner, "request_id": request_id})
 
 
 def render_stream_error(error: PilothouseError, request_id: str) -> bytes:

@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 
 from pilothouse.errors import UpstreamProtocol
-from pilothouse.protocols import sse
-from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols import loose, sse
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Above the largest event any provider sends; a stream without breaks cannot fill memory."""
@@ -52,13 +51,13 @@ def decode(frame: bytes) -> tuple[str, dict[str, Any] | None, bytes]:
     if not data:
         return "", None, data
     try:
-        document: Any = wire.ANY.decode(data)
+        document: Any = loose.ANY.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return name.decode(errors="replace"), None, data
     if not isinstance(document, dict):
         return name.decode(errors="replace"), None, data
-    fields = wire.mapping(document)
-    kind = wire.said(fields.get("type")) or name.decode(errors="replace")
+    fields = loose.mapping(document)
+    kind = loose.text(fields.get("type")) or name.decode(errors="replace")
     if not kind and fields.get("error"):
         kind = "error"
     return kind, fields, data
@@ -67,4 +66,4 @@ def decode(frame: bytes) -> tuple[str, dict[str, Any] | None, bytes]:
 def encode(document: dict[str, Any]) -> bytes:
     """Return an event with its name."""
     kind: str = document["type"]
-    return b"event: " + kind.encode() + b"\ndata: " + wire.ENCODER.encode(document) + b"\n\n"
+    return b"event: " + kind.encode() + b"\ndata: " + loose.ENCODER.encode(document) + b"\n\n"

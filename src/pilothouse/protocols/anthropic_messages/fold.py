@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from pilothouse.protocols import sse
-from pilothouse.protocols.anthropic_messages import events, usage, wire
+from pilothouse.protocols import loose, sse
+from pilothouse.protocols.anthropic_messages import events, usage
 
 _TEXT_DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "compaction_delta": "content"}
 _SKIPPED = ("type", "role", "content", "stop_reason", "stop_sequence", "usage")
@@ -25,7 +25,7 @@ def fold(raw_sse: bytes) -> bytes:
             folded.error = (fields or {}).get("error") or {"message": data.decode(errors="replace")}
         elif fields is not None:
             folded.add(kind, fields)
-    return wire.ENCODER.encode(folded.document())
+    return loose.ENCODER.encode(folded.document())
 
 
 class _Folded:
@@ -38,19 +38,19 @@ class _Folded:
 
     def add(self, kind: str, fields: dict[str, Any]) -> None:
         if kind == "message_start":
-            message = wire.mapping(fields.get("message"))
+            message = loose.mapping(fields.get("message"))
             self.shared = {key: found for key, found in message.items() if key not in _SKIPPED}
             self.counts = usage.merged(self.counts, message.get("usage"))
         elif kind == "message_delta":
-            self.ending |= wire.mapping(fields.get("delta"))
+            self.ending |= loose.mapping(fields.get("delta"))
             self.counts = usage.merged(self.counts, fields.get("usage"))
         elif kind in ("content_block_start", "content_block_delta"):
             index = fields.get("index")
             place = index if isinstance(index, int) else 0
             if kind == "content_block_start":
-                self.blocks[place] = FoldedBlock(wire.mapping(fields.get("content_block")))
+                self.blocks[place] = FoldedBlock(loose.mapping(fields.get("content_block")))
             else:
-                self.blocks.setdefault(place, FoldedBlock({})).add(wire.mapping(fields.get("delta")))
+                self.blocks.setdefault(place, FoldedBlock({})).add(loose.mapping(fields.get("delta")))
 
     def document(self) -> dict[str, Any]:
         content = [block.document() for _, block in sorted(self.blocks.items())]
@@ -74,29 +74,29 @@ class FoldedBlock:
 
     def add(self, delta: dict[str, Any]) -> None:
         """Take one delta."""
-        kind = wire.said(delta.get("type"))
+        kind = loose.text(delta.get("type"))
         if kind in _TEXT_DELTAS:
             key = _TEXT_DELTAS[kind]
             self._start.setdefault("type", key)
-            self._texts.setdefault(key, []).append(wire.said(delta.get(key)))
+            self._texts.setdefault(key, []).append(loose.text(delta.get(key)))
         elif kind == "input_json_delta":
             self._start.setdefault("type", "tool_use")
-            self._input.append(wire.said(delta.get("partial_json")))
+            self._input.append(loose.text(delta.get("partial_json")))
         elif kind == "citations_delta":
             self._citations.append(delta.get("citation"))
         elif kind == "signature_delta":
-            self._signature = wire.said(delta.get("signature"))
+            self._signature = loose.text(delta.get("signature"))
 
     def document(self) -> dict[str, Any]:
         """Return the block; input that broke off stands in it as text."""
         out = dict(self._start)
         for key, pieces in self._texts.items():
-            out[key] = wire.said(out.get(key)) + "".join(pieces)
+            out[key] = loose.text(out.get(key)) + "".join(pieces)
         given = "".join(self._input)
         if given.strip():
             out["input"] = _input(given)
         if self._citations:
-            out["citations"] = [*wire.listing(out.get("citations")), *self._citations]
+            out["citations"] = [*loose.listing(out.get("citations")), *self._citations]
         if self._signature:
             out["signature"] = self._signature
         return out
@@ -105,7 +105,7 @@ class FoldedBlock:
 def _input(given: str) -> Any:
     raw = given.encode(errors="surrogatepass")
     try:
-        wire.ANY.decode(raw)
+        loose.ANY.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return wire.clean(given)
+        return loose.clean(given)
     return msgspec.Raw(raw)

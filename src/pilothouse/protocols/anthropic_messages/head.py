@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pilothouse.protocols import json_body
-from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
 
 
@@ -35,12 +34,12 @@ class MessagesHead(msgspec.Struct, frozen=True):
     @property
     def user_id(self) -> str:
         """The caller's own name for its end user; empty when not given."""
-        return wire.said(wire.mapping(self.metadata).get("user_id"))
+        return loose.text(loose.mapping(self.metadata).get("user_id"))
 
     @property
     def labels(self) -> dict[str, str]:
         """What else stands in the metadata as text."""
-        pairs = wire.mapping(self.metadata).items()
+        pairs = loose.mapping(self.metadata).items()
         return {key: found for key, found in pairs if isinstance(found, str) and key != "user_id"}
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, OutputKind, Thinking
 from pilothouse.domain.facts import ModelFacts, ThinkingStyle
+from pilothouse.protocols import loose
 from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter
 from pilothouse.protocols.anthropic_messages.schema_out import strict_schema
@@ -155,7 +156,7 @@ class Knobs:
     def _write_others(self) -> None:
         request = self._request
         if request.user_id:
-            self.body["metadata"] = {"user_id": wire.clean(request.user_id)}
+            self.body["metadata"] = {"user_id": loose.clean(request.user_id)}
         if request.service_tier in ("default", "auto"):
             self.body["service_tier"] = "standard_only" if request.service_tier == "default" else "auto"
         elif request.service_tier:

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from pilothouse.errors import UpstreamProtocol
-from pilothouse.protocols.anthropic_messages import errors, events, usage, wire
+from pilothouse.protocols import loose
+from pilothouse.protocols.anthropic_messages import errors, events, usage
 from pilothouse.protocols.base import Reply
 
 _SHOWN_BYTES = 65536
@@ -16,12 +17,12 @@ _DELTAS = {"text": ("text", "text_delta"), "thinking": ("thinking", "thinking_de
 def decode(body: bytes) -> dict[str, Any]:
     """Return an answer's fields; raises `UpstreamProtocol` when it is no JSON object."""
     try:
-        document: Any = wire.ANY.decode(body)
+        document: Any = loose.ANY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamProtocol(
             "the provider's answer is not JSON", upstream_status=200, body=body[:_SHOWN_BYTES]
         ) from error
-    return wire.mapping(document)
+    return loose.mapping(document)
 
 
 def read_reply(body: bytes) -> Reply:
@@ -35,7 +36,9 @@ def read_reply(body: bytes) -> Reply:
         if found is not None:
             return Reply(error=found)
         raise UpstreamProtocol("the provider's answer has no content", upstream_status=200, body=body[:_SHOWN_BYTES])
-    return Reply(wire.said(fields.get("model")), usage.read(fields.get("usage")), wire.said(fields.get("stop_reason")))
+    return Reply(
+        loose.text(fields.get("model")), usage.read(fields.get("usage")), loose.text(fields.get("stop_reason"))
+    )
 
 
 def read_count(body: bytes) -> Reply:
@@ -58,7 +61,7 @@ def to_stream(body: bytes) -> bytes:
     fields = decode(body)
     if found.error is not None:
         return events.encode({"type": "error", **fields})
-    blocks = [wire.mapping(block) for block in wire.listing(fields["content"])]
+    blocks = [loose.mapping(block) for block in loose.listing(fields["content"])]
     opening: dict[str, Any] = {**fields, "content": [], "stop_reason": None, "stop_sequence": None}
     ending = {key: fields.get(key) for key in ("stop_reason", "stop_sequence")}
     out = [events.encode({"type": "message_start", "message": opening})]
@@ -70,14 +73,14 @@ def to_stream(body: bytes) -> bytes:
 
 
 def _block(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    kind = wire.said(block.get("type"))
+    kind = loose.text(block.get("type"))
     start = dict(block)
     deltas: list[dict[str, Any]] = []
     if kind in _DELTAS:
         key, delta = _DELTAS[kind]
         start[key] = ""
         deltas.append({"type": delta, key: block.get(key)})
-        for citation in wire.listing(block.get("citations")):
+        for citation in loose.listing(block.get("citations")):
             start["citations"] = []
             deltas.append({"type": "citations_delta", "citation": citation})
         if block.get("signature"):
@@ -85,7 +88,7 @@ def _block(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
             deltas.append({"type": "signature_delta", "signature": block["signature"]})
     elif isinstance(block.get("input"), dict):
         start["input"] = {}
-        deltas.append({"type": "input_json_delta", "partial_json": wire.ENCODER.encode(block["input"]).decode()})
+        deltas.append({"type": "input_json_delta", "partial_json": loose.ENCODER.encode(block["input"]).decode()})
     yield {"type": "content_block_start", "content_block": start}
     for delta in deltas:
         yield {"type": "content_block_delta", "delta": delta}

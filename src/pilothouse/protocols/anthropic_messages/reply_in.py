@@ -6,6 +6,8 @@ import msgspec
 
 from pilothouse.domain.chat import ChatReply, Choice, Part, Reasoning, StopReason, Text, ToolCall
 from pilothouse.errors import InvalidRequest, UpstreamProtocol
+from pilothouse.protocols import loose, raw_json
+from pilothouse.protocols.answer_tool import unwrapped
 from pilothouse.protocols.anthropic_messages import blocks_in, usage, wire
 from pilothouse.protocols.base import Memo
 
@@ -24,11 +26,13 @@ def read_reply(body: bytes, memo: Memo) -> ChatReply:
 
 
 def _read(body: bytes, memo: Memo) -> ChatReply:
-    fields = wire.members(body, "answer")
-    content = wire.items(fields["content"], "content")
+    fields = raw_json.members(body, "answer")
+    content = raw_json.items(fields["content"], "content")
     parts = [answer_part(blocks_in.read_block(raw, f"content.{at}"), memo) for at, raw in enumerate(content)]
-    ending = {key: wire.value(fields[key]) for key in ("stop_reason", "stop_sequence", "stop_details") if key in fields}
-    raw_usage = wire.value(fields["usage"]) if "usage" in fields else None
+    ending = {
+        key: raw_json.value(fields[key]) for key in ("stop_reason", "stop_sequence", "stop_details") if key in fields
+    }
+    raw_usage = raw_json.value(fields["usage"]) if "usage" in fields else None
     called = any(isinstance(part, ToolCall) for part in parts)
     return ChatReply(
         id=_said(fields, "id"),
@@ -36,17 +40,17 @@ def _read(body: bytes, memo: Memo) -> ChatReply:
         choices=(choice(tuple(parts), ending, called=called),),
         usage=usage.read(raw_usage),
         service_tier=usage.tier_name(raw_usage),
-        extra=wire.extra(wire.rest(fields, *_READ)),
+        extra=wire.extra(raw_json.rest(fields, *_READ)),
     )
 
 
 def choice(parts: tuple[Part, ...], ending: dict[str, Any], *, called: bool) -> Choice:
     """Return the one choice of an answer."""
-    word = wire.said(ending.get("stop_reason"))
+    word = loose.text(ending.get("stop_reason"))
     details = ending.get("stop_details")
     more = {"stop_details": details} if details is not None else {}
     return Choice(
-        parts, stop(word, called=called), word, wire.said(ending.get("stop_sequence")), None, wire.extra(more)
+        parts, stop(word, called=called), word, loose.text(ending.get("stop_sequence")), None, wire.extra(more)
     )
 
 
@@ -67,16 +71,5 @@ def answer_part(part: Part, memo: Memo) -> Part:
     return msgspec.structs.replace(part, name=memo.tool_names.get(part.name, part.name))
 
 
-def unwrapped(arguments: str, memo: Memo) -> str:
-    """Return the answer that stands in the arguments of the tool that stands in for a schema."""
-    if not memo.wrapped:
-        return arguments
-    try:
-        found = wire.OBJECT.decode(arguments)
-    except msgspec.DecodeError:
-        return arguments
-    return bytes(found["value"]).decode() if "value" in found else arguments
-
-
 def _said(fields: dict[str, msgspec.Raw], key: str) -> str:
-    return wire.said(wire.value(fields[key])) if key in fields else ""
+    return loose.text(raw_json.value(fields[key])) if key in fields else ""

@@ -13,6 +13,7 @@ from pilothouse.domain.chat import (
     Text,
     ToolCall,
 )
+from pilothouse.protocols import loose, tool_text
 from pilothouse.protocols.anthropic_messages import usage, wire
 from pilothouse.protocols.anthropic_messages.blocks_out import reasoning_block
 from pilothouse.protocols.base import Echo
@@ -35,7 +36,7 @@ def write_reply(reply: ChatReply, echo: Echo) -> bytes:
         "usage": usage.write(reply.usage, reply.service_tier),
         **wire.fields_of(reply.extra),
     }
-    return wire.ENCODER.encode(document)
+    return loose.ENCODER.encode(document)
 
 
 def answer_block(part: Part) -> dict[str, Any] | None:
@@ -44,13 +45,13 @@ def answer_block(part: Part) -> dict[str, Any] | None:
         case Text():
             return text_block(part) if part.text else None
         case Refusal():
-            return {"type": "text", "text": wire.clean(part.text)} if part.text else None
+            return {"type": "text", "text": loose.clean(part.text)} if part.text else None
         case Reasoning():
             return _thought(part)
         case ToolCall():
-            return call_start(part) | {"input": wire.input_object(part.arguments)}
+            return call_start(part) | {"input": tool_text.input_object(part.arguments)}
         case Audio():
-            return {"type": "text", "text": wire.clean(part.transcript)} if part.transcript else None
+            return {"type": "text", "text": loose.clean(part.transcript)} if part.transcript else None
         case Native():
             return part.value if part.dialect == wire.NAME else None
         case _:
@@ -59,7 +60,7 @@ def answer_block(part: Part) -> dict[str, Any] | None:
 
 def text_block(part: Text) -> dict[str, Any]:
     """Return the block of a text with the citations that are in this dialect."""
-    block: dict[str, Any] = {"type": "text", "text": wire.clean(part.text), **wire.fields_of(part.extra)}
+    block: dict[str, Any] = {"type": "text", "text": loose.clean(part.text), **wire.fields_of(part.extra)}
     if part.citations and part.extra is not None and part.extra.dialect == wire.NAME:
         block["citations"] = list(part.citations)
     return block
@@ -77,4 +78,4 @@ def _thought(part: Reasoning) -> dict[str, Any] | None:
         return reasoning_block(part)
     said = part.text or "\n".join(part.summary)
     # A mark of another vendor would be taken for Claude's own when the caller sends the thought back.
-    return {"type": "thinking", "thinking": wire.clean(said), "signature": ""} if said else None
+    return {"type": "thinking", "thinking": loose.clean(said), "signature": ""} if said else None

@@ -21,7 +21,7 @@ from pilothouse.domain.chat import (
     ToolResult,
 )
 from pilothouse.errors import InvalidJson, InvalidRequest
-from pilothouse.protocols import json_body
+from pilothouse.protocols import json_body, loose, raw_json
 from pilothouse.protocols.anthropic_messages import blocks_in, wire
 from pilothouse.protocols.base import NO_ASK, Ask
 
@@ -44,23 +44,23 @@ def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
 
 def _read(body: bytes) -> ChatRequest:
     top = {key: raw for key, raw in json_body.read_object(body).items() if bytes(raw) != b"null"}
-    others = wire.rest(top, *_READ)
+    others = raw_json.rest(top, *_READ)
     thinking = _thinking(top, others)
     output = _output(top, others)
     choice, parallel = _choice(top.get("tool_choice"))
-    tier = wire.text(top.get("service_tier"), "service_tier")
+    tier = raw_json.text(top.get("service_tier"), "service_tier")
     return ChatRequest(
         dialect=wire.NAME,
-        model=wire.text(top.get("model"), "model"),
+        model=raw_json.text(top.get("model"), "model"),
         messages=tuple(_system(top.get("system")) + _messages(top.get("messages"))),
-        streamed=wire.flag(top.get("stream"), "stream") is True,
+        streamed=raw_json.flag(top.get("stream"), "stream") is True,
         wants_usage=True,
-        max_output_tokens=wire.whole(top.get("max_tokens"), "max_tokens"),
+        max_output_tokens=raw_json.whole(top.get("max_tokens"), "max_tokens"),
         stop=_stops(top.get("stop_sequences")),
         sampling=Sampling(
-            wire.number(top.get("temperature"), "temperature"),
-            wire.number(top.get("top_p"), "top_p"),
-            wire.whole(top.get("top_k"), "top_k"),
+            raw_json.number(top.get("temperature"), "temperature"),
+            raw_json.number(top.get("top_p"), "top_p"),
+            raw_json.whole(top.get("top_k"), "top_k"),
         ),
         thinking=thinking,
         tools=_tools(top.get("tools")),
@@ -82,14 +82,14 @@ def _messages(raw: msgspec.Raw | None) -> list[Message]:
     if raw is None:
         raise InvalidRequest("messages: must be given", param="messages")
     messages: list[Message] = []
-    for place, item in enumerate(wire.items(raw, "messages")):
+    for place, item in enumerate(raw_json.items(raw, "messages")):
         here = f"messages.{place}"
-        fields = wire.members(item, here)
-        role = _ROLES.get(wire.text(fields.get("role"), f"{here}.role"))
+        fields = raw_json.members(item, here)
+        role = _ROLES.get(raw_json.text(fields.get("role"), f"{here}.role"))
         if role is None:
             raise InvalidRequest(f"{here}.role: must be user, assistant or system", param=f"{here}.role")
         parts = blocks_in.read_content(fields.get("content"), f"{here}.content")
-        others = wire.extra(wire.rest(fields, "role", "content"))
+        others = wire.extra(raw_json.rest(fields, "role", "content"))
         if role is Role.USER and any(isinstance(part, ToolResult) for part in parts):
             messages.extend(_apart(parts))
         else:
@@ -109,45 +109,45 @@ def _apart(parts: list[Part]) -> list[Message]:
 
 
 def _stops(raw: msgspec.Raw | None) -> tuple[str, ...]:
-    stops = enumerate(wire.items(raw, "stop_sequences"))
-    return tuple(wire.text(item, f"stop_sequences.{place}") for place, item in stops)
+    stops = enumerate(raw_json.items(raw, "stop_sequences"))
+    return tuple(raw_json.text(item, f"stop_sequences.{place}") for place, item in stops)
 
 
 def _thinking(top: dict[str, msgspec.Raw], others: dict[str, Any]) -> Thinking | None:
     """Return how much to think, which stands in two places; a form that the domain does not know goes to `others`."""
-    config = wire.members(top["output_config"], "output_config") if "output_config" in top else {}
-    effort = wire.text(config.get("effort"), "output_config.effort")
-    fields = wire.members(top["thinking"], "thinking") if "thinking" in top else {}
-    kind = wire.text(fields.get("type"), "thinking.type")
+    config = raw_json.members(top["output_config"], "output_config") if "output_config" in top else {}
+    effort = raw_json.text(config.get("effort"), "output_config.effort")
+    fields = raw_json.members(top["thinking"], "thinking") if "thinking" in top else {}
+    kind = raw_json.text(fields.get("type"), "thinking.type")
     if kind not in ("enabled", "adaptive", "disabled"):
         if fields:
-            others["thinking"] = wire.rest(fields)
+            others["thinking"] = raw_json.rest(fields)
         return Thinking(effort=effort) if effort else None
-    display = wire.text(fields.get("display"), "thinking.display")
+    display = raw_json.text(fields.get("display"), "thinking.display")
     return Thinking(
         enabled=kind != "disabled",
         effort=effort,
-        budget_tokens=wire.whole(fields.get("budget_tokens"), "thinking.budget_tokens"),
+        budget_tokens=raw_json.whole(fields.get("budget_tokens"), "thinking.budget_tokens"),
         adaptive=kind == "adaptive",
         shown=display != "omitted" if display else None,
     )
 
 
 def _output(top: dict[str, msgspec.Raw], others: dict[str, Any]) -> OutputFormat:
-    config = wire.members(top["output_config"], "output_config") if "output_config" in top else {}
-    more = wire.rest(config, "effort", "format")
+    config = raw_json.members(top["output_config"], "output_config") if "output_config" in top else {}
+    more = raw_json.rest(config, "effort", "format")
     if more:
         others["output_config"] = more
     path = "output_config.format" if "format" in config else "output_format"
     raw = config.get("format", top.get("output_format"))
     if raw is None:
         return OutputFormat()
-    fields = wire.members(raw, path)
-    if wire.text(fields.get("type"), f"{path}.type") != "json_schema":
+    fields = raw_json.members(raw, path)
+    if raw_json.text(fields.get("type"), f"{path}.type") != "json_schema":
         raise InvalidRequest(f"{path}.type: must be json_schema", param=f"{path}.type")
     return OutputFormat(
         OutputKind.SCHEMA,
-        wire.text(fields.get("name"), f"{path}.name"),
+        raw_json.text(fields.get("name"), f"{path}.name"),
         schema=_schema(fields.get("schema"), f"{path}.schema"),
     )
 
@@ -155,52 +155,52 @@ def _output(top: dict[str, msgspec.Raw], others: dict[str, Any]) -> OutputFormat
 def _schema(raw: msgspec.Raw | None, path: str) -> dict[str, Any] | None:
     if raw is None:
         return None
-    found = wire.value(raw)
+    found = raw_json.value(raw)
     if not isinstance(found, dict):
         raise InvalidRequest(f"{path}: must be an object", param=path)
-    return wire.mapping(found)
+    return loose.mapping(found)
 
 
 def _tools(raw: msgspec.Raw | None) -> tuple[Tool, ...]:
-    return tuple(_tool(item, f"tools.{place}") for place, item in enumerate(wire.items(raw, "tools")))
+    return tuple(_tool(item, f"tools.{place}") for place, item in enumerate(raw_json.items(raw, "tools")))
 
 
 def _tool(raw: msgspec.Raw, path: str) -> Tool:
-    fields = wire.members(raw, path)
-    if wire.text(fields.get("type"), f"{path}.type") not in ("", "custom"):
-        return NativeTool(wire.NAME, wire.rest(fields))
-    name = wire.text(fields.get("name"), f"{path}.name")
+    fields = raw_json.members(raw, path)
+    if raw_json.text(fields.get("type"), f"{path}.type") not in ("", "custom"):
+        return NativeTool(wire.NAME, raw_json.rest(fields))
+    name = raw_json.text(fields.get("name"), f"{path}.name")
     if not name:
         raise InvalidRequest(f"{path}.name: must be given", param=f"{path}.name")
     return FunctionTool(
         name,
-        wire.text(fields.get("description"), f"{path}.description"),
+        raw_json.text(fields.get("description"), f"{path}.description"),
         _schema(fields.get("input_schema"), f"{path}.input_schema"),
-        wire.flag(fields.get("strict"), f"{path}.strict"),
+        raw_json.flag(fields.get("strict"), f"{path}.strict"),
         wire.cache(fields.get("cache_control"), f"{path}.cache_control"),
-        wire.extra(wire.rest(fields, "type", "name", "description", "input_schema", "strict", "cache_control")),
+        wire.extra(raw_json.rest(fields, "type", "name", "description", "input_schema", "strict", "cache_control")),
     )
 
 
 def _choice(raw: msgspec.Raw | None) -> tuple[ToolChoice | None, bool | None]:
     if raw is None:
         return None, None
-    fields = wire.members(raw, "tool_choice")
-    kind = wire.text(fields.get("type"), "tool_choice.type")
+    fields = raw_json.members(raw, "tool_choice")
+    kind = raw_json.text(fields.get("type"), "tool_choice.type")
     mode = _MODES.get(kind)
     if mode is None:
         raise InvalidRequest("tool_choice.type: must be auto, any, tool or none", param="tool_choice.type")
-    name = wire.text(fields.get("name"), "tool_choice.name")
+    name = raw_json.text(fields.get("name"), "tool_choice.name")
     if kind == "tool" and not name:
         raise InvalidRequest("tool_choice.name: must be given", param="tool_choice.name")
-    single = wire.flag(fields.get("disable_parallel_tool_use"), "tool_choice.disable_parallel_tool_use")
+    single = raw_json.flag(fields.get("disable_parallel_tool_use"), "tool_choice.disable_parallel_tool_use")
     names = (name,) if kind == "tool" else ()
     return ToolChoice(mode, names), None if single is None else not single
 
 
 def _user(raw: msgspec.Raw | None, others: dict[str, Any]) -> str:
-    fields = wire.members(raw, "metadata") if raw is not None else {}
-    more = wire.rest(fields, "user_id")
+    fields = raw_json.members(raw, "metadata") if raw is not None else {}
+    more = raw_json.rest(fields, "user_id")
     if more:
         others["metadata"] = more
-    return wire.text(fields.get("user_id"), "metadata.user_id")
+    return raw_json.text(fields.get("user_id"), "metadata.user_id")

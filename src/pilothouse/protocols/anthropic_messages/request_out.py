@@ -4,10 +4,11 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, OutputKind
 from pilothouse.domain.facts import ModelFacts
+from pilothouse.protocols import loose, tool_text
 from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter
 from pilothouse.protocols.anthropic_messages.knobs_out import Knobs
-from pilothouse.protocols.anthropic_messages.tools_out import sent_names, write_tools
+from pilothouse.protocols.anthropic_messages.tools_out import write_tools
 from pilothouse.protocols.anthropic_messages.turns_out import Turns
 from pilothouse.protocols.base import Written
 
@@ -18,7 +19,7 @@ _NESTED = ("output_config", "metadata")
 
 def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     """Return the body and what of the request it could not hold."""
-    names = sent_names(request)
+    names = tool_text.sent_names(request)
     writer = BlockWriter(facts, names, own=request.dialect == wire.NAME)
     turns = Turns(request, facts, writer)
     messages = turns.write()
@@ -30,7 +31,7 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     own = dict(wire.fields_of(request.extra))
     body: dict[str, Any] = {"model": request.model, **knobs.body}
     for key in _NESTED:
-        whole = {**wire.mapping(own.pop(key, None)), **wire.mapping(body.get(key))}
+        whole = {**loose.mapping(own.pop(key, None)), **loose.mapping(body.get(key))}
         if whole:
             body[key] = whole
     if toolbox.tools:
@@ -42,7 +43,7 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     body["messages"] = messages
     body |= own
     _limit_marks(body, writer)
-    return Written(wire.ENCODER.encode(body), tuple(writer.losses), toolbox.memo)
+    return Written(loose.ENCODER.encode(body), tuple(writer.losses), toolbox.memo)
 
 
 def _limit_marks(body: dict[str, Any], writer: BlockWriter) -> None:
@@ -61,6 +62,6 @@ def _places(body: dict[str, Any]) -> list[dict[str, Any]]:
     places: list[dict[str, Any]] = [*body.get("tools", ()), *body.get("system", ())]
     for message in body["messages"]:
         for block in message["content"]:
-            inner = wire.listing(block.get("content")) if block["type"] == "tool_result" else []
-            places += [*(wire.mapping(item) for item in inner), block]
+            inner = loose.listing(block.get("content")) if block["type"] == "tool_result" else []
+            places += [*(loose.mapping(item) for item in inner), block]
     return places

@@ -3,8 +3,8 @@
 from typing import Any
 
 from pilothouse.domain.usage import Usage
-from pilothouse.protocols import sse
-from pilothouse.protocols.anthropic_messages import errors, events, usage, wire
+from pilothouse.protocols import loose, sse
+from pilothouse.protocols.anthropic_messages import errors, events, usage
 from pilothouse.protocols.anthropic_messages.reply import to_stream
 from pilothouse.protocols.base import NO_ASK, Ask, ErrorBody
 
@@ -90,17 +90,17 @@ class StreamScan:
 
     def _note(self, kind: str, fields: dict[str, Any]) -> None:
         if kind == "message_start":
-            message = wire.mapping(fields.get("message"))
-            self.model = wire.said(message.get("model")) or self.model
+            message = loose.mapping(fields.get("message"))
+            self.model = loose.text(message.get("model")) or self.model
             self._meter(message.get("usage"))
         elif kind == "content_block_start":
-            block = wire.mapping(fields.get("content_block"))
+            block = loose.mapping(fields.get("content_block"))
             begun = block.get("type")
             self.content_seen = self.content_seen or begun not in _TEXTS or bool(block.get(begun))
         elif kind == "content_block_delta":
             self.content_seen = True
         elif kind == "message_delta":
-            self.finish_reason = wire.said(wire.mapping(fields.get("delta")).get("stop_reason")) or self.finish_reason
+            self.finish_reason = loose.text(loose.mapping(fields.get("delta")).get("stop_reason")) or self.finish_reason
             self._meter(fields.get("usage"))
         elif kind == "message_stop":
             self.done = self.content_seen = True

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols import loose
 
 _UNTAKEN = frozenset({
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "maxItems",
@@ -29,12 +29,12 @@ def strict_schema(schema: dict[str, Any], told: set[str]) -> dict[str, Any]:
     for key, found in schema.items():
         if key in _UNTAKEN or (key == "minItems" and found not in (0, 1)):
             if key not in _SILENT:
-                words.append(f"{key}: {wire.ENCODER.encode(found).decode()}")
+                words.append(f"{key}: {loose.ENCODER.encode(found).decode()}")
                 told.add(key)
         elif key == "oneOf":
             out["anyOf"] = _deeper(found, told)
         elif key in _NAMED:
-            out[key] = {name: _deeper(inner, told) for name, inner in wire.mapping(found).items()}
+            out[key] = {name: _deeper(inner, told) for name, inner in loose.mapping(found).items()}
         elif key in ("items", "anyOf", "allOf", "not"):
             out[key] = _deeper(found, told)
         else:
@@ -42,24 +42,24 @@ def strict_schema(schema: dict[str, Any], told: set[str]) -> dict[str, Any]:
     if out.get("type") == "object" or "properties" in out:
         out["additionalProperties"] = False
     if words:
-        about = wire.said(out.get("description"))
+        about = loose.text(out.get("description"))
         out["description"] = f"{about} ({', '.join(words)})" if about else ", ".join(words)
     return out
 
 
 def _deeper(found: Any, told: set[str]) -> Any:
     if isinstance(found, dict):
-        return strict_schema(wire.mapping(found), told)
+        return strict_schema(loose.mapping(found), told)
     if isinstance(found, list):
-        return [_deeper(inner, told) for inner in wire.listing(found)]
+        return [_deeper(inner, told) for inner in loose.listing(found)]
     return found
 
 
 def _has_map(found: Any) -> bool:
     """Return whether there is an object whose keys are not known beforehand."""
     if isinstance(found, list):
-        return any(_has_map(inner) for inner in wire.listing(found))
-    fields = wire.mapping(found)
+        return any(_has_map(inner) for inner in loose.listing(found))
+    fields = loose.mapping(found)
     closed = bool(fields.get("properties")) and fields.get("additionalProperties", True) in (True, False)
     if fields.get("type") == "object" and not closed and fields.get("additionalProperties") is not False:
         return True

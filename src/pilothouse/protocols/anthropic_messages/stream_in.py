@@ -22,7 +22,8 @@ from pilothouse.domain.chat import (
     TextDelta,
     ToolCall,
 )
-from pilothouse.protocols import sse
+from pilothouse.protocols import loose, sse
+from pilothouse.protocols.answer_tool import unwrapped
 from pilothouse.protocols.anthropic_messages import errors, events, reply_in, usage, wire
 from pilothouse.protocols.anthropic_messages.fold import FoldedBlock
 from pilothouse.protocols.base import ErrorBody, Memo
@@ -93,8 +94,8 @@ class StreamReader:
         if self._started:
             return
         self._started = True
-        message = wire.mapping(fields.get("message"))
-        self._events.append(Started(wire.said(message.get("id")), wire.said(message.get("model"))))
+        message = loose.mapping(fields.get("message"))
+        self._events.append(Started(loose.text(message.get("id")), loose.text(message.get("model"))))
         self._meter(message.get("usage"))
 
     def _meter(self, raw: Any) -> None:
@@ -107,7 +108,7 @@ class StreamReader:
         self._start({})
         for index in tuple(self._open):
             self._close(index)
-        block = wire.mapping(fields.get("content_block"))
+        block = loose.mapping(fields.get("content_block"))
         index = _index(fields)
         match block.get("type"):
             case "text":
@@ -118,7 +119,7 @@ class StreamReader:
                 self._thought(index, {"thinking": block.get("thinking")})
                 self._sign(index, {"signature": block.get("signature")})
             case "redacted_thinking":
-                hidden = Reasoning(redacted=wire.said(block.get("data")), vendor=wire.VENDOR)
+                hidden = Reasoning(redacted=loose.text(block.get("data")), vendor=wire.VENDOR)
                 self._events += [BlockStarted(self._count, hidden), BlockEnded(self._count)]
                 self._count += 1
             case "tool_use":
@@ -138,11 +139,11 @@ class StreamReader:
         cited = isinstance(block.get("citations"), list)
         self._enter(index, Text("", extra=Extra(wire.NAME, more) if more or cited else None))
         self._text(index, {"text": block.get("text")})
-        for citation in wire.listing(block.get("citations")):
+        for citation in loose.listing(block.get("citations")):
             self._cite(index, {"citation": citation})
 
     def _begin_call(self, index: int, block: dict[str, Any]) -> None:
-        name = wire.said(block.get("name"))
+        name = loose.text(block.get("name"))
         given = block.get("input")
         if self._memo.format_tool and name == self._memo.format_tool:
             opened = self._enter(index, Text(""))
@@ -150,15 +151,15 @@ class StreamReader:
         else:
             more = {key: found for key, found in block.items() if key not in _CALL and found is not None}
             name = self._memo.tool_names.get(name, name)
-            opened = self._enter(index, ToolCall(wire.said(block.get("id")), name, extra=wire.extra(more)))
+            opened = self._enter(index, ToolCall(loose.text(block.get("id")), name, extra=wire.extra(more)))
             self._called = True
         if given:
-            opened.given = given if isinstance(given, str) else wire.ENCODER.encode(given).decode()
+            opened.given = given if isinstance(given, str) else loose.ENCODER.encode(given).decode()
 
     def _delta(self, fields: dict[str, Any]) -> None:
         self._start({})
-        index, delta = _index(fields), wire.mapping(fields.get("delta"))
-        kind = wire.said(delta.get("type"))
+        index, delta = _index(fields), loose.mapping(fields.get("delta"))
+        kind = loose.text(delta.get("type"))
         opened = self._open.get(index)
         if opened is None:
             return
@@ -170,22 +171,22 @@ class StreamReader:
             add(self, index, delta)
 
     def _text(self, index: int, delta: dict[str, Any]) -> None:
-        said, opened = wire.said(delta.get("text")), self._open[index]
+        said, opened = loose.text(delta.get("text")), self._open[index]
         if said and isinstance(opened.part, Text):
             self._events.append(TextDelta(opened.block, said))
 
     def _thought(self, index: int, delta: dict[str, Any]) -> None:
-        said, opened = wire.said(delta.get("thinking")), self._open[index]
+        said, opened = loose.text(delta.get("thinking")), self._open[index]
         if said and isinstance(opened.part, Reasoning):
             self._events.append(ReasoningDelta(opened.block, said))
 
     def _sign(self, index: int, delta: dict[str, Any]) -> None:
-        signature, opened = wire.said(delta.get("signature")), self._open[index]
+        signature, opened = loose.text(delta.get("signature")), self._open[index]
         if signature and isinstance(opened.part, Reasoning):
             self._events.append(SignatureDelta(opened.block, signature))
 
     def _input(self, index: int, delta: dict[str, Any]) -> None:
-        said, opened = wire.said(delta.get("partial_json")), self._open[index]
+        said, opened = loose.text(delta.get("partial_json")), self._open[index]
         if not said:
             return
         opened.fed = True
@@ -199,7 +200,7 @@ class StreamReader:
     def _cite(self, index: int, delta: dict[str, Any]) -> None:
         opened = self._open[index]
         if isinstance(opened.part, Text):
-            self._events.append(CitationAdded(opened.block, wire.NAME, wire.mapping(delta.get("citation"))))
+            self._events.append(CitationAdded(opened.block, wire.NAME, loose.mapping(delta.get("citation"))))
 
     def _stop(self, fields: dict[str, Any]) -> None:
         self._close(_index(fields))
@@ -216,19 +217,19 @@ class StreamReader:
             if opened.given and not opened.fed:
                 self._input(index, {"partial_json": opened.given})
             if opened.answer:
-                self._events.append(TextDelta(opened.block, reply_in.unwrapped("".join(opened.answer), self._memo)))
+                self._events.append(TextDelta(opened.block, unwrapped("".join(opened.answer), self._memo)))
             self._events.append(BlockEnded(opened.block))
         del self._open[index]
 
     def _finish(self, fields: dict[str, Any]) -> None:
         self._start({})
-        ending = wire.mapping(fields.get("delta"))
-        word = wire.said(ending.get("stop_reason"))
+        ending = loose.mapping(fields.get("delta"))
+        word = loose.text(ending.get("stop_reason"))
         if word and not self._finished:
             for index in tuple(self._open):
                 self._close(index)
             self._finished = True
-            met = wire.said(ending.get("stop_sequence"))
+            met = loose.text(ending.get("stop_sequence"))
             self._events.append(Finished(reply_in.stop(word, called=self._called), word, met))
         self._meter(fields.get("usage"))
 
@@ -262,4 +263,4 @@ def _index(fields: dict[str, Any]) -> int:
 
 
 def _plain(document: dict[str, Any]) -> dict[str, Any]:
-    return wire.mapping(wire.ANY.decode(wire.ENCODER.encode(document)))
+    return loose.mapping(loose.ANY.decode(loose.ENCODER.encode(document)))

@@ -27,6 +27,7 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
+from pilothouse.protocols import loose
 from pilothouse.protocols.anthropic_messages import errors, events, usage, wire
 from pilothouse.protocols.anthropic_messages.reply_out import call_start
 from pilothouse.protocols.base import Echo
@@ -132,7 +133,7 @@ class StreamWriter:
         if not isinstance(block.get("input"), dict):
             return self._put(block)
         out = self._put({**block, "input": {}})
-        return out + self._arguments(wire.ENCODER.encode(block["input"]).decode())
+        return out + self._arguments(loose.ENCODER.encode(block["input"]).decode())
 
     def _put(self, block: dict[str, Any]) -> bytes:
         self._index += 1
@@ -147,14 +148,14 @@ class StreamWriter:
         return out + events.encode({"type": "content_block_delta", "index": self._index, "delta": delta})
 
     def _arguments(self, text: str) -> bytes:
-        return self._add({"type": "input_json_delta", "partial_json": wire.clean(text)})
+        return self._add({"type": "input_json_delta", "partial_json": loose.clean(text)})
 
     def _delta(self, event: Event) -> bytes:
         match event:
             case TextDelta() if event.text:
-                return self._add({"type": "text_delta", "text": wire.clean(event.text)})
+                return self._add({"type": "text_delta", "text": loose.clean(event.text)})
             case ReasoningDelta() if event.text and isinstance(self._part, Reasoning):
-                return self._add({"type": "thinking_delta", "thinking": wire.clean(event.text)})
+                return self._add({"type": "thinking_delta", "thinking": loose.clean(event.text)})
             case SignatureDelta() if isinstance(self._part, Reasoning) and self._part.vendor == wire.VENDOR:
                 return self._add({"type": "signature_delta", "signature": event.signature})
             case ArgumentsDelta() if event.text and isinstance(self._part, ToolCall):
@@ -162,7 +163,7 @@ class StreamWriter:
             case CitationAdded() if event.dialect == wire.NAME and isinstance(self._part, Text):
                 return self._add({"type": "citations_delta", "citation": event.citation})
             case AudioDelta() if event.transcript:
-                return self._add({"type": "text_delta", "text": wire.clean(event.transcript)})
+                return self._add({"type": "text_delta", "text": loose.clean(event.transcript)})
             case _:
                 return b""
 

@@ -9,18 +9,17 @@ from pilothouse.domain.chat import (
     CustomTool,
     FunctionTool,
     OutputKind,
-    ToolCall,
     ToolChoice,
     ToolMode,
 )
 from pilothouse.domain.facts import ModelFacts
+from pilothouse.protocols import loose, tool_text
+from pilothouse.protocols.answer_tool import answer_tool
 from pilothouse.protocols.anthropic_messages import schema_out, wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter, cache_control
 from pilothouse.protocols.base import Memo
 
 _EMPTY: dict[str, Any] = {"type": "object", "properties": {}}
-_ANSWER = "answer"
-_ANSWER_ABOUT = "Gives the final answer in the form that is asked for."
 
 
 class Toolbox(msgspec.Struct, frozen=True):
@@ -33,17 +32,6 @@ class Toolbox(msgspec.Struct, frozen=True):
     """Whether the model must call a tool."""
 
 
-def sent_names(request: ChatRequest) -> dict[str, str]:
-    """Return the names of all tools of the request, to those that Anthropic takes."""
-    said_names = [tool.name for tool in request.tools if isinstance(tool, FunctionTool)]
-    said_names += [part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)]
-    names: dict[str, str] = {}
-    # Names that may stay as they are come first, so that no made one takes their place.
-    for name in sorted(dict.fromkeys(said_names), key=lambda name: wire.tool_name(name, set()) != name):
-        names[name] = wire.tool_name(name, set(names.values()))
-    return names
-
-
 def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, names: dict[str, str]) -> Toolbox:
     """Return the tools of a request, and what its answer has to be read with."""
     memo = Memo({sent: said for said, sent in names.items() if sent != said})
@@ -51,14 +39,15 @@ def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, na
     offered = bool(entries)
     choice = request.tool_choice or ToolChoice()
     wanted = _choice(request.tool_choice, names)
-    used = [part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)]
+    used = tool_text.called_names(request)
     if not entries and used and request.dialect != wire.NAME:
         # Anthropic refuses a history with calls when no tool is declared.
         entries = [{"name": names[name], "input_schema": _EMPTY} for name in dict.fromkeys(used)]
         wanted = {"type": "none"}
     if request.output.kind is OutputKind.SCHEMA and not native_schema(request, facts):
-        memo, entry = _answer_tool(request, memo.tool_names, set(names.values()))
-        entries.append(entry)
+        answer = answer_tool(request.output, memo.tool_names, set(names.values()))
+        memo = answer.memo
+        entries.append({"name": answer.name, "description": answer.description, "input_schema": answer.schema})
         only = not offered or choice.mode is ToolMode.NONE
         if only:
             wanted = {"type": "tool", "name": memo.format_tool}
@@ -108,7 +97,7 @@ def _entries(
 def _function(tool: FunctionTool, names: dict[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": names[tool.name]}
     if tool.description:
-        entry["description"] = wire.clean(tool.description)
+        entry["description"] = loose.clean(tool.description)
     schema = tool.schema or _EMPTY
     entry["input_schema"] = schema if schema.get("type") == "object" else {**schema, "type": "object"}
     return entry | cache_control(tool.cache) | wire.fields_of(tool.extra)
@@ -137,24 +126,3 @@ def _parallel(request: ChatRequest, wanted: dict[str, Any] | None) -> dict[str, 
         return wanted
     choice = wanted or {"type": "auto"}
     return choice if choice["type"] == "none" else {**choice, "disable_parallel_tool_use": not parallel}
-
-
-def _answer_tool(request: ChatRequest, renamed: dict[str, str], taken: set[str]) -> tuple[Memo, dict[str, Any]]:
-    """A tool whose arguments are the answer; a schema of anything but an object is put into one."""
-    output = request.output
-    schema: dict[str, Any] = output.schema or {"type": "object"}
-    wrapped = schema.get("type") != "object"
-    if wrapped:
-        schema = _wrap(schema)
-    name = wire.tool_name(output.name or _ANSWER, taken)
-    if name in taken:
-        name = wire.tool_name(f"{_ANSWER}.", taken)
-    entry = {"name": name, "description": output.description or _ANSWER_ABOUT, "input_schema": schema}
-    return Memo(renamed, name, wrapped), entry
-
-
-def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
-    """Definitions stay at the top, where references look for them."""
-    shared = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
-    inner = {key: value for key, value in schema.items() if key not in shared}
-    return {"type": "object", "properties": {"value": inner}, "required": ["value"], **shared}

@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 from pilothouse.domain.chat import ChatRequest, Message, Role, Text
 from pilothouse.domain.facts import ModelFacts
+from pilothouse.protocols import loose
 from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter
 
@@ -100,7 +101,7 @@ class Turns:
         said = "\n".join(part.text for part in message.parts if isinstance(part, Text))
         if said.strip():
             self._writer.lose(f"messages.{place}", "the system message is sent as a part of the user's turn")
-            self._add("user", [{"type": "text", "text": wire.clean(f"<system>\n{said}\n</system>")}])
+            self._add("user", [{"type": "text", "text": loose.clean(f"<system>\n{said}\n</system>")}])
 
     def _speak(self, message: Message, place: int) -> None:
         if message.name:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from pilothouse.domain.usage import Usage
-from pilothouse.protocols.anthropic_messages import wire
+from pilothouse.protocols import loose
 
 _PRICED_TIERS = frozenset({"priority", "batch", "flex"})
 _TIERS = frozenset({"standard", "priority", "batch"})
@@ -39,7 +39,7 @@ _NO_CREATION = _CacheCreation()
 
 def merged(held: dict[str, Any], raw: Any) -> dict[str, Any]:
     """Return the usage of a stream after one more report: figures are totals so far, so the newest one counts."""
-    return held | {key: found for key, found in wire.mapping(raw).items() if found is not None}
+    return held | {key: found for key, found in loose.mapping(raw).items() if found is not None}
 
 
 def read(raw: Any) -> Usage | None:
@@ -82,11 +82,11 @@ def read(raw: Any) -> Usage | None:
 
 def tier_name(raw: Any) -> str:
     """Return the tier that served, in Anthropic's word."""
-    return wire.said(wire.mapping(raw).get("service_tier"))
+    return loose.text(loose.mapping(raw).get("service_tier"))
 
 
 def _priced_tier(raw: Any) -> str:
-    if wire.mapping(raw).get("speed") == "fast":
+    if loose.mapping(raw).get("speed") == "fast":
         return "fast"
     name = tier_name(raw)
     return name if name in _PRICED_TIERS else ""

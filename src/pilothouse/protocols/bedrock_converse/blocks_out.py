@@ -23,6 +23,7 @@ from pilothouse.domain.chat import (
     Video,
 )
 from pilothouse.domain.facts import Loss, ModelFacts
+from pilothouse.protocols import loose, tool_text
 from pilothouse.protocols.bedrock_converse import wire
 
 Group: TypeAlias = list[dict[str, Any]]
@@ -49,15 +50,15 @@ def reasoning_block(part: Reasoning) -> dict[str, Any]:
     """Return the block of a thought."""
     if part.redacted:
         return {"reasoningContent": {"redactedContent": part.redacted}}
-    shown = {"text": wire.clean(part.text or "\n".join(part.summary))}
+    shown = {"text": loose.clean(part.text or "\n".join(part.summary))}
     return {"reasoningContent": {"reasoningText": shown | ({"signature": part.signature} if part.signature else {})}}
 
 
 def text_block(part: Text) -> dict[str, Any]:
     """Return the block of a text, with the citations that are in this dialect."""
     if part.citations and part.extra is not None and part.extra.dialect == wire.NAME:
-        return {"citationsContent": {"content": [{"text": wire.clean(part.text)}], "citations": list(part.citations)}}
-    return {"text": wire.clean(part.text)}
+        return {"citationsContent": {"content": [{"text": loose.clean(part.text)}], "citations": list(part.citations)}}
+    return {"text": loose.clean(part.text)}
 
 
 class BlockWriter:
@@ -93,7 +94,7 @@ class BlockWriter:
             case Text():
                 return self._text(part, path)
             case Refusal():
-                return {"text": wire.clean(part.text)} if part.text.strip() else None
+                return {"text": loose.clean(part.text)} if part.text.strip() else None
             case Reasoning():
                 return self._reasoning(part, path)
             case ToolCall():
@@ -131,10 +132,10 @@ class BlockWriter:
     def _call(self, part: ToolCall, path: str) -> dict[str, Any]:
         if part.signature:
             self.lose(f"{path}.signature", "the mark belongs to another vendor")
-        if wire.object_text(part.arguments) is None:
+        if tool_text.object_text(part.arguments) is None:
             self.lose(f"{path}.arguments", "arguments that are no JSON object are sent as text inside one")
         name = self._names.get(part.name, part.name)
-        call = {"toolUseId": wire.call_id(part.id), "name": name, "input": wire.input_object(part.arguments)}
+        call = {"toolUseId": wire.call_id(part.id), "name": name, "input": tool_text.input_object(part.arguments)}
         return {"toolUse": call | fields_of(part.extra)}
 
     def _result(self, part: ToolResult, path: str) -> dict[str, Any]:
@@ -142,7 +143,7 @@ class BlockWriter:
         for place, inner in enumerate(part.parts):
             here = f"{path}.content.{place}"
             if isinstance(inner, Text) and fields_of(inner.extra).get("json"):
-                content.append({"json": wire.object_text(inner.text) or {"value": inner.text}})
+                content.append({"json": tool_text.object_text(inner.text) or {"value": inner.text}})
             elif isinstance(inner, Text | Image | Document | Video | Native | Refusal):
                 content += self.group(inner, here)[:1]
             else:
@@ -162,7 +163,7 @@ class BlockWriter:
         """A sound of the model's own that only its id names: what was said in it stands for it."""
         if part.transcript.strip():
             self.lose(path, "the sound is left out, its transcript is sent")
-            return {"text": wire.clean(part.transcript)}
+            return {"text": loose.clean(part.transcript)}
         self.lose(path, "Bedrock cannot find a sound by its id", essential=True)
         return None
 
@@ -209,13 +210,13 @@ class BlockWriter:
         if "bytes" in source or "s3Location" in source:
             told = {"format": word, **told}
         if part.context:
-            told["context"] = wire.clean(part.context)
+            told["context"] = loose.clean(part.context)
         if part.cited:
             told["citations"] = {"enabled": True}
         return {"document": told}
 
     def _plain(self, said: str) -> dict[str, Any]:
-        whole = wire.clean(said)
+        whole = loose.clean(said)
         return {"text": whole} if self._text_documents else {"bytes": base64.b64encode(whole.encode()).decode()}
 
     def _document_name(self, name: str) -> str:
@@ -247,17 +248,21 @@ def _answer_block(part: Part) -> dict[str, Any] | None:
         case Text():
             return text_block(part) if part.text else None
         case Refusal():
-            return {"text": wire.clean(part.text)}
+            return {"text": loose.clean(part.text)}
         case Reasoning():
             return _answer_thought(part)
         case ToolCall():
-            call = {"toolUseId": wire.call_id(part.id), "name": part.name, "input": wire.input_object(part.arguments)}
+            call = {
+                "toolUseId": wire.call_id(part.id),
+                "name": part.name,
+                "input": tool_text.input_object(part.arguments),
+            }
             return {"toolUse": call}
         case Image():
             word = wire.format_word("image", part.media)
             return {"image": {"format": word, "source": {"bytes": part.media.data}}} if word else None
         case Audio():
-            return {"text": wire.clean(part.transcript)} if part.transcript else None
+            return {"text": loose.clean(part.transcript)} if part.transcript else None
         case Native():
             return part.value if part.dialect == wire.NAME else None
         case _:

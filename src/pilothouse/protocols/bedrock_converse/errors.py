@@ -24,8 +24,9 @@ from pilothouse.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from pilothouse.protocols import loose
 from pilothouse.protocols.base import ErrorBody
-from pilothouse.protocols.bedrock_converse import event_stream, wire
+from pilothouse.protocols.bedrock_converse import event_stream
 
 _SHOWN = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited, UpstreamOverloaded, UpstreamFault)
 """Errors whose upstream wording helps the caller; those of the account (key, credit) are the operator's business."""
@@ -100,7 +101,7 @@ def render_error(error: PilothouseError, request_id: str) -> bytes:
     del request_id
     shown = read_error(error.body) if isinstance(error, _SHOWN) and error.body else None
     message = shown.message if shown is not None and shown.message else error.detail
-    return wire.ENCODER.encode({"message": wire.clean(message)})
+    return loose.ENCODER.encode({"message": loose.clean(message)})
 
 
 def render_stream_error(error: PilothouseError, request_id: str) -> bytes:
@@ -112,11 +113,11 @@ def render_stream_error(error: PilothouseError, request_id: str) -> bytes:
 def read_error(body: bytes) -> ErrorBody | None:
     """Return the error in a JSON document of Amazon's or OpenAI's form; None when it holds none."""
     try:
-        document: Any = wire.ANY.decode(body)
+        document: Any = loose.ANY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    whole = wire.mapping(document)
-    inner = wire.mapping(whole.get("error")) or whole
+    whole = loose.mapping(document)
+    inner = loose.mapping(whole.get("error")) or whole
     message = inner.get("message") or inner.get("Message")
     kind = inner.get("__type") or inner.get("type") or inner.get("code")
     if "output" in whole or not (isinstance(message, str) or isinstance(whole.get("__type"), str)):
@@ -144,8 +145,8 @@ def frame_error(frame: event_stream.Frame) -> ErrorBody | None:
     found = read_error(frame.payload)
     message = found.message if found is not None else frame.text(":error-message")
     try:
-        fields = wire.mapping(wire.ANY.decode(frame.payload))
+        fields = loose.mapping(loose.ANY.decode(frame.payload))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         fields = {}
-    raw = wire.ENCODER.encode({"__type": name, **fields, "message": message})
+    raw = loose.ENCODER.encode({"__type": name, **fields, "message": message})
     return ErrorBody(message=message, type=name, code=name, status=STATUSES.get(name, 0), raw=raw)

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from pilothouse.errors import UpstreamProtocol
+from pilothouse.protocols import loose, tool_text
 from pilothouse.protocols.bedrock_converse import errors, event_stream, wire
 
 
@@ -22,11 +23,11 @@ def fold(recorded: bytes) -> bytes:
             folded.error = {"type": problem.type, "message": problem.message}
             break
         try:
-            fields = wire.mapping(wire.ANY.decode(frame.payload))
+            fields = loose.mapping(loose.ANY.decode(frame.payload))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         folded.add(frame.text(":event-type"), fields)
-    return wire.ENCODER.encode(folded.document())
+    return loose.ENCODER.encode(folded.document())
 
 
 def _frames(recorded: bytes) -> list[event_stream.Frame]:
@@ -54,10 +55,10 @@ class _Block:
         self.other: dict[str, Any] = {}
 
     def add(self, delta: dict[str, Any]) -> None:
-        thought = wire.mapping(delta.get("reasoningContent"))
+        thought = loose.mapping(delta.get("reasoningContent"))
         pieces = (
             (self.texts, delta.get("text")),
-            (self.inputs, wire.mapping(delta.get("toolUse")).get("input")),
+            (self.inputs, loose.mapping(delta.get("toolUse")).get("input")),
             (self.thoughts, thought.get("text")),
             (self.hidden, thought.get("redactedContent")),
         )
@@ -73,7 +74,7 @@ class _Block:
 
     def document(self) -> dict[str, Any] | None:
         if "toolUse" in self.start:
-            return {"toolUse": {**wire.mapping(self.start["toolUse"]), "input": _input("".join(self.inputs))}}
+            return {"toolUse": {**loose.mapping(self.start["toolUse"]), "input": _input("".join(self.inputs))}}
         if self.hidden:
             return {"reasoningContent": {"redactedContent": wire.joined_base64(self.hidden)}}
         if self.thoughts or self.signature:
@@ -101,9 +102,9 @@ class _Folded:
             role = fields.get("role")
             self.role = role if isinstance(role, str) else self.role
         elif kind == "contentBlockStart":
-            self.blocks.setdefault(block, _Block()).start = wire.mapping(fields.get("start"))
+            self.blocks.setdefault(block, _Block()).start = loose.mapping(fields.get("start"))
         elif kind == "contentBlockDelta":
-            self.blocks.setdefault(block, _Block()).add(wire.mapping(fields.get("delta")))
+            self.blocks.setdefault(block, _Block()).add(loose.mapping(fields.get("delta")))
         elif kind in ("messageStop", "metadata"):
             self.around |= {key: found for key, found in fields.items() if key != "p"}
 
@@ -116,13 +117,13 @@ class _Folded:
 
 def _input(said: str) -> Any:
     """The arguments as they came when they are a whole object, else their text."""
-    whole = wire.object_text(said)
+    whole = tool_text.object_text(said)
     return said if whole is None else whole
 
 
 def _whole(start: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
     """A block whose start and delta each hold a part of it: a picture, a result of the provider's own tool."""
     for key, found in {**start, **other}.items():
-        content = {"content": other[key]} if isinstance(other.get(key), list) else wire.mapping(other.get(key))
-        return {key: {**wire.mapping(start.get(key) or found), **content}}
+        content = {"content": other[key]} if isinstance(other.get(key), list) else loose.mapping(other.get(key))
+        return {key: {**loose.mapping(start.get(key) or found), **content}}
     return None

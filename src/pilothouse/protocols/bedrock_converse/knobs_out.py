@@ -5,6 +5,7 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, OutputKind, Thinking
 from pilothouse.domain.facts import ModelFacts, ThinkingStyle
+from pilothouse.protocols import loose
 from pilothouse.protocols.bedrock_converse import wire
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter
 
@@ -157,7 +158,7 @@ class Knobs:
     def _write_format(self) -> None:
         output = self._request.output
         if output.kind is OutputKind.SCHEMA and self._facts.schema_output:
-            form: dict[str, Any] = {"schema": wire.ENCODER.encode(output.schema or {"type": "object"}).decode()}
+            form: dict[str, Any] = {"schema": loose.ENCODER.encode(output.schema or {"type": "object"}).decode()}
             form |= {"name": output.name} if output.name else {}
             form |= {"description": output.description} if output.description else {}
             self.output["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": form}}

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from pilothouse.errors import UpstreamProtocol
+from pilothouse.protocols import loose
 from pilothouse.protocols.base import Reply
-from pilothouse.protocols.bedrock_converse import errors, usage, wire
+from pilothouse.protocols.bedrock_converse import errors, usage
 
 
 class _Body(msgspec.Struct, rename="camel"):
@@ -42,5 +43,5 @@ def read_reply(body: bytes) -> Reply:
 
 def routed_model(trace: Any) -> str:
     """Return the model that a prompt router chose, from a decoded `trace`; Bedrock names no other."""
-    found = wire.mapping(wire.mapping(trace).get("promptRouter")).get("invokedModelId")
+    found = loose.mapping(loose.mapping(trace).get("promptRouter")).get("invokedModelId")
     return found if isinstance(found, str) else ""

@@ -6,6 +6,8 @@ import msgspec
 
 from pilothouse.domain.chat import ChatReply, Choice, Part, StopReason, Text, ToolCall
 from pilothouse.errors import InvalidRequest, UpstreamProtocol
+from pilothouse.protocols import loose, raw_json
+from pilothouse.protocols.answer_tool import unwrapped
 from pilothouse.protocols.base import NO_MEMO, Memo
 from pilothouse.protocols.bedrock_converse import blocks_in, usage, wire
 from pilothouse.protocols.bedrock_converse.reply import routed_model
@@ -16,12 +18,12 @@ _READ = ("output", "stopReason", "usage", "serviceTier", "metrics")
 def read_reply(body: bytes, memo: Memo = NO_MEMO) -> ChatReply:
     """Return the answer; raises `UpstreamProtocol` when it is none."""
     try:
-        top = wire.members(body, "the answer")
-        output = wire.members(top.get("output", msgspec.Raw(b"{}")), "output")
-        message = wire.members(output.get("message", msgspec.Raw(b"{}")), "output.message")
-        content = wire.items(message.get("content"), "output.message.content")
+        top = raw_json.members(body, "the answer")
+        output = raw_json.members(top.get("output", msgspec.Raw(b"{}")), "output")
+        message = raw_json.members(output.get("message", msgspec.Raw(b"{}")), "output.message")
+        content = raw_json.items(message.get("content"), "output.message.content")
         parts = blocks_in.read_blocks(content, "output.message.content")
-        raw_stop = wire.text(top.get("stopReason"), "stopReason")
+        raw_stop = raw_json.text(top.get("stopReason"), "stopReason")
     except (InvalidRequest, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = error.detail if isinstance(error, InvalidRequest) else str(error)
         raise UpstreamProtocol(
@@ -30,13 +32,13 @@ def read_reply(body: bytes, memo: Memo = NO_MEMO) -> ChatReply:
     shown = [named(part, memo) for part in parts]
     answered = any(isinstance(part, ToolCall) and part.name == memo.format_tool for part in parts)
     stop = format_stop(wire.stop_reason(raw_stop), shown) if answered else wire.stop_reason(raw_stop)
-    tier: Any = wire.value(top["serviceTier"]) if "serviceTier" in top else None
+    tier: Any = raw_json.value(top["serviceTier"]) if "serviceTier" in top else None
     return ChatReply(
-        model=routed_model(wire.value(top["trace"])) if "trace" in top else "",
+        model=routed_model(raw_json.value(top["trace"])) if "trace" in top else "",
         choices=(Choice(tuple(shown), stop, raw_stop, _stop_text(top)),),
-        usage=usage.read(wire.value(top["usage"]), tier) if "usage" in top else None,
+        usage=usage.read(raw_json.value(top["usage"]), tier) if "usage" in top else None,
         service_tier=usage.tier_name(tier),
-        extra=blocks_in.extra(wire.rest(top, *_READ)),
+        extra=blocks_in.extra(raw_json.rest(top, *_READ)),
     )
 
 
@@ -45,20 +47,9 @@ def named(part: Part, memo: Memo) -> Part:
     if not isinstance(part, ToolCall):
         return part
     if memo.format_tool and part.name == memo.format_tool:
-        return Text(answer_text(part.arguments, memo))
+        return Text(unwrapped(part.arguments, memo))
     name = memo.tool_names.get(part.name)
     return part if name is None else msgspec.structs.replace(part, name=name)
-
-
-def answer_text(arguments: str, memo: Memo) -> str:
-    """Return the answer that the arguments of the format tool are."""
-    if not memo.wrapped:
-        return arguments
-    try:
-        found = wire.OBJECT.decode(arguments.encode())
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return arguments
-    return bytes(found["value"]).decode() if "value" in found else arguments
 
 
 def format_stop(stop: StopReason, parts: list[Part]) -> StopReason:
@@ -71,10 +62,10 @@ def format_stop(stop: StopReason, parts: list[Part]) -> StopReason:
 def _stop_text(top: dict[str, msgspec.Raw]) -> str:
     if "additionalModelResponseFields" not in top:
         return ""
-    return stop_sequence(wire.value(top["additionalModelResponseFields"]))
+    return stop_sequence(raw_json.value(top["additionalModelResponseFields"]))
 
 
 def stop_sequence(fields: Any) -> str:
     """Return the stop sequence that was met, from decoded `additionalModelResponseFields`, which callers ask for."""
-    found = wire.mapping(fields).get("stop_sequence")
+    found = loose.mapping(fields).get("stop_sequence")
     return found if isinstance(found, str) else ""

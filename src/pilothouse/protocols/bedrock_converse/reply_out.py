@@ -3,6 +3,7 @@
 from typing import Any
 
 from pilothouse.domain.chat import ChatReply, Choice
+from pilothouse.protocols import loose
 from pilothouse.protocols.base import Echo
 from pilothouse.protocols.bedrock_converse import usage, wire
 from pilothouse.protocols.bedrock_converse.blocks_out import fields_of, plain_blocks
@@ -24,9 +25,9 @@ def write_reply(reply: ChatReply, echo: Echo) -> bytes:
         **fields_of(reply.extra),
     }
     if choice.stop_text:
-        more = wire.mapping(document.get("additionalModelResponseFields"))
+        more = loose.mapping(document.get("additionalModelResponseFields"))
         document["additionalModelResponseFields"] = {**more, "stop_sequence": choice.stop_text}
-    return wire.ENCODER.encode(document)
+    return loose.ENCODER.encode(document)
 
 
 def tier(name: str) -> dict[str, Any]:

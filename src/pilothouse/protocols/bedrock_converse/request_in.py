@@ -22,7 +22,7 @@ from pilothouse.domain.chat import (
     ToolResult,
 )
 from pilothouse.errors import InvalidJson, InvalidRequest
-from pilothouse.protocols import json_body
+from pilothouse.protocols import json_body, loose, raw_json
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.bedrock_converse import blocks_in, wire
 from pilothouse.protocols.bedrock_converse.blocks_in import extra
@@ -58,8 +58,8 @@ def _read(body: bytes, ask: Ask) -> ChatRequest:
     special, more_special = _special(top.get("additionalModelRequestFields"))
     output, effort, more_output = _output(top.get("outputConfig"))
     tools, choice = _tools(top.get("toolConfig"))
-    tier = wire.mapping(wire.value(top["serviceTier"])).get("type") if "serviceTier" in top else ""
-    others = wire.rest(top, *_READ)
+    tier = loose.mapping(raw_json.value(top["serviceTier"])).get("type") if "serviceTier" in top else ""
+    others = raw_json.rest(top, *_READ)
     nested = {
         "inferenceConfig": more_inference,
         "additionalModelRequestFields": more_special,
@@ -94,20 +94,20 @@ def _convert(raw: msgspec.Raw, kind: Any, path: str) -> Any:
 
 
 def _system(raw: msgspec.Raw | None) -> list[Message]:
-    parts = blocks_in.read_blocks(wire.items(raw, "system"), "system")
+    parts = blocks_in.read_blocks(raw_json.items(raw, "system"), "system")
     return [Message(Role.SYSTEM, tuple(parts))] if parts else []
 
 
 def _messages(raw: msgspec.Raw | None) -> list[Message]:
     messages: list[Message] = []
-    for place, item in enumerate(wire.items(raw, "messages")):
+    for place, item in enumerate(raw_json.items(raw, "messages")):
         here = f"messages.{place}"
-        fields = wire.members(item, here)
-        role = _ROLES.get(wire.text(fields.get("role"), f"{here}.role"))
+        fields = raw_json.members(item, here)
+        role = _ROLES.get(raw_json.text(fields.get("role"), f"{here}.role"))
         if role is None:
             raise InvalidRequest(f"{here}.role: must be user, assistant or system", param=f"{here}.role")
-        parts = blocks_in.read_blocks(wire.items(fields.get("content"), f"{here}.content"), f"{here}.content")
-        others = extra(wire.rest(fields, "role", "content"))
+        parts = blocks_in.read_blocks(raw_json.items(fields.get("content"), f"{here}.content"), f"{here}.content")
+        others = extra(raw_json.rest(fields, "role", "content"))
         if role is not Role.USER or not any(isinstance(part, ToolResult) for part in parts):
             messages.append(Message(role, tuple(parts), extra=others))
         else:
@@ -129,16 +129,16 @@ def _apart(parts: list[Part]) -> list[Message]:
 def _inference(raw: msgspec.Raw | None) -> tuple[_Inference, dict[str, Any]]:
     if raw is None:
         return _Inference(), {}
-    found = wire.members(raw, "inferenceConfig")
+    found = raw_json.members(raw, "inferenceConfig")
     read: _Inference = _convert(raw, _Inference, "inferenceConfig")
-    return read, wire.rest(found, "maxTokens", "temperature", "topP", "stopSequences")
+    return read, raw_json.rest(found, "maxTokens", "temperature", "topP", "stopSequences")
 
 
 def _special(raw: msgspec.Raw | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what is known of a model's own fields, and the others."""
     if raw is None:
         return {}, {}
-    fields = wire.rest(wire.members(raw, "additionalModelRequestFields"))
+    fields = raw_json.rest(raw_json.members(raw, "additionalModelRequestFields"))
     known: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for key, found in fields.items():
@@ -146,7 +146,7 @@ def _special(raw: msgspec.Raw | None) -> tuple[dict[str, Any], dict[str, Any]]:
             known[key] = found
         elif key == "reasoning_effort" and isinstance(found, str):
             known["effort"] = found
-        elif key == "thinking" and wire.mapping(found).get("type") in ("enabled", "disabled", "adaptive"):
+        elif key == "thinking" and loose.mapping(found).get("type") in ("enabled", "disabled", "adaptive"):
             known[key] = found
         elif key == "tool_choice" and _sets_parallel(found):
             known["parallel"] = not found["disable_parallel_tool_use"]
@@ -156,12 +156,12 @@ def _special(raw: msgspec.Raw | None) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _sets_parallel(choice: Any) -> bool:
-    fields = wire.mapping(choice)
+    fields = loose.mapping(choice)
     return fields.get("type") in ("auto", "any", "tool") and isinstance(fields.get("disable_parallel_tool_use"), bool)
 
 
 def _thinking(special: dict[str, Any], effort: str) -> Thinking | None:
-    told = wire.mapping(special.get("thinking"))
+    told = loose.mapping(special.get("thinking"))
     effort = effort or special.get("effort", "")
     if not told:
         return Thinking(effort=effort) if effort else None
@@ -177,13 +177,13 @@ def _thinking(special: dict[str, Any], effort: str) -> Thinking | None:
 
 
 def _output(raw: msgspec.Raw | None) -> tuple[OutputFormat, str, dict[str, Any]]:
-    fields = wire.members(raw, "outputConfig") if raw is not None else {}
-    effort = wire.text(fields.get("effort"), "outputConfig.effort")
-    others = wire.rest(fields, "textFormat", "effort")
+    fields = raw_json.members(raw, "outputConfig") if raw is not None else {}
+    effort = raw_json.text(fields.get("effort"), "outputConfig.effort")
+    others = raw_json.rest(fields, "textFormat", "effort")
     if "textFormat" not in fields:
         return OutputFormat(), effort, others
-    told = wire.mapping(wire.value(fields["textFormat"]))
-    form = wire.mapping(wire.mapping(told.get("structure")).get("jsonSchema"))
+    told = loose.mapping(raw_json.value(fields["textFormat"]))
+    form = loose.mapping(loose.mapping(told.get("structure")).get("jsonSchema"))
     path = "outputConfig.textFormat.structure.jsonSchema.schema"
     try:
         schema = msgspec.json.decode(form.get("schema", ""), type=dict[str, Any])
@@ -198,44 +198,44 @@ def _said(found: Any) -> str:
 
 
 def _tools(raw: msgspec.Raw | None) -> tuple[list[Tool], ToolChoice | None]:
-    fields = wire.members(raw, "toolConfig") if raw is not None else {}
+    fields = raw_json.members(raw, "toolConfig") if raw is not None else {}
     tools: list[Tool] = []
-    for place, item in enumerate(wire.items(fields.get("tools"), "toolConfig.tools")):
+    for place, item in enumerate(raw_json.items(fields.get("tools"), "toolConfig.tools")):
         here = f"toolConfig.tools.{place}"
-        entry = wire.members(item, here)
+        entry = raw_json.members(item, here)
         last = tools[-1] if tools else None
         if "toolSpec" in entry:
             tools.append(_tool(entry["toolSpec"], f"{here}.toolSpec"))
         elif "cachePoint" in entry and isinstance(last, FunctionTool) and last.cache is None:
-            ttl = wire.mapping(wire.value(entry["cachePoint"])).get("ttl")
+            ttl = loose.mapping(raw_json.value(entry["cachePoint"])).get("ttl")
             tools[-1] = msgspec.structs.replace(last, cache=CacheMark(_said(ttl)))
         else:
-            tools.append(NativeTool(wire.NAME, wire.rest(entry)))
+            tools.append(NativeTool(wire.NAME, raw_json.rest(entry)))
     return tools, _choice(fields.get("toolChoice"))
 
 
 def _tool(raw: msgspec.Raw, path: str) -> FunctionTool:
-    fields = wire.members(raw, path)
-    schema: Any = wire.mapping(wire.value(fields["inputSchema"])).get("json") if "inputSchema" in fields else None
-    strict: Any = wire.value(fields["strict"]) if "strict" in fields else None
+    fields = raw_json.members(raw, path)
+    schema: Any = loose.mapping(raw_json.value(fields["inputSchema"])).get("json") if "inputSchema" in fields else None
+    strict: Any = raw_json.value(fields["strict"]) if "strict" in fields else None
     return FunctionTool(
-        wire.text(fields.get("name"), f"{path}.name"),
-        wire.text(fields.get("description"), f"{path}.description"),
+        raw_json.text(fields.get("name"), f"{path}.name"),
+        raw_json.text(fields.get("description"), f"{path}.description"),
         cast("dict[str, Any]", schema) if isinstance(schema, dict) else None,
         strict if isinstance(strict, bool) else None,
-        extra=extra(wire.rest(fields, "name", "description", "inputSchema", "strict")),
+        extra=extra(raw_json.rest(fields, "name", "description", "inputSchema", "strict")),
     )
 
 
 def _choice(raw: msgspec.Raw | None) -> ToolChoice | None:
     if raw is None:
         return None
-    fields = wire.members(raw, "toolConfig.toolChoice")
+    fields = raw_json.members(raw, "toolConfig.toolChoice")
     if "any" in fields:
         return ToolChoice(ToolMode.REQUIRED)
     if "tool" in fields:
         path = "toolConfig.toolChoice.tool"
-        return ToolChoice(ToolMode.REQUIRED, (wire.text(wire.members(fields["tool"], path).get("name"), path),))
+        return ToolChoice(ToolMode.REQUIRED, (raw_json.text(raw_json.members(fields["tool"], path).get("name"), path),))
     return ToolChoice(ToolMode.AUTO)
 
 

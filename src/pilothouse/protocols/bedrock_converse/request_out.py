@@ -4,11 +4,12 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, OutputKind
 from pilothouse.domain.facts import ModelFacts
+from pilothouse.protocols import loose, tool_text
 from pilothouse.protocols.base import Written
 from pilothouse.protocols.bedrock_converse import wire
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter, fields_of
 from pilothouse.protocols.bedrock_converse.knobs_out import Knobs, is_claude
-from pilothouse.protocols.bedrock_converse.tools_out import sent_names, write_tools
+from pilothouse.protocols.bedrock_converse.tools_out import write_tools
 from pilothouse.protocols.bedrock_converse.turns import Turns, thoughtless_call
 
 _NESTED = ("inferenceConfig", "additionalModelRequestFields", "outputConfig")
@@ -17,7 +18,7 @@ _JSON_ONLY = "Answer with one JSON object and nothing else."
 
 def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     """Return the body; the path names the model and says whether the answer is streamed."""
-    names = sent_names(request)
+    names = tool_text.sent_names(request)
     documents = request.dialect == wire.NAME or is_claude(request, facts)
     writer = BlockWriter(facts, names, text_documents=documents)
     turns = Turns(request, facts, writer)
@@ -33,12 +34,12 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
         body["system"] = turns.system
     nested = (knobs.inference, knobs.special, knobs.output)
     for key, found in zip(_NESTED, nested, strict=True):
-        whole = {**wire.mapping(own.pop(key, None)), **found}
+        whole = {**loose.mapping(own.pop(key, None)), **found}
         if whole:
             body[key] = whole
     if toolbox.config is not None:
         body["toolConfig"] = toolbox.config
-    return Written(wire.ENCODER.encode({**body, **knobs.others, **own}), tuple(writer.losses), toolbox.memo)
+    return Written(loose.ENCODER.encode({**body, **knobs.others, **own}), tuple(writer.losses), toolbox.memo)
 
 
 def _own_fields(request: ChatRequest, writer: BlockWriter) -> dict[str, Any]:

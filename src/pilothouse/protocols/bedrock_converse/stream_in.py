@@ -29,6 +29,8 @@ from pilothouse.domain.chat import (
     ToolCall,
 )
 from pilothouse.errors import UpstreamProtocol
+from pilothouse.protocols import loose, raw_json
+from pilothouse.protocols.answer_tool import unwrapped
 from pilothouse.protocols.base import NO_MEMO, ErrorBody, Memo
 from pilothouse.protocols.bedrock_converse import errors, event_stream, reply_in, usage, wire
 
@@ -83,7 +85,7 @@ class StreamReader:
             self._started = True
             self._events.append(Started())
         try:
-            fields = wire.OBJECT.decode(frame.payload)
+            fields = raw_json.OBJECT.decode(frame.payload)
             self._take_event(frame.text(":event-type"), fields)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UpstreamProtocol("an event of the provider's stream is not as it must be") from error
@@ -94,7 +96,7 @@ class StreamReader:
         elif kind == "contentBlockStart":
             self._close()
             self._index = self._place(fields)
-            self._start(wire.mapping(wire.value(fields.get("start", msgspec.Raw(b"{}")))))
+            self._start(loose.mapping(raw_json.value(fields.get("start", msgspec.Raw(b"{}")))))
         elif kind == "contentBlockStop":
             self._close()
         elif kind == "messageStop":
@@ -103,7 +105,7 @@ class StreamReader:
             self._meter(fields)
 
     def _place(self, fields: dict[str, msgspec.Raw]) -> Any:
-        return wire.value(fields["contentBlockIndex"]) if "contentBlockIndex" in fields else 0
+        return raw_json.value(fields["contentBlockIndex"]) if "contentBlockIndex" in fields else 0
 
     def _begin(self, part: Part) -> None:
         self._block += 1
@@ -115,7 +117,7 @@ class StreamReader:
             self._begin(Reasoning(redacted=wire.joined_base64(self._hidden), vendor=wire.VENDOR))
             self._hidden = []
         if self._answer is not None:
-            said = reply_in.answer_text("".join(self._answer), self._memo)
+            said = unwrapped("".join(self._answer), self._memo)
             self._events.append(TextDelta(self._block, said))
             self._answer = None
         if isinstance(self._open, ToolCall) and not self._filled:
@@ -126,7 +128,7 @@ class StreamReader:
         self._open, self._index = None, None
 
     def _start(self, start: dict[str, Any]) -> None:
-        call, image = wire.mapping(start.get("toolUse")), wire.mapping(start.get("image"))
+        call, image = loose.mapping(start.get("toolUse")), loose.mapping(start.get("image"))
         if call and "type" not in call:
             self._start_call(_said(call.get("toolUseId")), _said(call.get("name")))
         elif not call and not image and start:
@@ -148,19 +150,19 @@ class StreamReader:
         if self._index is not None and self._index != place:
             self._close()
         self._index = place
-        fields = wire.mapping(wire.value(raw))
+        fields = loose.mapping(raw_json.value(raw))
         for kind, said in fields.items():
             if kind == "text" and isinstance(said, str):
                 self._text(said)
             elif kind == "toolUse":
-                self._arguments(_said(wire.mapping(said).get("input")))
+                self._arguments(_said(loose.mapping(said).get("input")))
             elif kind == "reasoningContent":
-                self._thought(wire.mapping(said))
+                self._thought(loose.mapping(said))
             elif kind == "citation":
                 self._enter(Text("", extra=Extra(wire.NAME, {})))
-                self._events.append(CitationAdded(self._block, wire.NAME, wire.mapping(said)))
+                self._events.append(CitationAdded(self._block, wire.NAME, loose.mapping(said)))
             elif kind == "image":
-                self._image(wire.mapping(said))
+                self._image(loose.mapping(said))
 
     def _enter(self, part: Part) -> None:
         """Begin a block unless one of that kind is open: text and thoughts have no start of their own."""
@@ -202,7 +204,7 @@ class StreamReader:
             self._events.append(SignatureDelta(self._block, signature))
 
     def _image(self, fields: dict[str, Any]) -> None:
-        data = _said(wire.mapping(fields.get("source")).get("bytes"))
+        data = _said(loose.mapping(fields.get("source")).get("bytes"))
         if data:
             media = Media(data=data)
             mime = wire.mime_type("image", wire.format_word("image", media))
@@ -213,18 +215,18 @@ class StreamReader:
     def _finish(self, fields: dict[str, msgspec.Raw]) -> None:
         self._close()
         self._stopped = True
-        raw = wire.value(fields["stopReason"]) if "stopReason" in fields else ""
+        raw = raw_json.value(fields["stopReason"]) if "stopReason" in fields else ""
         word = raw if isinstance(raw, str) else ""
         stop = wire.stop_reason(word)
         if stop is StopReason.TOOL_CALLS and self._answered and not self._called:
             stop = StopReason.END
         more = fields.get("additionalModelResponseFields")
-        met = reply_in.stop_sequence(wire.value(more)) if more is not None else ""
+        met = reply_in.stop_sequence(raw_json.value(more)) if more is not None else ""
         self._events.append(Finished(stop, word, met))
 
     def _meter(self, fields: dict[str, msgspec.Raw]) -> None:
-        tier = wire.value(fields["serviceTier"]) if "serviceTier" in fields else None
-        found = usage.read(wire.value(fields["usage"]), tier) if "usage" in fields else None
+        tier = raw_json.value(fields["serviceTier"]) if "serviceTier" in fields else None
+        found = usage.read(raw_json.value(fields["usage"]), tier) if "usage" in fields else None
         if found is not None:
             self._events.append(Metered(found, usage.tier_name(tier)))
 

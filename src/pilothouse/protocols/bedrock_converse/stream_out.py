@@ -26,6 +26,7 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
+from pilothouse.protocols import loose
 from pilothouse.protocols.base import NO_MEMO, Echo
 from pilothouse.protocols.bedrock_converse import errors, event_stream, reply_in, usage, wire
 from pilothouse.protocols.bedrock_converse.reply_out import tier
@@ -82,7 +83,7 @@ class StreamWriter:
             case ToolCall():
                 return self._start_call(event.part)
             case Text() | Refusal():
-                return self._delta({"text": wire.clean(event.part.text)}) if event.part.text else b""
+                return self._delta({"text": loose.clean(event.part.text)}) if event.part.text else b""
             case Reasoning():
                 return self._start_thought(event.part)
             case Image():
@@ -102,7 +103,7 @@ class StreamWriter:
         if part.redacted:
             return self._delta({"reasoningContent": {"redactedContent": part.redacted}}) if own else b""
         said = part.text or "\n".join(part.summary)
-        out = self._delta({"reasoningContent": {"text": wire.clean(said)}}) if said else b""
+        out = self._delta({"reasoningContent": {"text": loose.clean(said)}}) if said else b""
         return out + self._delta({"reasoningContent": {"signature": part.signature}}) if part.signature and own else out
 
     def _picture(self, part: Image) -> bytes:
@@ -118,9 +119,9 @@ class StreamWriter:
     ) -> bytes:
         match event:
             case TextDelta():
-                return self._delta({"text": wire.clean(event.text)}) if event.text else b""
+                return self._delta({"text": loose.clean(event.text)}) if event.text else b""
             case ReasoningDelta():
-                return self._delta({"reasoningContent": {"text": wire.clean(event.text)}}) if event.text else b""
+                return self._delta({"reasoningContent": {"text": loose.clean(event.text)}}) if event.text else b""
             case SignatureDelta():
                 own = isinstance(self._part, Reasoning) and self._part.vendor in ("", wire.VENDOR)
                 return self._delta({"reasoningContent": {"signature": event.signature}}) if own else b""
@@ -129,7 +130,7 @@ class StreamWriter:
             case CitationAdded():
                 return self._delta({"citation": event.citation}) if event.dialect == wire.NAME else b""
             case AudioDelta():
-                return self._delta({"text": wire.clean(event.transcript)}) if event.transcript else b""
+                return self._delta({"text": loose.clean(event.transcript)}) if event.transcript else b""
             case BlockEnded():
                 return self._stop()
 
@@ -145,7 +146,7 @@ class StreamWriter:
         if not said:
             return b""
         self._filled = True
-        return self._delta({"toolUse": {"input": wire.clean(said)}})
+        return self._delta({"toolUse": {"input": loose.clean(said)}})
 
     def _stop(self) -> bytes:
         out = b""
@@ -180,4 +181,4 @@ def to_stream(body: bytes) -> bytes:
 
 
 def _frame(kind: str, document: dict[str, Any]) -> bytes:
-    return event_stream.event(kind, wire.ENCODER.encode(document))
+    return event_stream.event(kind, loose.ENCODER.encode(document))

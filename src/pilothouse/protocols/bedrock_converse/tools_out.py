@@ -9,18 +9,17 @@ from pilothouse.domain.chat import (
     CustomTool,
     FunctionTool,
     OutputKind,
-    ToolCall,
     ToolChoice,
     ToolMode,
 )
 from pilothouse.domain.facts import ModelFacts
+from pilothouse.protocols import tool_text
+from pilothouse.protocols.answer_tool import answer_tool
 from pilothouse.protocols.base import Memo
 from pilothouse.protocols.bedrock_converse import wire
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter, cache_point, fields_of
 
 _EMPTY: dict[str, Any] = {"type": "object", "properties": {}}
-_ANSWER = "answer"
-_ANSWER_ABOUT = "Gives the final answer in the form that is asked for."
 
 
 class Toolbox(msgspec.Struct, frozen=True):
@@ -30,22 +29,11 @@ class Toolbox(msgspec.Struct, frozen=True):
     memo: Memo
 
 
-def sent_names(request: ChatRequest) -> dict[str, str]:
-    """Return the names of all tools of the request, to those that Bedrock takes."""
-    said = [tool.name for tool in request.tools if isinstance(tool, FunctionTool)]
-    said += [part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)]
-    names: dict[str, str] = {}
-    # Names that may stay as they are come first, so that no made one takes their place.
-    for name in sorted(dict.fromkeys(said), key=lambda name: wire.tool_name(name, set()) != name):
-        names[name] = wire.tool_name(name, set(names.values()))
-    return names
-
-
 def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, names: dict[str, str]) -> Toolbox:
     """Return the `toolConfig` of a request, and what its answer has to be read with."""
     renamed = {sent: said for said, sent in names.items() if sent != said}
     entries, offered = _entries(request, facts, writer, names)
-    used = [part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)]
+    used = tool_text.called_names(request)
     choice = request.tool_choice or ToolChoice()
     schema_tool = request.output.kind is OutputKind.SCHEMA and not facts.schema_output
     if choice.mode is ToolMode.NONE and not schema_tool:
@@ -60,8 +48,9 @@ def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, na
     memo = Memo(renamed)
     wanted: dict[str, Any] | None = _choice(request.tool_choice, names)
     if schema_tool:
-        memo, entry = _answer_tool(request, renamed, set(names.values()))
-        entries.append({"toolSpec": entry})
+        answer = answer_tool(request.output, renamed, set(names.values()))
+        memo, schema = answer.memo, {"json": answer.schema}
+        entries.append({"toolSpec": {"name": answer.name, "description": answer.description, "inputSchema": schema}})
         only = not offered or choice.mode is ToolMode.NONE
         wanted = {"tool": {"name": memo.format_tool}} if only else {"any": {}}
     if not entries:
@@ -121,24 +110,3 @@ def _choice(choice: ToolChoice | None, names: dict[str, str]) -> dict[str, Any] 
     if len(choice.names) == 1:
         return {"tool": {"name": names.get(choice.names[0], choice.names[0])}}
     return {"any": {}}
-
-
-def _answer_tool(request: ChatRequest, renamed: dict[str, str], taken: set[str]) -> tuple[Memo, dict[str, Any]]:
-    """A tool whose arguments are the answer; a schema of anything but an object is put into one."""
-    output = request.output
-    schema: dict[str, Any] = output.schema or {"type": "object"}
-    wrapped = schema.get("type") != "object"
-    if wrapped:
-        schema = _wrap(schema)
-    name = wire.tool_name(output.name or _ANSWER, taken)
-    if name in taken:
-        name = wire.tool_name(f"{_ANSWER}.", taken)
-    entry = {"name": name, "description": output.description or _ANSWER_ABOUT, "inputSchema": {"json": schema}}
-    return Memo(renamed, name, wrapped), entry
-
-
-def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
-    """Definitions stay at the top, where references look for them."""
-    shared = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
-    inner = {key: value for key, value in schema.items() if key not in shared}
-    return {"type": "object", "properties": {"value": inner}, "required": ["value"], **shared}

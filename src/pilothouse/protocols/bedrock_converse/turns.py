@@ -4,7 +4,7 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, Message, Part, Role, Text
 from pilothouse.domain.facts import ModelFacts
-from pilothouse.protocols.bedrock_converse import wire
+from pilothouse.protocols import loose
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter, Group
 
 _SYSTEM = (Role.SYSTEM, Role.DEVELOPER)
@@ -87,7 +87,7 @@ class Turns:
         if len(said.strip()) == 0:
             return
         self._writer.lose(f"messages.{place}", "the system message is sent as a part of the user's turn")
-        self._add("user", [[{"text": wire.clean(f"<system>\n{said}\n</system>")}]])
+        self._add("user", [[{"text": loose.clean(f"<system>\n{said}\n</system>")}]])
 
     def _speak(self, message: Message, place: int) -> None:
         if message.name:
@@ -163,7 +163,7 @@ def _own(group: Group, kind: str) -> dict[str, Any] | None:
 
 
 def _shown(block: dict[str, Any]) -> dict[str, Any]:
-    return {"text": wire.ENCODER.encode(block["json"]).decode()} if "json" in block else block
+    return {"text": loose.ENCODER.encode(block["json"]).decode()} if "json" in block else block
 
 
 def thoughtless_call(messages: list[dict[str, Any]]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from pilothouse.domain.usage import Usage
-from pilothouse.protocols.bedrock_converse import wire
+from pilothouse.protocols import loose
 
 _PRICED_TIERS = frozenset({"flex", "priority", "reserved"})
 
@@ -56,7 +56,7 @@ def read(raw: Any, tier: Any = None) -> Usage | None:
 
 def tier_name(tier: Any) -> str:
     """Return the name in a decoded `serviceTier` value, empty when there is none."""
-    found = wire.mapping(tier).get("type")
+    found = loose.mapping(tier).get("type")
     return found if isinstance(found, str) else ""
 
 

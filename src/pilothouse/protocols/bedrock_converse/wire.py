@@ -4,21 +4,13 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import Any, cast
-
-import msgspec
 
 from pilothouse.domain.chat import Media, StopReason
-from pilothouse.errors import InvalidRequest
 
 NAME = "bedrock_converse"
 VENDOR = "anthropic"
 """Whose opaque marks travel here: of the models on Bedrock only Claude signs its thoughts."""
 
-ANY = msgspec.json.Decoder()
-OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-LIST = msgspec.json.Decoder(list[msgspec.Raw])
-ENCODER = msgspec.json.Encoder()
 
 _FORMATS: dict[str, dict[str, str]] = {
     "image": {"png": "image/png", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"},
@@ -99,7 +91,6 @@ _STOP_WORDS: dict[StopReason, str] = {
 }
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def stop_reason(word: str) -> StopReason:
@@ -142,82 +133,10 @@ def call_id(identity: str) -> str:
     return "call-" + hashlib.sha256(identity.encode(errors="replace")).hexdigest()[:32]
 
 
-def tool_name(name: str, taken: set[str]) -> str:
-    """Return a name that Bedrock takes and that is not in `taken`."""
-    if _TOOL_NAME.fullmatch(name):
-        return name
-    clean = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:56] or "tool"
-    found, count = clean, 1
-    while found in taken:
-        count += 1
-        found = f"{clean}_{count}"
-    return found
-
-
 def is_claude(model: str) -> bool:
     """Return whether a model id, profile or ARN names one of Anthropic's models."""
     lowered = model.lower()
     return "claude" in lowered or "anthropic." in lowered
-
-
-def members(raw: msgspec.Raw | bytes, path: str) -> dict[str, msgspec.Raw]:
-    """Return an object's members without its nulls; raises `InvalidRequest` naming the path when it is none."""
-    try:
-        found = OBJECT.decode(raw)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"{path}: must be an object", param=path) from error
-    return {key: value for key, value in found.items() if bytes(value) != b"null"}
-
-
-def items(raw: msgspec.Raw | None, path: str) -> list[msgspec.Raw]:
-    """Return a list's items, none when there is no list; raises `InvalidRequest` naming the path."""
-    if raw is None or bytes(raw) == b"null":
-        return []
-    try:
-        return LIST.decode(raw)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"{path}: must be a list", param=path) from error
-
-
-def value(raw: msgspec.Raw) -> Any:
-    """Return a decoded value."""
-    return ANY.decode(raw)
-
-
-def text(raw: msgspec.Raw | None, path: str) -> str:
-    """Return a string, empty when it is missing; raises `InvalidRequest` naming the path for anything else."""
-    found = "" if raw is None else ANY.decode(raw)
-    if not isinstance(found, str):
-        raise InvalidRequest(f"{path}: must be a string", param=path)
-    return found
-
-
-def rest(found: dict[str, msgspec.Raw], *known: str) -> dict[str, Any]:
-    """Return the decoded members that are not in `known`."""
-    return {key: ANY.decode(raw) for key, raw in found.items() if key not in known}
-
-
-def object_text(arguments: str) -> msgspec.Raw | None:
-    """Return a tool's arguments when they are the text of a JSON object, which no argument at all is too; else None."""
-    if not arguments.strip():
-        return msgspec.Raw(b"{}")
-    raw = arguments.encode(errors="surrogatepass")
-    try:
-        ANY.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return msgspec.Raw(raw.strip()) if raw.lstrip()[:1] == b"{" else None
-
-
-def input_object(arguments: str) -> msgspec.Raw:
-    """Return a tool's arguments as an object; text that is none stands in it under `arguments`."""
-    found = object_text(arguments)
-    return found if found is not None else msgspec.Raw(ENCODER.encode({"arguments": clean(arguments)}))
-
-
-def clean(said: str) -> str:
-    """Return the text without halves of surrogate pairs, which UTF-8 cannot hold."""
-    return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not said.isascii() else said
 
 
 def joined_base64(pieces: list[str]) -> str:
@@ -228,8 +147,3 @@ def joined_base64(pieces: list[str]) -> str:
         return base64.b64encode(b"".join(base64.b64decode(piece) for piece in pieces)).decode()
     except (binascii.Error, ValueError):
         return "".join(pieces)
-
-
-def mapping(found: Any) -> dict[str, Any]:
-    """Return the value when it is an object, else an empty one."""
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

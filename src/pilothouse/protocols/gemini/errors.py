@@ -12,9 +12,8 @@ from pilothouse.errors import (
     UpstreamOverloaded,
     UpstreamRateLimited,
 )
-from pilothouse.protocols import openai_error
+from pilothouse.protocols import loose, openai_error
 from pilothouse.protocols.base import ErrorBody
-from pilothouse.protocols.gemini import wire
 
 _SHOWN = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited, UpstreamOverloaded, UpstreamFault)
 """Errors whose upstream wording helps the caller; those of the account (key, credit) are the operator's business."""
@@ -49,18 +48,13 @@ _KEY_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_NOT_FOU
 def reasons(body: bytes) -> frozenset[str]:
     """Return the typed reasons (`google.rpc.ErrorInfo`) in an error document."""
     try:
-        document: Any = wire.ANY.decode(body)
+        document: Any = loose.ANY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return frozenset()
-    listed = wire.listed(document)
-    error = wire.mapping(wire.mapping(listed[0] if listed else document).get("error"))
-    details = [wire.mapping(detail) for detail in wire.listed(error.get("details"))]
-    return frozenset(reason for detail in details if (reason := wire.said(detail.get("reason"))))
-
-
-def is_key_error(body: bytes) -> bool:
-    """Return whether an error document says that the key is no good, which Google does with status 400."""
-    return not _KEY_REASONS.isdisjoint(reasons(body))
+    listed = loose.listing(document)
+    error = loose.mapping(loose.mapping(listed[0] if listed else document).get("error"))
+    details = [loose.mapping(detail) for detail in loose.listing(error.get("details"))]
+    return frozenset(reason for detail in details if (reason := loose.text(detail.get("reason"))))
 
 
 def read_error(body: bytes) -> ErrorBody | None:
@@ -83,8 +77,8 @@ def render_error(error: PilothouseError, request_id: str) -> bytes:
     if error.param:
         info["metadata"] = {"field": error.param}
     details = [info, {"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id}]
-    inner = {"code": error.status, "message": wire.clean(message), "status": word, "details": details}
-    return wire.ENCODER.encode({"error": inner})
+    inner = {"code": error.status, "message": loose.clean(message), "status": word, "details": details}
+    return loose.ENCODER.encode({"error": inner})
 
 
 def render_stream_error(error: PilothouseError, request_id: str) -> bytes:

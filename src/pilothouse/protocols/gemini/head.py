@@ -4,9 +4,8 @@ from typing import Any
 
 import msgspec
 
-from pilothouse.protocols import json_body
+from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
-from pilothouse.protocols.gemini import wire
 
 
 class GeminiHead(msgspec.Struct, frozen=True):
@@ -36,7 +35,7 @@ _DECODER = msgspec.json.Decoder(_Body)
 
 def read_head(body: bytes, ask: Ask = NO_ASK) -> GeminiHead:
     """Return the head of a request; raises `InvalidJson`, or `InvalidRequest` naming the field."""
-    labels = wire.mapping(json_body.read(body, _DECODER).labels)
+    labels = loose.mapping(json_body.read(body, _DECODER).labels)
     told = {key: found for key, found in labels.items() if isinstance(found, str)}
     return GeminiHead(ask.model, ask.streamed is True, told)
 

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from pilothouse.errors import UpstreamProtocol
+from pilothouse.protocols import loose
 from pilothouse.protocols.base import Reply
-from pilothouse.protocols.gemini import errors, usage, wire
+from pilothouse.protocols.gemini import errors, usage
 
 
 class _Candidate(msgspec.Struct, rename="camel"):
@@ -46,9 +47,9 @@ def read_reply(body: bytes) -> Reply:
         raise UpstreamProtocol("the provider's answer has no candidates", upstream_status=200, body=body[:65536])
     words = [candidate.finish_reason for candidate in found.candidates or ()]
     stop = next((word for word in words if isinstance(word, str)), "") or blocked
-    return Reply(wire.said(found.model_version), usage.read(found.usage_metadata), stop)
+    return Reply(loose.text(found.model_version), usage.read(found.usage_metadata), stop)
 
 
 def block_reason(feedback: Any) -> str:
     """Return why a prompt was blocked, from a decoded `promptFeedback`; empty when it was not."""
-    return wire.said(wire.mapping(feedback).get("blockReason"))
+    return loose.text(loose.mapping(feedback).get("blockReason"))

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from pilothouse.domain.usage import Usage
+from pilothouse.protocols import loose
 from pilothouse.protocols.base import NO_ASK, Ask, ErrorBody
-from pilothouse.protocols.gemini import errors, reply, usage, wire
+from pilothouse.protocols.gemini import errors, reply, usage
 from pilothouse.protocols.gemini.splitter import Splitter
 
 
@@ -111,11 +112,11 @@ class StreamScan:
         if chunk.error:
             self.error = errors.read_error(data) or ErrorBody(raw=data)
             return
-        self.model = self.model or wire.said(chunk.model_version)
+        self.model = self.model or loose.text(chunk.model_version)
         self.usage = usage.read(chunk.usage_metadata) or self.usage
         self.finish_reason = self.finish_reason or reply.block_reason(chunk.prompt_feedback)
         for candidate in chunk.candidates or ():
-            self.finish_reason = wire.said(candidate.finish_reason) or self.finish_reason
+            self.finish_reason = loose.text(candidate.finish_reason) or self.finish_reason
             self.content_seen = self.content_seen or bool(candidate.content is not None and candidate.content.parts)
         # An answer may be empty; then its end is all the content there is.
         self.content_seen = self.content_seen or self.finish_reason != ""

@@ -1,11 +1,14 @@
 """Token usage in Gemini's form: the prompt includes what was cached, the candidates leave out what was thought."""
 
+import re
 from typing import Any
 
 import msgspec
 
 from pilothouse.domain.usage import Usage
-from pilothouse.protocols.gemini import wire
+from pilothouse.protocols import loose
+
+_SNAKE = re.compile(r"_([a-z0-9])")
 
 _TIERS = {
     "ON_DEMAND_FLEX": "flex", "FLEX": "flex", "ON_DEMAND_PRIORITY": "priority", "PRIORITY": "priority",
@@ -37,7 +40,7 @@ def read(raw: Any) -> Usage | None:
 
     Figures that contradict each other are kept as they came, with `inconsistent` set.
     """
-    fields = {wire.camel(key): value for key, value in wire.mapping(raw).items() if value is not None}
+    fields = {_camel(key): value for key, value in loose.mapping(raw).items() if value is not None}
     try:
         found = msgspec.convert(fields, _Usage, strict=False)
     except msgspec.ValidationError:
@@ -69,10 +72,14 @@ def read(raw: Any) -> Usage | None:
     )
 
 
+def _camel(key: str) -> str:
+    return _SNAKE.sub(lambda found: found[1].upper(), key) if "_" in key else key
+
+
 def tier_name(raw: Any) -> str:
     """Return the provider's own word for the tier that served, empty when it says none."""
-    fields = wire.mapping(raw)
-    return wire.said(fields.get("serviceTier")) or wire.said(fields.get("trafficType"))
+    fields = loose.mapping(raw)
+    return loose.text(fields.get("serviceTier")) or loose.text(fields.get("trafficType"))
 
 
 def _fresh(found: _Usage, *kinds: str) -> int:
@@ -82,28 +89,3 @@ def _fresh(found: _Usage, *kinds: str) -> int:
 
 def _sum(counts: list[_Count] | None, *kinds: str) -> int:
     return sum(count.token_count for count in counts or () if count.modality.upper() in kinds)
-
-
-def write(usage: Usage) -> dict[str, Any]:
-    """Return the `usageMetadata` object."""
-    out: dict[str, Any] = {
-        "promptTokenCount": usage.input_total,
-        "candidatesTokenCount": usage.output_total - usage.reasoning_tokens,
-        "totalTokenCount": usage.total,
-    }
-    if usage.cache_read_tokens:
-        out["cachedContentTokenCount"] = usage.cache_read_tokens
-    if usage.reasoning_tokens:
-        out["thoughtsTokenCount"] = usage.reasoning_tokens
-    # What was cached is text as far as is known, so that the kinds add up to the whole.
-    fresh = usage.input_total - usage.input_audio_tokens - usage.input_image_tokens
-    out["promptTokensDetails"] = _counts(fresh, usage.input_audio_tokens, usage.input_image_tokens)
-    details = _counts(usage.output_tokens, usage.output_audio_tokens, usage.output_image_tokens)
-    if details:
-        out["candidatesTokensDetails"] = details
-    return out
-
-
-def _counts(text: int, audio: int, image: int) -> list[dict[str, Any]]:
-    found = (("TEXT", text), ("AUDIO", audio), ("IMAGE", image))
-    return [{"modality": kind, "tokenCount": count} for kind, count in found if count]

@@ -3,7 +3,7 @@
 import json
 from typing import Any, cast
 
-from pilothouse.protocols.openai_chat.values import mapping
+from pilothouse.protocols.loose import mapping
 
 _PLACES = ("content", "reasoning_content", "reasoning")
 

@@ -18,7 +18,8 @@ from pilothouse.domain.chat import (
     Text,
 )
 from pilothouse.errors import InvalidRequest
-from pilothouse.protocols.openai_chat.values import NAME, mapping, objects, text
+from pilothouse.protocols.loose import mapping, objects, text
+from pilothouse.protocols.openai_chat.wire import NAME
 
 _AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _AUDIO_FORMATS = {mime: word for word, mime in _AUDIO_TYPES.items()} | {"audio/mp3": "mp3", "audio/x-wav": "wav"}

@@ -8,12 +8,13 @@ from pilothouse.domain.chat import Audio, ChatReply, Choice, Extra, Image, Part,
 from pilothouse.errors import InvalidRequest, UpstreamProtocol
 from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import NO_MEMO, Echo, Memo
+from pilothouse.protocols.loose import ANY, ENCODER, integer, mapping, objects, text
 from pilothouse.protocols.openai_chat.parts import address_of, media_of
 from pilothouse.protocols.openai_chat.stops import ended, finish_reason, stop_reason
 from pilothouse.protocols.openai_chat.turns_in import read_assistant
 from pilothouse.protocols.openai_chat.turns_out import assistant_fields
 from pilothouse.protocols.openai_chat.usage_out import write_usage
-from pilothouse.protocols.openai_chat.values import ANY, ENCODER, NAME, integer, mapping, objects, text
+from pilothouse.protocols.openai_chat.wire import NAME
 
 
 def read_whole(body: bytes, _memo: Memo = NO_MEMO) -> ChatReply:

@@ -22,10 +22,11 @@ from pilothouse.domain.chat import (
 from pilothouse.errors import InvalidRequest
 from pilothouse.protocols import json_body
 from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.loose import integer, mapping, number, objects, text
 from pilothouse.protocols.openai_chat.head import read_head, scalar
 from pilothouse.protocols.openai_chat.parts import cache_mark
 from pilothouse.protocols.openai_chat.turns_in import read_messages
-from pilothouse.protocols.openai_chat.values import NAME, integer, mapping, number, objects, text
+from pilothouse.protocols.openai_chat.wire import NAME
 
 _KNOWN = frozenset({
     "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "stop", "n", "temperature",

@@ -15,8 +15,9 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.facts import ModelFacts, ThinkingStyle
 from pilothouse.protocols.base import Written
+from pilothouse.protocols.loose import ENCODER
 from pilothouse.protocols.openai_chat.turns_out import TurnWriter
-from pilothouse.protocols.openai_chat.values import ENCODER, NAME
+from pilothouse.protocols.openai_chat.wire import NAME
 
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh"})
 _BUDGETS = ((2048, "low"), (12_000, "medium"))

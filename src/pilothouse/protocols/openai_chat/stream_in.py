@@ -28,12 +28,12 @@ from pilothouse.domain.chat import (
 from pilothouse.errors import InvalidRequest, UpstreamProtocol
 from pilothouse.protocols import openai_error, openai_usage, sse
 from pilothouse.protocols.base import NO_MEMO, ErrorBody, Memo
+from pilothouse.protocols.loose import ANY, integer, is_json, json_text, mapping, objects, text
 from pilothouse.protocols.openai_chat.halves import Halves
 from pilothouse.protocols.openai_chat.parts import media_of, read_content
 from pilothouse.protocols.openai_chat.scan import MAX_EVENT_BYTES
 from pilothouse.protocols.openai_chat.stops import ended, stop_reason
 from pilothouse.protocols.openai_chat.turns_in import read_reasoning
-from pilothouse.protocols.openai_chat.values import ANY, integer, is_json, json_text, mapping, objects, text
 
 
 class StreamIn:

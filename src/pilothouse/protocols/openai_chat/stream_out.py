@@ -24,12 +24,12 @@ from pilothouse.domain.chat import (
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
 from pilothouse.protocols.base import Echo
+from pilothouse.protocols.loose import ENCODER
 from pilothouse.protocols.openai_chat.parts import address_of
 from pilothouse.protocols.openai_chat.replies import call_id, reply_id
 from pilothouse.protocols.openai_chat.stops import finish_reason
 from pilothouse.protocols.openai_chat.turns_out import reasoning_fields
 from pilothouse.protocols.openai_chat.usage_out import write_usage
-from pilothouse.protocols.openai_chat.values import ENCODER
 from pilothouse.protocols.openai_error import render_stream_error
 
 

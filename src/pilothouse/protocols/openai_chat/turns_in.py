@@ -18,8 +18,9 @@ from pilothouse.domain.chat import (
     ToolResult,
 )
 from pilothouse.errors import InvalidRequest
+from pilothouse.protocols.loose import json_text, mapping, objects, text
 from pilothouse.protocols.openai_chat.parts import read_content
-from pilothouse.protocols.openai_chat.values import NAME, json_text, mapping, objects, text
+from pilothouse.protocols.openai_chat.wire import NAME
 
 _ASSISTANT = frozenset({
     "role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "reasoning_content", "reasoning",

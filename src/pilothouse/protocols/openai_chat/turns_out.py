@@ -17,7 +17,7 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.facts import Loss
 from pilothouse.protocols.openai_chat.parts import write_part
-from pilothouse.protocols.openai_chat.values import NAME
+from pilothouse.protocols.openai_chat.wire import NAME
 
 
 class TurnWriter:

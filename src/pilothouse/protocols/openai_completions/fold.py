@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
+from pilothouse.protocols.loose import ANY, ENCODER, mapping, objects
 from pilothouse.protocols.openai_chat.fold import fold as fold_chat
-from pilothouse.protocols.openai_chat.values import ANY, ENCODER, mapping, objects
 
 
 def fold(raw_sse: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pilothouse.protocols.openai_chat.values import mapping, number, objects, text
+from pilothouse.protocols.loose import mapping, number, objects, text
 
 
 def to_chat(logprobs: Any) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from pilothouse.domain.chat import ChatRequest, Extra, Message, Native, Part, Role, Text
 from pilothouse.errors import InvalidRequest
-from pilothouse.protocols.openai_chat.values import integer
+from pilothouse.protocols.loose import integer
 
 NAME = "openai_completions"
 

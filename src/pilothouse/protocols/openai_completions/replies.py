@@ -6,9 +6,9 @@ from pilothouse.domain.chat import ChatReply, Choice, Refusal, StopReason, Text
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import NO_MEMO, Echo, Memo
+from pilothouse.protocols.loose import ANY, ENCODER, integer, mapping, objects, text
 from pilothouse.protocols.openai_chat.stops import finish_reason, stop_reason
 from pilothouse.protocols.openai_chat.usage_out import write_usage
-from pilothouse.protocols.openai_chat.values import ANY, ENCODER, integer, mapping, objects, text
 from pilothouse.protocols.openai_completions import logprobs
 from pilothouse.protocols.openai_completions.prompts import echoed
 

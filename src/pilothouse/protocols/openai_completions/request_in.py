@@ -7,9 +7,9 @@ import msgspec
 from pilothouse.domain.chat import ChatRequest, Extra, Sampling
 from pilothouse.protocols import json_body
 from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.loose import integer
 from pilothouse.protocols.openai_chat.head import read_head
 from pilothouse.protocols.openai_chat.request_in import first_integer, read_sampling, read_stop
-from pilothouse.protocols.openai_chat.values import integer
 from pilothouse.protocols.openai_completions.prompts import NAME, read_turn
 
 _KNOWN = frozenset({

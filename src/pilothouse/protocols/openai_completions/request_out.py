@@ -5,7 +5,7 @@ from typing import Any
 from pilothouse.domain.chat import ChatRequest, Message, Native, OutputKind, Role, Text
 from pilothouse.domain.facts import Loss, ModelFacts
 from pilothouse.protocols.base import Written
-from pilothouse.protocols.openai_chat.values import ENCODER
+from pilothouse.protocols.loose import ENCODER
 from pilothouse.protocols.openai_completions.prompts import NAME, own_fields
 
 _MOST_STOPS = 4

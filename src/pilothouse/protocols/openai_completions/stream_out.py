@@ -6,8 +6,8 @@ from pilothouse.domain.chat import BlockStarted, Ended, Event, Finished, Metered
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
 from pilothouse.protocols.base import Echo
+from pilothouse.protocols.loose import ENCODER
 from pilothouse.protocols.openai_chat.usage_out import write_usage
-from pilothouse.protocols.openai_chat.values import ENCODER
 from pilothouse.protocols.openai_completions.logprobs import from_chat
 from pilothouse.protocols.openai_completions.prompts import echoed
 from pilothouse.protocols.openai_completions.replies import completion_id, finish_word

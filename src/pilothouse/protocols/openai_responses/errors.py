@@ -4,15 +4,16 @@ from typing import Any
 
 from pilothouse.errors import PilothouseError
 from pilothouse.protocols import openai_error
+from pilothouse.protocols.loose import mapping
 from pilothouse.protocols.openai_responses.reply import event_of
-from pilothouse.protocols.openai_responses.wire import decode, fields
+from pilothouse.protocols.openai_responses.wire import decode
 
 _LAST = 2**31 - 1
 
 
 def error_event(error: PilothouseError, request_id: str, sequence_number: int) -> dict[str, Any]:
     """Return the event that tells of an error."""
-    inner = fields(fields(decode(openai_error.render_error(error, request_id))).get("error"))
+    inner = mapping(mapping(decode(openai_error.render_error(error, request_id))).get("error"))
     return {
         "type": "error",
         "code": inner.get("code"),

@@ -3,8 +3,8 @@
 from typing import Any, cast
 
 from pilothouse.protocols import openai_error, sse
+from pilothouse.protocols.loose import count, mapping, text
 from pilothouse.protocols.openai_responses import wire
-from pilothouse.protocols.openai_responses.wire import count, fields, text
 
 _LISTS = {
     "response.output_text": ("content", "content_index", "text", "output_text"),
@@ -32,7 +32,7 @@ def fold(raw_sse: bytes) -> bytes:
     folded = _Folded()
     for frame in sse.frames(raw_sse):
         name, data = sse.parse(frame)
-        document = fields(wire.decode(data)) if data else {}
+        document = mapping(wire.decode(data)) if data else {}
         if document:
             folded.add(document)
         elif name == b"error":
@@ -50,10 +50,10 @@ class _Folded:
     def add(self, event: dict[str, Any]) -> None:
         kind = text(event.get("type"))
         if isinstance(event.get("response"), dict):
-            self.response = fields(event["response"])
+            self.response = mapping(event["response"])
             self.final = self.final or kind in _FINAL
         elif kind in ("response.output_item.added", "response.output_item.done"):
-            self.items[count(event.get("output_index"))] = dict(fields(event.get("item")))
+            self.items[count(event.get("output_index"))] = dict(mapping(event.get("item")))
         elif kind == "error" or (event.get("error") and not kind.startswith("response.")):
             self.error = _error(event)
         else:

@@ -5,7 +5,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pilothouse.protocols import json_body
+from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.openai_responses import marks, wire
 
@@ -56,7 +56,7 @@ def scalar(value: Any) -> str:
 
 def labels(metadata: Any) -> dict[str, str]:
     """Return the scalars of a request's metadata as text."""
-    pairs = wire.fields(metadata).items()
+    pairs = loose.mapping(metadata).items()
     return {key: scalar(value) for key, value in pairs if isinstance(value, str | int | float)}
 
 
@@ -90,4 +90,4 @@ def _without_foreign_thoughts(body: bytes) -> bytes:
 
 
 def _is_foreign(item: Any) -> bool:
-    return wire.text(wire.fields(item).get("encrypted_content")).startswith(marks.PREFIX)
+    return loose.text(loose.mapping(item).get("encrypted_content")).startswith(marks.PREFIX)

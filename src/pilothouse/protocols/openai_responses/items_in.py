@@ -5,9 +5,10 @@ from typing import Any, cast
 from pilothouse.domain.chat import Message, Native, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from pilothouse.domain.chat.parts import Extra
 from pilothouse.errors import InvalidRequest
+from pilothouse.protocols.loose import objects, text
 from pilothouse.protocols.openai_responses import marks, wire
 from pilothouse.protocols.openai_responses.parts_in import read_content, thought_signature
-from pilothouse.protocols.openai_responses.wire import NAME, objects, string, text
+from pilothouse.protocols.openai_responses.wire import NAME, string
 
 _ROLES = {
     "user": Role.USER,

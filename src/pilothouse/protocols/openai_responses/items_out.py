@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from pilothouse.domain.chat import Message, Native, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from pilothouse.protocols import loose
 from pilothouse.protocols.openai_responses import wire
 from pilothouse.protocols.openai_responses.parts_out import Place, asked, said
 from pilothouse.protocols.openai_responses.wire import NAME, VENDOR
@@ -113,7 +114,7 @@ def is_item(part: Part) -> bool:
     """Return whether a native part is an item of its own, not a part of a message's content."""
     if not isinstance(part, Native) or part.dialect != NAME:
         return False
-    return not wire.text(part.value.get("type")).startswith(_CONTENT)
+    return not loose.text(part.value.get("type")).startswith(_CONTENT)
 
 
 def thought(part: Reasoning, place: Place) -> dict[str, Any] | None:

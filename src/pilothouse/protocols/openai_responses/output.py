@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pilothouse.domain.chat import Audio, Image, Native, Part, Reasoning, Refusal, Text, ToolCall
+from pilothouse.protocols import loose
+from pilothouse.protocols.loose import mapping, objects
 from pilothouse.protocols.openai_responses import marks, wire
 from pilothouse.protocols.openai_responses.items_out import is_item
-from pilothouse.protocols.openai_responses.wire import NAME, fields, objects
+from pilothouse.protocols.openai_responses.wire import NAME
 
 NO_ARGUMENTS = "{}"
 """Callers parse the arguments of a finished call as JSON."""
@@ -99,21 +101,21 @@ def annotation(dialect: str, citation: dict[str, Any]) -> dict[str, Any] | None:
     """Return a citation as an annotation; chat completions have the same one level deeper."""
     if dialect == NAME:
         return dict(citation)
-    inner = fields(citation.get("url_citation"))
+    inner = mapping(citation.get("url_citation"))
     if not inner.get("url"):
         return None
     return {
         "type": "url_citation",
         "url": inner["url"],
-        "title": wire.text(inner.get("title")),
-        "start_index": wire.count(inner.get("start_index")),
-        "end_index": wire.count(inner.get("end_index")),
+        "title": loose.text(inner.get("title")),
+        "start_index": loose.count(inner.get("start_index")),
+        "end_index": loose.count(inner.get("end_index")),
     }
 
 
 def token_logprobs(logprobs: Any) -> list[dict[str, Any]]:
     """Return log probabilities in OpenAI's chat form as this API has them, which demands the bytes."""
-    listed: Any = fields(logprobs).get("content") if isinstance(logprobs, dict) else logprobs
+    listed: Any = mapping(logprobs).get("content") if isinstance(logprobs, dict) else logprobs
     return [
         {**_token(one), "top_logprobs": [_token(other) for other in objects(one.get("top_logprobs"))]}
         for one in objects(listed)
@@ -121,7 +123,7 @@ def token_logprobs(logprobs: Any) -> list[dict[str, Any]]:
 
 
 def _token(one: dict[str, Any]) -> dict[str, Any]:
-    token = wire.text(one.get("token"))
+    token = loose.text(one.get("token"))
     return {
         "token": token, "bytes": one.get("bytes") or list(token.encode(errors="replace")),
         "logprob": one.get("logprob", 0.0),

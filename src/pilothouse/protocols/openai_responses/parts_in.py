@@ -5,8 +5,9 @@ from typing import Any, cast
 from pilothouse.domain.chat import Audio, CacheMark, Document, Image, Media, Native, Part, Refusal, Text
 from pilothouse.domain.chat.parts import Extra
 from pilothouse.errors import InvalidRequest
+from pilothouse.protocols.loose import mapping, objects, text
 from pilothouse.protocols.openai_responses import wire
-from pilothouse.protocols.openai_responses.wire import NAME, fields, objects, string, text
+from pilothouse.protocols.openai_responses.wire import NAME, string
 
 _BASE64 = ";base64,"
 _TEXT = frozenset({"type", "text", "annotations", "logprobs", "extra_content"})
@@ -67,7 +68,7 @@ def read_text(part: dict[str, Any], where: str = "output") -> Text:
 
 def thought_signature(value: dict[str, Any]) -> str:
     """Return the mark that Google's models want back on a part, in the place Google's own OpenAI form has for it."""
-    return text(fields(fields(value.get("extra_content")).get("google")).get("thought_signature"))
+    return text(mapping(mapping(value.get("extra_content")).get("google")).get("thought_signature"))
 
 
 def _image(part: dict[str, Any], where: str) -> Image:
@@ -95,7 +96,7 @@ def _file(part: dict[str, Any], where: str) -> Document:
 
 
 def _sound(part: dict[str, Any], where: str) -> Audio:
-    sound = fields(part.get("input_audio"))
+    sound = mapping(part.get("input_audio"))
     data, kind = string(sound, "data", f"{where}.input_audio"), text(sound.get("format"))
     mime_type = {"": "", "mp3": "audio/mpeg"}.get(kind, f"audio/{kind}")
     return Audio(Media(mime_type, data=data), extra=wire.rest(part, _SOUND))
@@ -115,4 +116,4 @@ def _cache(part: dict[str, Any]) -> CacheMark | None:
     mark = part.get("prompt_cache_breakpoint")
     if not isinstance(mark, dict):
         return None
-    return CacheMark("1h" if fields(cast("Any", mark)).get("ttl") else "")
+    return CacheMark("1h" if mapping(cast("Any", mark)).get("ttl") else "")

@@ -5,15 +5,16 @@ from typing import Any
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error
 from pilothouse.protocols.base import ErrorBody, Reply
+from pilothouse.protocols.loose import mapping, text
 from pilothouse.protocols.openai_responses import usage
-from pilothouse.protocols.openai_responses.wire import decode, encode, fields, text
+from pilothouse.protocols.openai_responses.wire import decode, encode
 
 _MAX_SHOWN = 65_536
 
 
 def read_response(body: bytes) -> dict[str, Any]:
     """Return the response object; raises `UpstreamProtocol` when the bytes are none."""
-    document = fields(decode(body))
+    document = mapping(decode(body))
     if not document:
         raise UpstreamProtocol("the provider's answer is not JSON", upstream_status=200, body=body[:_MAX_SHOWN])
     if not isinstance(document.get("output"), list):
@@ -27,7 +28,7 @@ def read_reply(body: bytes) -> Reply:
     The error object of a failed response, or one in place of a response, is in `Reply.error`. Raises `UpstreamProtocol`
     for anything that is neither.
     """
-    document = fields(decode(body))
+    document = mapping(decode(body))
     found = response_error(document, body) if document else None
     if found is not None:
         return Reply(model=text(document.get("model")), usage=usage.read(document), error=found)
@@ -46,7 +47,7 @@ def response_error(response: dict[str, Any], raw: bytes) -> ErrorBody | None:
 
 def finish_word(response: dict[str, Any]) -> str:
     """Return why the answer ended, in the provider's word: the reason of an incomplete one, else its status."""
-    return text(fields(response.get("incomplete_details")).get("reason")) or text(response.get("status"))
+    return text(mapping(response.get("incomplete_details")).get("reason")) or text(response.get("status"))
 
 
 def event_of(document: dict[str, Any]) -> bytes:

@@ -7,12 +7,13 @@ import msgspec
 from pilothouse.domain.chat import ChatReply, Choice, Native, Part, Refusal, StopReason, Text, ToolCall
 from pilothouse.domain.chat.parts import Extra
 from pilothouse.errors import InvalidRequest, UpstreamProtocol
+from pilothouse.protocols.answer_tool import unwrapped
 from pilothouse.protocols.base import NO_MEMO, Memo
+from pilothouse.protocols.loose import count, mapping, objects, text
 from pilothouse.protocols.openai_responses import usage
 from pilothouse.protocols.openai_responses.items_in import read_item
 from pilothouse.protocols.openai_responses.reply import finish_word, read_response
-from pilothouse.protocols.openai_responses.request_out import WRAPPED
-from pilothouse.protocols.openai_responses.wire import NAME, count, fields, objects, text
+from pilothouse.protocols.openai_responses.wire import NAME
 
 _KEPT = ("metadata", "background")
 _INCOMPLETE = {
@@ -22,7 +23,6 @@ _INCOMPLETE = {
 }
 _UNFINISHED = ("in_progress", "queued")
 _MAX_SHOWN = 65_536
-_WRAPPED = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_reply(body: bytes, memo: Memo = NO_MEMO) -> ChatReply:
@@ -61,26 +61,17 @@ def read_output(item: dict[str, Any], memo: Memo, where: str) -> tuple[Part, ...
 def restored(part: Part, memo: Memo) -> Part:
     """Return a tool call by the name that the caller gave the tool, and a text without the object it was asked in."""
     if memo.wrapped and isinstance(part, Text):
-        return msgspec.structs.replace(part, text=unwrapped(part.text))
+        return msgspec.structs.replace(part, text=unwrapped(part.text, memo))
     if isinstance(part, ToolCall) and part.name in memo.tool_names:
         return msgspec.structs.replace(part, name=memo.tool_names[part.name])
     return part
-
-
-def unwrapped(answer: str) -> str:
-    """Return the answer's own JSON text; one that is not the object that was asked for stays as it is."""
-    try:
-        found = _WRAPPED.decode(answer)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return answer
-    return bytes(found[WRAPPED]).decode() if WRAPPED in found else answer
 
 
 def stop_of(response: dict[str, Any], parts: list[Part]) -> StopReason:
     """Return why the answer stopped, by its status and by what is in it."""
     status = response.get("status")
     if status == "incomplete":
-        reason = text(fields(response.get("incomplete_details")).get("reason"))
+        reason = text(mapping(response.get("incomplete_details")).get("reason"))
         return _INCOMPLETE.get(reason, StopReason.LENGTH)
     if status == "failed":
         return StopReason.BROKEN

@@ -15,12 +15,13 @@ from pilothouse.domain.chat import (
     Thinking,
 )
 from pilothouse.errors import InvalidRequest
-from pilothouse.protocols import json_body
+from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
-from pilothouse.protocols.openai_responses import head, wire
+from pilothouse.protocols.loose import mapping, text
+from pilothouse.protocols.openai_responses import head
 from pilothouse.protocols.openai_responses.items_in import read_input
 from pilothouse.protocols.openai_responses.tools import read_choice, read_tools
-from pilothouse.protocols.openai_responses.wire import NAME, fields, string, text
+from pilothouse.protocols.openai_responses.wire import NAME, string
 
 _KNOWN = frozenset({
     "model", "input", "instructions", "stream", "max_output_tokens", "temperature", "top_p", "top_logprobs",
@@ -45,7 +46,7 @@ def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
     for name, why in _STATE.items():
         if whole.get(name) is not None:
             raise InvalidRequest(why, param=name)
-    shown = fields(whole.get("text"))
+    shown = mapping(whole.get("text"))
     return ChatRequest(
         dialect=NAME,
         model=text(whole.get("model")),
@@ -91,10 +92,10 @@ def _extra(whole: dict[str, Any], shown: dict[str, Any]) -> Extra | None:
     left = {key: value for key, value in whole.items() if key not in _KNOWN and value is not None}
     if not head.scalar(whole.get("user")):
         left.pop("safety_identifier", None)
-    include = [name for name in wire.listed(whole.get("include")) if name != _LOGPROBS]
+    include = [name for name in loose.listing(whole.get("include")) if name != _LOGPROBS]
     if include:
         left["include"] = include
-    reasoning = {key: value for key, value in fields(whole.get("reasoning")).items() if key not in _REASONING}
+    reasoning = {key: value for key, value in mapping(whole.get("reasoning")).items() if key not in _REASONING}
     if reasoning:
         left["reasoning"] = reasoning
     other = {key: value for key, value in shown.items() if key not in ("format", "verbosity")}
@@ -110,13 +111,13 @@ def _sampling(whole: dict[str, Any]) -> Sampling:
     return Sampling(
         temperature=_number(whole, "temperature", _as_float),
         top_p=_number(whole, "top_p", _as_float),
-        logprobs=_LOGPROBS in wire.listed(whole.get("include")) or bool(top),
+        logprobs=_LOGPROBS in loose.listing(whole.get("include")) or bool(top),
         top_logprobs=top,
     )
 
 
 def _thinking(value: Any) -> Thinking | None:
-    told = fields(value)
+    told = mapping(value)
     effort = text(told.get("effort"))
     summary = text(told.get("summary")) or text(told.get("generate_summary"))
     if not effort and not summary:
@@ -130,7 +131,7 @@ def _thinking(value: Any) -> Thinking | None:
 
 
 def _format(value: Any) -> OutputFormat:
-    form = fields(value)
+    form = mapping(value)
     kind = text(form.get("type")) or "text"
     if kind == "text":
         return OutputFormat()

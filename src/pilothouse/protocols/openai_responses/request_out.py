@@ -4,6 +4,8 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, Message, OutputKind, Role, Text, Thinking
 from pilothouse.domain.facts import Loss, ModelFacts, ThinkingStyle
+from pilothouse.protocols import loose
+from pilothouse.protocols.answer_tool import wrap
 from pilothouse.protocols.base import Memo, Written
 from pilothouse.protocols.openai_responses import wire
 from pilothouse.protocols.openai_responses.items_out import Items
@@ -11,10 +13,8 @@ from pilothouse.protocols.openai_responses.parts_out import Place
 from pilothouse.protocols.openai_responses.tools import sent_names, write_choice, write_tools
 from pilothouse.protocols.openai_responses.wire import NAME
 
-WRAPPED = "value"
 """Where an answer stands whose schema had to be put into an object."""
 
-_DEFINITIONS = ("$defs", "definitions")
 _JSON_WORD: dict[str, Any] = {
     "type": "message",
     "role": "system",
@@ -159,7 +159,7 @@ def _write_form(request: ChatRequest, out: dict[str, Any]) -> bool:
         schema = form.schema or {}
         wrapped = request.dialect != NAME and schema.get("type") != "object"
         told: dict[str, Any] = {"type": "json_schema", "name": form.name or "answer"}
-        told["schema"] = _in_object(schema) if wrapped else schema
+        told["schema"] = {**wrap(schema), "additionalProperties": False} if wrapped else schema
         if form.description:
             told["description"] = form.description
         if form.strict is not None:
@@ -170,13 +170,6 @@ def _write_form(request: ChatRequest, out: dict[str, Any]) -> bool:
     if shown:
         out["text"] = shown
     return wrapped
-
-
-def _in_object(schema: dict[str, Any]) -> dict[str, Any]:
-    """Definitions stay at the top, where references look for them."""
-    inner = {key: value for key, value in schema.items() if key not in _DEFINITIONS}
-    around = {"type": "object", "properties": {WRAPPED: inner}, "required": [WRAPPED], "additionalProperties": False}
-    return {**around, **{key: value for key, value in schema.items() if key in _DEFINITIONS}}
 
 
 def _write_who(request: ChatRequest, out: dict[str, Any], losses: list[Loss]) -> None:
@@ -225,9 +218,9 @@ def _write_extra(request: ChatRequest, out: dict[str, Any], losses: list[Loss]) 
     for name, value in extra.fields.items():
         held = out.get(name)
         if isinstance(held, dict) and isinstance(value, dict):
-            out[name] = {**held, **wire.fields(value)}
+            out[name] = {**held, **loose.mapping(value)}
         elif isinstance(held, list) and isinstance(value, list):
-            out[name] = [*wire.listed(held), *(one for one in wire.listed(value) if one not in held)]
+            out[name] = [*loose.listing(held), *(one for one in loose.listing(value) if one not in held)]
         else:
             out[name] = value
 

@@ -6,10 +6,10 @@ from pilothouse.domain.usage import Usage
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error, sse
 from pilothouse.protocols.base import NO_ASK, Ask, ErrorBody
+from pilothouse.protocols.loose import mapping, text
 from pilothouse.protocols.openai_responses import usage, wire
 from pilothouse.protocols.openai_responses.reply import finish_word, response_error
 from pilothouse.protocols.openai_responses.stream_whole import to_stream
-from pilothouse.protocols.openai_responses.wire import fields, text
 
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 """The last event holds the whole answer, made pictures included."""
@@ -101,12 +101,12 @@ class StreamScan:
         name, data = sse.parse(frame)
         if not data or data == b"[DONE]":
             return
-        event = fields(wire.decode(data))
+        event = mapping(wire.decode(data))
         kind = text(event.get("type")) or name.decode(errors="replace")
         if kind == "error" or (event.get("error") and not kind.startswith("response.")):
             self.error = openai_error.find_error({**event, "type": "error"}, data) or ErrorBody(raw=data)
         elif isinstance(event.get("response"), dict):
-            self._take_response(kind, fields(event["response"]), data)
+            self._take_response(kind, mapping(event["response"]), data)
         elif not self.content_seen:
             self.content_seen = _has_content(kind, event)
 

@@ -20,13 +20,14 @@ from pilothouse.domain.chat import (
 from pilothouse.domain.chat.parts import Refusal, Text, ToolCall
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error, sse
+from pilothouse.protocols.answer_tool import unwrapped
 from pilothouse.protocols.base import NO_MEMO, ErrorBody, Memo
+from pilothouse.protocols.loose import count, mapping, objects, text
 from pilothouse.protocols.openai_responses import usage, wire
 from pilothouse.protocols.openai_responses.reply import finish_word, response_error
-from pilothouse.protocols.openai_responses.reply_in import stop_of, unwrapped
+from pilothouse.protocols.openai_responses.reply_in import stop_of
 from pilothouse.protocols.openai_responses.scan import MAX_EVENT_BYTES
 from pilothouse.protocols.openai_responses.stream_items import Item, item_for
-from pilothouse.protocols.openai_responses.wire import count, fields, objects, text
 
 _FINAL = ("response.completed", "response.incomplete", "response.failed")
 
@@ -74,14 +75,14 @@ class StreamReader:
         name, data = sse.parse(frame)
         if self.error is not None or self._ended or not data or data == b"[DONE]":
             return
-        event = fields(wire.decode(data))
+        event = mapping(wire.decode(data))
         kind = text(event.get("type")) or name.decode(errors="replace")
         if kind == "error" or (event.get("error") and not kind.startswith("response.")):
             self.error = openai_error.find_error({**event, "type": "error"}, data) or ErrorBody(raw=data)
             return
         if not event:
             return
-        response = fields(event.get("response"))
+        response = mapping(event.get("response"))
         yield from self._start(response)
         if kind in _FINAL:
             yield from self._finish(response, data)
@@ -123,7 +124,7 @@ class StreamReader:
             self._held.append(event.text)
             return
         if isinstance(event, BlockEnded) and self._held:
-            yield TextDelta(self._block, unwrapped("".join(self._held)))
+            yield TextDelta(self._block, unwrapped("".join(self._held), self._memo))
             self._held.clear()
         yield self._numbered(event)
 

@@ -19,10 +19,11 @@ from pilothouse.domain.chat import (
     TextDelta,
 )
 from pilothouse.domain.chat.parts import Reasoning, Refusal, Text, ToolCall
+from pilothouse.protocols.loose import count, mapping, objects, text
 from pilothouse.protocols.openai_responses import wire
 from pilothouse.protocols.openai_responses.items_in import read_thought
 from pilothouse.protocols.openai_responses.parts_in import thought_signature
-from pilothouse.protocols.openai_responses.wire import NAME, count, fields, objects, text
+from pilothouse.protocols.openai_responses.wire import NAME
 
 _CALLS = ("function_call", "custom_tool_call")
 _NEW_PART = "\n\n"
@@ -40,7 +41,7 @@ class Item:
         if self.done:
             return
         if kind == "response.output_item.done":
-            self._whole(fields(event.get("item")))
+            self._whole(mapping(event.get("item")))
             self.close()
         else:
             self._piece(kind.removeprefix("response."), event)
@@ -78,9 +79,9 @@ class _Message(Item):
             self._delta(index, text(event.get("text")) or text(event.get("refusal")), kind, event.get("logprobs"))
         elif kind == "output_text.annotation.added" and isinstance(event.get("annotation"), dict):
             self._begin(index, kind)
-            self.ready.append(CitationAdded(0, NAME, fields(event["annotation"])))
+            self.ready.append(CitationAdded(0, NAME, mapping(event["annotation"])))
         elif kind == "content_part.done":
-            self._part(index, fields(event.get("part")))
+            self._part(index, mapping(event.get("part")))
 
     def _whole(self, item: dict[str, Any]) -> None:
         for index, part in enumerate(objects(item.get("content"))):
@@ -139,7 +140,7 @@ class _Call(Item):
 
     def _piece(self, kind: str, event: dict[str, Any]) -> None:
         if kind == "output_item.added":
-            self._begin(fields(event.get("item")))
+            self._begin(mapping(event.get("item")))
         elif kind.endswith(".delta"):
             self._more(text(event.get("delta")))
         elif kind.endswith(".done") and not self._given:
@@ -189,7 +190,7 @@ class _Thought(Item):
 
     def _piece(self, kind: str, event: dict[str, Any]) -> None:
         if kind == "output_item.added":
-            self._id = text(fields(event.get("item")).get("id"))
+            self._id = text(mapping(event.get("item")).get("id"))
         elif kind == "reasoning_summary_text.delta":
             self._summary(text(event.get("delta")), count(event.get("summary_index")))
         elif kind == "reasoning_text.delta":
@@ -234,7 +235,7 @@ class _Thought(Item):
 
 def item_for(kind: str, event: dict[str, Any]) -> Item:
     """Return the reader of an item by the first event that tells of it."""
-    item = text(fields(event.get("item")).get("type"))
+    item = text(mapping(event.get("item")).get("type"))
     told = kind.removeprefix("response.")
     if item == "message" or told.startswith(("output_text.", "refusal.", "content_part.")):
         return _Message()

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pilothouse.protocols import openai_error
+from pilothouse.protocols.loose import objects, text
 from pilothouse.protocols.openai_responses.reply import event_of, read_response, response_error
 from pilothouse.protocols.openai_responses.stream_events import Numbered, Spot
-from pilothouse.protocols.openai_responses.wire import decode, objects, text
+from pilothouse.protocols.openai_responses.wire import decode
 
 _KINDS = {"output_text": ("output_text", "text"), "refusal": ("refusal", "refusal")}
 

@@ -7,8 +7,9 @@ from typing import Any, cast
 from pilothouse.domain.chat import CustomTool, Extra, FunctionTool, NativeTool, Tool, ToolChoice, ToolMode
 from pilothouse.domain.facts import Loss
 from pilothouse.errors import InvalidRequest
+from pilothouse.protocols.loose import mapping, objects, text
 from pilothouse.protocols.openai_responses import wire
-from pilothouse.protocols.openai_responses.wire import NAME, fields, objects, string, text
+from pilothouse.protocols.openai_responses.wire import NAME, string
 
 _FUNCTION = frozenset({"type", "name", "description", "parameters", "strict"})
 _CUSTOM = frozenset({"type", "name", "description", "format"})
@@ -42,7 +43,7 @@ def read_choice(value: Any) -> ToolChoice | None:
     kind = text(choice.get("type"))
     if kind in _NAMED:
         # The form of chat completions has the name one level down.
-        name = text(choice.get("name")) or text(fields(choice.get(kind)).get("name"))
+        name = text(choice.get("name")) or text(mapping(choice.get(kind)).get("name"))
         return ToolChoice(ToolMode.REQUIRED, (name or string(choice, "name", "tool_choice"),))
     if kind == "allowed_tools":
         return _allowed(choice)
@@ -133,12 +134,12 @@ def _read(value: Any, where: str) -> Tool:
     if kind == "function":
         # Tools in the form of chat completions are what many callers send here, and their meaning is plain.
         nested = tool.get("function")
-        return _function({"type": kind, **fields(nested)} if isinstance(nested, dict) else tool, where)
+        return _function({"type": kind, **mapping(nested)} if isinstance(nested, dict) else tool, where)
     if kind == "custom":
         return CustomTool(
             string(tool, "name", where),
             text(tool.get("description")),
-            fields(tool.get("format")) or None,
+            mapping(tool.get("format")) or None,
             wire.rest(tool, _CUSTOM),
         )
     return NativeTool(NAME, tool)

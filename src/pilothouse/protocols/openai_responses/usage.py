@@ -6,14 +6,14 @@ import msgspec
 
 from pilothouse.domain.usage import Usage
 from pilothouse.protocols import openai_usage
-from pilothouse.protocols.openai_responses.wire import count, fields, text
+from pilothouse.protocols.loose import count, mapping, text
 
 _PRICED_TIERS = frozenset({"flex", "priority", "scale", "batch", "fast"})
 
 
 def read(response: dict[str, Any]) -> Usage | None:
     """Return the usage that a response object reports; None when it has none."""
-    raw = fields(response.get("usage"))
+    raw = mapping(response.get("usage"))
     found = openai_usage.read(
         {
             **raw,
@@ -26,7 +26,7 @@ def read(response: dict[str, Any]) -> Usage | None:
     if found is None:
         return None
     tier = text(response.get("service_tier"))
-    searches = count(fields(fields(response.get("tool_usage")).get("web_search")).get("num_requests"))
+    searches = count(mapping(mapping(response.get("tool_usage")).get("web_search")).get("num_requests"))
     if tier not in _PRICED_TIERS and not searches:
         return found
     return msgspec.structs.replace(found, tier=tier if tier in _PRICED_TIERS else "", searches=max(searches, 0))

@@ -1,6 +1,6 @@
 """What every part of the dialect shares: its name, JSON both ways, and careful looks into unknown structures."""
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -27,28 +27,6 @@ def encode(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
-def text(value: Any) -> str:
-    """Return a string as it is, anything else as empty."""
-    return value if isinstance(value, str) else ""
-
-
-def fields(value: Any) -> dict[str, Any]:
-    """Return an object as it is, anything else as an empty one."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list; none of anything else."""
-    if not isinstance(value, list):
-        return []
-    return [cast("dict[str, Any]", item) for item in cast("list[Any]", value) if isinstance(item, dict)]
-
-
-def count(value: Any) -> int:
-    """Return a whole number as it is, anything else as 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
 def rest(value: dict[str, Any], known: frozenset[str]) -> Extra | None:
     """Return the fields that are not known and not null; None when there are none."""
     left = {key: item for key, item in value.items() if key not in known and item is not None}
@@ -66,8 +44,3 @@ def string(value: dict[str, Any], key: str, where: str) -> str:
     if not isinstance(found, str):
         raise InvalidRequest(f"{where}.{key} must be a string", param=f"{where}.{key}")
     return found
-
-
-def listed(value: Any) -> list[Any]:
-    """Return a list as it is, anything else as an empty one."""
-    return cast("list[Any]", value) if isinstance(value, list) else []

@@ -1,0 +1,4 @@
+"""The name of the dialect, and whose opaque marks it carries."""
+
+NAME = "openai_chat"
+VENDOR = "openai"
