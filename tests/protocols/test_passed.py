@@ -108,3 +108,10 @@ def test_an_error_among_events_is_found_and_nothing_follows_it() -> None:
     out = scan.feed(b'data: {"type":"x.delta"}\n\ndata: {"type":"error","error":{"message":"no"}}\n\ndata: 1\n\n')
     assert out == b'data: {"type":"x.delta"}\n\n'
     assert scan.error is not None
+
+
+def test_an_event_without_end_cannot_fill_memory() -> None:
+    scan = PassedScan()
+    with pytest.raises(UpstreamProtocol, match="larger than"):
+        for _ in range(80):
+            scan.feed(b"data: " + b"x" * 1024 * 1024)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import sse
 
 
@@ -63,3 +64,31 @@ def test_frames_lose_no_byte_and_each_but_the_last_is_whole(parts: list[bytes]) 
 )
 def test_the_name_and_data_of_an_event(frame: bytes, expected: tuple[bytes, bytes]) -> None:
     assert sse.parse(frame) == expected
+
+
+@given(pieces=st.lists(st.sampled_from([b"data: a", b"\n\n", b"\r\n\r\n", b"\n", b"\r\n", b": ping", b"\xc3\xa9"])))
+def test_a_splitter_gives_back_every_byte_and_only_whole_events(pieces: list[bytes]) -> None:
+    splitter, out = sse.Splitter(1000), b""
+    for piece in pieces:
+        ready = splitter.feed(piece)
+        assert sse.last_boundary(ready) == len(ready)
+        out += ready
+    rest = splitter.end()
+    assert sse.last_boundary(rest) == 0
+    assert out + rest == b"".join(pieces)
+
+
+def test_an_event_without_end_is_given_up() -> None:
+    splitter = sse.Splitter(10)
+    assert splitter.feed(b"data: 123\n\ndata: 1") == b"data: 123\n\n"
+    with pytest.raises(UpstreamProtocol, match="larger than 10 bytes"):
+        splitter.feed(b"23456")
+
+
+def test_a_body_that_is_no_stream_is_held_whole() -> None:
+    splitter = sse.Splitter(10)
+    splitter.hold(b'{"a":\n\n')
+    splitter.hold(b"1}")
+    assert splitter.end() == b'{"a":\n\n1}'
+    with pytest.raises(UpstreamProtocol):
+        splitter.hold(b"x" * 11)

@@ -1,5 +1,6 @@
 """Error objects in the OpenAI form, both ways."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -78,6 +79,11 @@ def find_error(document: Any, raw: bytes) -> ErrorBody | None:
     return None
 
 
+def upstream_words(error: PilothouseError, read: Callable[[bytes], ErrorBody | None] = read_error) -> ErrorBody | None:
+    """Return the provider's own error object where its words help the caller, else None."""
+    return read(error.body) if isinstance(error, _SHOWN) and error.body else None
+
+
 def render_error(error: PilothouseError, request_id: str) -> bytes:
     """Return the error as an OpenAI error object, in the provider's own words where those help the caller."""
     return _ENCODER.encode(_document(error, request_id))
@@ -89,7 +95,7 @@ def render_stream_error(error: PilothouseError, request_id: str) -> bytes:
 
 
 def _document(error: PilothouseError, request_id: str) -> dict[str, Any]:
-    shown = read_error(error.body) if isinstance(error, _SHOWN) and error.body else None
+    shown = upstream_words(error)
     own_code = _CODES.get(type(error), error.code)
     own_type = _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
     inner: dict[str, Any] = {

@@ -2,6 +2,11 @@
 
 from collections.abc import Iterator
 
+from pilothouse.errors import UpstreamProtocol
+
+_LONGEST_BREAK = 3
+"""How much of a blank line, less one byte, may stand at the end of what came before."""
+
 
 def last_boundary(buffer: bytes | bytearray, start: int = 0) -> int:
     """Return where the last whole event at or after `start` ends, 0 when none does."""
@@ -48,3 +53,45 @@ def parse(frame: bytes) -> tuple[bytes, bytes]:
             name = b"error"
             data.append(value)
     return name, b"\n".join(data).strip()
+
+
+class Splitter:
+    """Gives a stream's bytes back in whole events, however they were cut; an event without end cannot fill memory."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self._max_event_bytes = max_event_bytes
+        self._tail = bytearray()
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the whole events that there are now; raises `UpstreamProtocol` for an event that is too large."""
+        tail = self._tail
+        if not tail:
+            end = len(chunk) if chunk.endswith(b"\n\n") else last_boundary(chunk)
+            if end == len(chunk):
+                return chunk
+            self.hold(chunk[end:])
+            return chunk[:end]
+        start = max(0, len(tail) - _LONGEST_BREAK)
+        tail += chunk
+        end = last_boundary(tail, start)
+        if end == 0:
+            self._check()
+            return b""
+        ready = bytes(tail[:end])
+        del tail[:end]
+        return ready
+
+    def hold(self, chunk: bytes) -> None:
+        """Keep bytes of a body that is no stream until `end`; raises `UpstreamProtocol` when there are too many."""
+        self._tail += chunk
+        self._check()
+
+    def end(self) -> bytes:
+        """Return what is left: an event without its blank line, a part of one, or all that was held."""
+        tail = bytes(self._tail)
+        self._tail.clear()
+        return tail
+
+    def _check(self) -> None:
+        if len(self._tail) > self._max_event_bytes:
+            raise UpstreamProtocol(f"one event of the provider's stream is larger than {self._max_event_bytes} bytes")

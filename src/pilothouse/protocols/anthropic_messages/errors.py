@@ -4,17 +4,10 @@ import msgspec
 
 from pilothouse.errors import (
     PilothouseError,
-    UpstreamFault,
-    UpstreamInvalid,
-    UpstreamNotFound,
     UpstreamOverloaded,
-    UpstreamRateLimited,
 )
 from pilothouse.protocols import loose, openai_error
 from pilothouse.protocols.base import ErrorBody
-
-_SHOWN = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited, UpstreamOverloaded, UpstreamFault)
-"""Errors whose upstream wording helps the caller; those of the account (key, credit) are the operator's business."""
 
 _STATUSES: dict[str, int] = {
     "invalid_request_error": 400,
@@ -56,7 +49,7 @@ def error_status(error: PilothouseError, status: int) -> int:
 
 def render_error(error: PilothouseError, request_id: str) -> bytes:
     """Return the error as Anthropic's error object, in the provider's own words where those help the caller."""
-    shown = openai_error.read_error(error.body) if isinstance(error, _SHOWN) and error.body else None
+    shown = openai_error.upstream_words(error)
     message = shown.message if shown is not None and shown.message else error.detail
     kind = shown.type if shown is not None and shown.type in _STATUSES else error_type(error)
     inner = {"type": kind, "message": loose.clean(message)}

@@ -3,33 +3,16 @@
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.heads import StreamingHead
 
 
-class MessagesHead(msgspec.Struct, frozen=True):
+class MessagesHead(StreamingHead, frozen=True):
     """What the gateway reads of a Messages request; every other field is the provider's business."""
 
-    model: str | UnsetType = UNSET
-    stream: bool | None = None
     metadata: Any = None
-
-    @property
-    def model_name(self) -> str:
-        """The requested model; empty when the request names none."""
-        return self.model if self.model is not UNSET else ""
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the caller wants server-sent events."""
-        return self.stream is True
-
-    @property
-    def wants_usage(self) -> bool:
-        """Never: usage always comes with the answer."""
-        return False
 
     @property
     def user_id(self) -> str:

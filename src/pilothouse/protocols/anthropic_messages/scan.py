@@ -28,7 +28,7 @@ class StreamScan:
         """Whether `message_stop` came."""
         self.error: ErrorBody | None = None
         """An error that came inside the stream; neither it nor anything after it is passed on."""
-        self._splitter = events.Splitter()
+        self._splitter = sse.Splitter(events.MAX_EVENT_BYTES)
         self._counts: dict[str, Any] = {}
         self._started = False
         self._plain: bytearray | None = None

@@ -52,7 +52,7 @@ class StreamReader:
     def __init__(self, memo: Memo) -> None:
         self.error: ErrorBody | None = None
         self._memo = memo
-        self._splitter = events.Splitter()
+        self._splitter = sse.Splitter(events.MAX_EVENT_BYTES)
         self._events: list[Event] = []
         self._started = False
         self._count = 0

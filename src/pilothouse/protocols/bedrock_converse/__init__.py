@@ -11,7 +11,7 @@ from pilothouse.protocols.bedrock_converse.errors import (
     render_stream_error,
 )
 from pilothouse.protocols.bedrock_converse.fold import fold
-from pilothouse.protocols.bedrock_converse.head import ConverseHead, needs_canonical, read_head, rewrite
+from pilothouse.protocols.bedrock_converse.head import read_head
 from pilothouse.protocols.bedrock_converse.reply import read_reply
 from pilothouse.protocols.bedrock_converse.reply_in import read_reply as read_chat_reply
 from pilothouse.protocols.bedrock_converse.reply_out import write_reply
@@ -20,10 +20,11 @@ from pilothouse.protocols.bedrock_converse.request_out import write_request
 from pilothouse.protocols.bedrock_converse.scan import StreamScan
 from pilothouse.protocols.bedrock_converse.stream_in import StreamReader
 from pilothouse.protocols.bedrock_converse.stream_out import StreamWriter
+from pilothouse.protocols.heads import never_canonical, rewrite_named_in_path
 
 __all__ = [
-    "CODEC", "DIALECT", "ConverseHead", "StreamReader", "StreamScan", "StreamWriter", "fold", "read_chat_reply",
-    "read_error", "read_head", "read_reply", "read_request", "render_error", "render_stream_error", "rewrite",
+    "CODEC", "DIALECT", "StreamReader", "StreamScan", "StreamWriter", "fold", "read_chat_reply",
+    "read_error", "read_head", "read_reply", "read_request", "render_error", "render_stream_error",
     "write_reply", "write_request",
 ]  # fmt: skip
 
@@ -48,8 +49,8 @@ DIALECT = Dialect(
     operation=Operation.CHAT,
     path="/model/{model}/converse",
     read_head=read_head,
-    needs_canonical=needs_canonical,
-    rewrite=rewrite,
+    needs_canonical=never_canonical,
+    rewrite=rewrite_named_in_path,
     read_reply=read_reply,
     render_error=render_error,
     render_stream_error=render_stream_error,

@@ -15,7 +15,6 @@ from pilothouse.errors import (
     UpstreamAuth,
     UpstreamBilling,
     UpstreamCut,
-    UpstreamFault,
     UpstreamInvalid,
     UpstreamNotFound,
     UpstreamOverloaded,
@@ -24,12 +23,9 @@ from pilothouse.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from pilothouse.protocols import loose
+from pilothouse.protocols import loose, openai_error
 from pilothouse.protocols.base import ErrorBody
 from pilothouse.protocols.bedrock_converse import event_stream
-
-_SHOWN = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited, UpstreamOverloaded, UpstreamFault)
-"""Errors whose upstream wording helps the caller; those of the account (key, credit) are the operator's business."""
 
 _KINDS: tuple[tuple[type[PilothouseError], str], ...] = (
     (Unauthorized, "UnrecognizedClientException"),
@@ -99,7 +95,7 @@ def error_headers(error: PilothouseError) -> tuple[tuple[bytes, bytes], ...]:
 def render_error(error: PilothouseError, request_id: str) -> bytes:
     """Return the error's body, in the provider's own words where those help the caller."""
     del request_id
-    shown = read_error(error.body) if isinstance(error, _SHOWN) and error.body else None
+    shown = openai_error.upstream_words(error, read_error)
     message = shown.message if shown is not None and shown.message else error.detail
     return loose.ENCODER.encode({"message": loose.clean(message)})
 

@@ -9,9 +9,10 @@ from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols.base import EVENT_STREAM, JSON, Ask, Dialect, Reply
 from pilothouse.protocols.gemini import errors
 from pilothouse.protocols.gemini.fold import fold
-from pilothouse.protocols.gemini.head import needs_canonical, read_head, rewrite
+from pilothouse.protocols.gemini.head import read_head
 from pilothouse.protocols.gemini.reply import read_reply
 from pilothouse.protocols.gemini.scan import StreamScan
+from pilothouse.protocols.heads import never_canonical, rewrite_named_in_path
 
 __all__ = ["COUNT_TOKENS", "DIALECT", "StreamScan", "fold", "read_head", "read_reply"]
 
@@ -38,8 +39,8 @@ DIALECT = Dialect(
     operation=Operation.CHAT,
     path="/v1beta/models/{model}:generateContent",
     read_head=read_head,
-    needs_canonical=needs_canonical,
-    rewrite=rewrite,
+    needs_canonical=never_canonical,
+    rewrite=rewrite_named_in_path,
     read_reply=read_reply,
     render_error=errors.render_error,
     render_stream_error=errors.render_stream_error,
@@ -53,8 +54,8 @@ COUNT_TOKENS = Dialect(
     operation=Operation.COUNT_TOKENS,
     path="/v1beta/models/{model}:countTokens",
     read_head=read_head,
-    needs_canonical=needs_canonical,
-    rewrite=rewrite,
+    needs_canonical=never_canonical,
+    rewrite=rewrite_named_in_path,
     read_reply=_read_count,
     render_error=errors.render_error,
     render_stream_error=errors.render_stream_error,

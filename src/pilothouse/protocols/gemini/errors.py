@@ -6,17 +6,9 @@ import msgspec
 
 from pilothouse.errors import (
     PilothouseError,
-    UpstreamFault,
-    UpstreamInvalid,
-    UpstreamNotFound,
-    UpstreamOverloaded,
-    UpstreamRateLimited,
 )
 from pilothouse.protocols import loose, openai_error
 from pilothouse.protocols.base import ErrorBody
-
-_SHOWN = (UpstreamInvalid, UpstreamNotFound, UpstreamRateLimited, UpstreamOverloaded, UpstreamFault)
-"""Errors whose upstream wording helps the caller; those of the account (key, credit) are the operator's business."""
 
 _WORDS: dict[int, str] = {
     400: "INVALID_ARGUMENT",
@@ -70,7 +62,7 @@ def read_error(body: bytes) -> ErrorBody | None:
 
 def render_error(error: PilothouseError, request_id: str) -> bytes:
     """Return the error as Google's error object, in the provider's own words where those help the caller."""
-    shown = read_error(error.body) if isinstance(error, _SHOWN) and error.body else None
+    shown = openai_error.upstream_words(error, read_error)
     message = shown.message if shown is not None and shown.message else error.detail
     word = _WORDS.get(error.status, "INVALID_ARGUMENT" if error.status < 500 else "INTERNAL")
     info: dict[str, Any] = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code.upper()}

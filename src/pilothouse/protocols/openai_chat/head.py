@@ -1,12 +1,12 @@
 """The few fields of a chat request that the gateway reads."""
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from pilothouse.protocols import json_body
+from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.heads import StreamingHead
 
 
 class StreamOptions(msgspec.Struct, frozen=True):
@@ -15,26 +15,14 @@ class StreamOptions(msgspec.Struct, frozen=True):
     include_usage: bool | None = None
 
 
-class ChatHead(msgspec.Struct, frozen=True):
+class ChatHead(StreamingHead, frozen=True):
     """What the gateway reads of a chat request; every other field is the provider's business."""
 
-    model: str | UnsetType = UNSET
-    stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: Any = None
     safety_identifier: Any = None
     metadata: Any = None
     n: Any = None
-
-    @property
-    def model_name(self) -> str:
-        """The requested model; empty when the request names none."""
-        return self.model if self.model is not UNSET else ""
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the caller wants server-sent events."""
-        return self.stream is True
 
     @property
     def wants_usage(self) -> bool:
@@ -46,24 +34,12 @@ class ChatHead(msgspec.Struct, frozen=True):
         """The caller's own name for its end user; empty when not given."""
         if self.user is None and self.safety_identifier is None:
             return ""
-        return scalar(self.user) or scalar(self.safety_identifier)
+        return loose.scalar(self.user) or loose.scalar(self.safety_identifier)
 
     @property
     def labels(self) -> dict[str, str]:
         """The caller's own metadata, scalars as text; anything else in it is left out."""
-        if not isinstance(self.metadata, dict):
-            return {}
-        pairs = cast("dict[str, Any]", self.metadata).items()
-        return {key: scalar(value) for key, value in pairs if isinstance(value, str | int | float)}
-
-
-def scalar(value: Any) -> str:
-    """Return a JSON scalar as text; empty for null, lists and objects."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else ""
+        return {} if self.metadata is None else loose.scalars(self.metadata)
 
 
 _DECODER = msgspec.json.Decoder(ChatHead)

@@ -13,7 +13,6 @@ from pilothouse.protocols.openai_chat.parts import address_of, media_of
 from pilothouse.protocols.openai_chat.stops import ended, finish_reason, stop_reason
 from pilothouse.protocols.openai_chat.turns_in import read_assistant
 from pilothouse.protocols.openai_chat.turns_out import assistant_fields
-from pilothouse.protocols.openai_chat.usage_out import write_usage
 from pilothouse.protocols.openai_chat.wire import NAME
 
 
@@ -62,7 +61,7 @@ def write_whole(reply: ChatReply, echo: Echo) -> bytes:
         "choices": [_write_choice(number, choice, echo) for number, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
-        body["usage"] = write_usage(reply.usage)
+        body["usage"] = openai_usage.write(reply.usage)
     if reply.service_tier:
         body["service_tier"] = reply.service_tier
     return ENCODER.encode(body)

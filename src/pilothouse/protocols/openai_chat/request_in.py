@@ -20,10 +20,10 @@ from pilothouse.domain.chat import (
     ToolMode,
 )
 from pilothouse.errors import InvalidRequest
-from pilothouse.protocols import json_body
+from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.loose import integer, mapping, number, objects, text
-from pilothouse.protocols.openai_chat.head import read_head, scalar
+from pilothouse.protocols.openai_chat.head import read_head
 from pilothouse.protocols.openai_chat.parts import cache_mark
 from pilothouse.protocols.openai_chat.turns_in import read_messages
 from pilothouse.protocols.openai_chat.wire import NAME
@@ -64,7 +64,7 @@ def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
         service_tier=text(found.get("service_tier")),
         cache_key=text(found.get("prompt_cache_key")),
         user_id=head.user_id,
-        labels={key: scalar(value) for key, value in mapping(found.get("metadata")).items()},
+        labels={key: loose.scalar(value) for key, value in mapping(found.get("metadata")).items()},
         prediction=found.get("prediction"),
         store=_flag(found, "store"),
         extra=Extra(NAME, rest) if rest else None,

@@ -5,7 +5,6 @@ from typing import Any, cast
 import msgspec
 
 from pilothouse.domain.usage import Usage
-from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error, openai_usage, sse
 from pilothouse.protocols.base import NO_ASK, Ask, ErrorBody
 from pilothouse.protocols.openai_chat.reply import to_stream
@@ -81,7 +80,7 @@ class StreamScan:
         self.plain = False
         """Whether the body is no stream at all; nothing is passed on before `end`."""
         self._hide_usage = hide_usage
-        self._tail = bytearray()
+        self._splitter = sse.Splitter(MAX_EVENT_BYTES)
         self._started = False
         self._ended = False
 
@@ -95,26 +94,12 @@ class StreamScan:
 
         Raises `UpstreamProtocol` when one event is larger than 16 MiB.
         """
-        tail = self._tail
         if not self._started:
             self._start(chunk)
-        if tail or self.plain:
-            start = max(0, len(tail) - 3)
-            tail += chunk
-            end = 0 if self.plain else sse.last_boundary(tail, start)
-            if end == 0:
-                if len(tail) > MAX_EVENT_BYTES:
-                    raise UpstreamProtocol(f"one event of the provider's stream is larger than {MAX_EVENT_BYTES} bytes")
-                return b""
-            ready = bytes(tail[:end])
-            del tail[:end]
-        else:
-            end = len(chunk) if chunk.endswith(b"\n\n") else sse.last_boundary(chunk)
-            if end == len(chunk):
-                ready = chunk
-            else:
-                ready = chunk[:end]
-                tail += chunk[end:]
+        if self.plain:
+            self._splitter.hold(chunk)
+            return b""
+        ready = self._splitter.feed(chunk)
         if self.content_seen and self.error is None and _is_quiet(ready):
             return ready
         return self._scan(ready)
@@ -125,8 +110,7 @@ class StreamScan:
         A last event without its blank line is passed on with one. A whole JSON answer in place of a stream is passed on
         as the events it stands for. Raises `UpstreamProtocol` when the body was neither.
         """
-        tail = bytes(self._tail)
-        self._tail.clear()
+        tail = self._splitter.end()
         self._ended = True
         if self.plain:
             return self._scan(self._as_stream(tail))

@@ -44,7 +44,7 @@ class StreamIn:
 
     def __init__(self, _memo: Memo = NO_MEMO) -> None:
         self.error: ErrorBody | None = None
-        self._buffer = bytearray()
+        self._splitter = sse.Splitter(MAX_EVENT_BYTES)
         self._out: list[Event] = []
         self._started = False
         self._done = False
@@ -55,20 +55,11 @@ class StreamIn:
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
         """Take bytes as they came and return the events that they complete."""
-        self._buffer += chunk
-        end = sse.last_boundary(self._buffer)
-        if end == 0:
-            if len(self._buffer) > MAX_EVENT_BYTES:
-                raise UpstreamProtocol("an event of the provider's stream is longer than 16 MB")
-            return ()
-        whole = bytes(self._buffer[:end])
-        del self._buffer[:end]
-        return self._read(whole)
+        return self._read(self._splitter.feed(chunk))
 
     def end(self) -> Sequence[Event]:
         """Take the clean end of the body."""
-        rest = bytes(self._buffer)
-        self._buffer.clear()
+        rest = self._splitter.end()
         events = list(self._read(rest)) if rest.strip() else []
         if self.error is None and self._finished and not self._done:
             self._finish()

@@ -23,13 +23,13 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
+from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import Echo
 from pilothouse.protocols.loose import ENCODER
 from pilothouse.protocols.openai_chat.parts import address_of
 from pilothouse.protocols.openai_chat.replies import call_id, reply_id
 from pilothouse.protocols.openai_chat.stops import finish_reason
 from pilothouse.protocols.openai_chat.turns_out import reasoning_fields
-from pilothouse.protocols.openai_chat.usage_out import write_usage
 from pilothouse.protocols.openai_error import render_stream_error
 
 
@@ -94,7 +94,7 @@ class StreamOut:
     def _end(self) -> bytes:
         tail = b""
         if self._usage is not None and self._echo.request.wants_usage:
-            tail = self._chunk([], usage=write_usage(self._usage))
+            tail = self._chunk([], usage=openai_usage.write(self._usage))
         return tail + b"data: [DONE]\n\n"
 
     def _block(self, event: BlockStarted) -> bytes:

@@ -8,7 +8,6 @@ from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import NO_MEMO, Echo, Memo
 from pilothouse.protocols.loose import ANY, ENCODER, integer, mapping, objects, text
 from pilothouse.protocols.openai_chat.stops import finish_reason, stop_reason
-from pilothouse.protocols.openai_chat.usage_out import write_usage
 from pilothouse.protocols.openai_completions import logprobs
 from pilothouse.protocols.openai_completions.prompts import echoed
 
@@ -48,7 +47,7 @@ def write_whole(reply: ChatReply, echo: Echo) -> bytes:
         "choices": [_write_choice(number, choice, before) for number, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
-        body["usage"] = write_usage(reply.usage)
+        body["usage"] = openai_usage.write(reply.usage)
     return ENCODER.encode(body)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from pilothouse.domain.chat import BlockStarted, Ended, Event, Finished, Metered, Refusal, Started, Text, TextDelta
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
+from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import Echo
 from pilothouse.protocols.loose import ENCODER
-from pilothouse.protocols.openai_chat.usage_out import write_usage
 from pilothouse.protocols.openai_completions.logprobs import from_chat
 from pilothouse.protocols.openai_completions.prompts import echoed
 from pilothouse.protocols.openai_completions.replies import completion_id, finish_word
@@ -71,7 +71,7 @@ class CompletionsOut:
     def _end(self) -> bytes:
         tail = b""
         if self._usage is not None and self._echo.request.wants_usage:
-            tail = self._chunk([], usage=write_usage(self._usage))
+            tail = self._chunk([], usage=openai_usage.write(self._usage))
         return tail + b"data: [DONE]\n\n"
 
     def _chunk(self, choices: list[dict[str, Any]], **more: Any) -> bytes:

@@ -3,43 +3,22 @@
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import json_body, openai_error, openai_usage
 from pilothouse.protocols.base import NO_ASK, Ask, Reply
+from pilothouse.protocols.heads import BodyHead
 
 
-class EmbeddingsHead(msgspec.Struct, frozen=True):
+class EmbeddingsHead(BodyHead, frozen=True):
     """What the gateway reads of an embeddings request."""
 
-    model: str | UnsetType = UNSET
     user: Any = None
-
-    @property
-    def model_name(self) -> str:
-        """The requested model; empty when the request names none."""
-        return self.model if self.model is not UNSET else ""
-
-    @property
-    def streamed(self) -> bool:
-        """Never."""
-        return False
-
-    @property
-    def wants_usage(self) -> bool:
-        """Never: usage always comes with the answer."""
-        return False
 
     @property
     def user_id(self) -> str:
         """The caller's own name for its end user; empty when not given."""
         return self.user if isinstance(self.user, str) else ""
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """Embeddings requests have no metadata."""
-        return {}
 
 
 class _Body(msgspec.Struct):

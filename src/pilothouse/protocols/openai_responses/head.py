@@ -3,61 +3,29 @@
 from typing import Any, cast
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.heads import StreamingHead
 from pilothouse.protocols.openai_responses import marks, wire
 
 
-class ResponsesHead(msgspec.Struct, frozen=True):
+class ResponsesHead(StreamingHead, frozen=True):
     """What the gateway reads of a Responses request; every other field is the provider's business."""
 
-    model: str | UnsetType = UNSET
-    stream: bool | None = None
     user: Any = None
     safety_identifier: Any = None
     metadata: Any = None
 
     @property
-    def model_name(self) -> str:
-        """The requested model; empty when the request names none."""
-        return self.model if self.model is not UNSET else ""
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the caller wants server-sent events."""
-        return self.stream is True
-
-    @property
-    def wants_usage(self) -> bool:
-        """Usage is always in the last event, and cannot be asked for."""
-        return False
-
-    @property
     def user_id(self) -> str:
         """The caller's own name for its end user; empty when not given."""
-        return scalar(self.user) or scalar(self.safety_identifier)
+        return loose.scalar(self.user) or loose.scalar(self.safety_identifier)
 
     @property
     def labels(self) -> dict[str, str]:
         """The caller's own metadata, scalars as text; anything else in it is left out."""
-        return labels(self.metadata)
-
-
-def scalar(value: Any) -> str:
-    """Return a JSON scalar as text; empty for null, lists and objects."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else ""
-
-
-def labels(metadata: Any) -> dict[str, str]:
-    """Return the scalars of a request's metadata as text."""
-    pairs = loose.mapping(metadata).items()
-    return {key: scalar(value) for key, value in pairs if isinstance(value, str | int | float)}
+        return loose.scalars(self.metadata)
 
 
 _DECODER = msgspec.json.Decoder(ResponsesHead)
@@ -75,7 +43,8 @@ def rewrite(body: bytes, *, model: str | None, ask_usage: bool) -> bytes:
     Thoughts that carry another vendor's mark are left out, for a provider of this dialect refuses them. `ask_usage`
     changes nothing: usage always comes.
     """
-    out = json_body.rewrite(body, model=model, ask_usage=ask_usage and False)
+    del ask_usage
+    out = json_body.rewrite(body, model=model, ask_usage=False)
     return _without_foreign_thoughts(out) if _MARK in out else out
 
 

@@ -18,7 +18,6 @@ from pilothouse.errors import InvalidRequest
 from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.loose import mapping, text
-from pilothouse.protocols.openai_responses import head
 from pilothouse.protocols.openai_responses.items_in import read_input
 from pilothouse.protocols.openai_responses.tools import read_choice, read_tools
 from pilothouse.protocols.openai_responses.wire import NAME, string
@@ -63,8 +62,8 @@ def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
         verbosity=text(shown.get("verbosity")),
         service_tier=text(whole.get("service_tier")),
         cache_key=text(whole.get("prompt_cache_key")),
-        user_id=head.scalar(whole.get("user")) or head.scalar(whole.get("safety_identifier")),
-        labels=head.labels(whole.get("metadata")),
+        user_id=loose.scalar(whole.get("user")) or loose.scalar(whole.get("safety_identifier")),
+        labels=loose.scalars(whole.get("metadata")),
         previous_id=text(whole.get("previous_response_id")),
         store=_flag(whole, "store"),
         background=_flag(whole, "background") or False,
@@ -90,7 +89,7 @@ def _input(whole: dict[str, Any]) -> tuple[Message, ...]:
 
 def _extra(whole: dict[str, Any], shown: dict[str, Any]) -> Extra | None:
     left = {key: value for key, value in whole.items() if key not in _KNOWN and value is not None}
-    if not head.scalar(whole.get("user")):
+    if not loose.scalar(whole.get("user")):
         left.pop("safety_identifier", None)
     include = [name for name in loose.listing(whole.get("include")) if name != _LOGPROBS]
     if include:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from pilothouse.domain.usage import Usage
-from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error, sse
 from pilothouse.protocols.base import NO_ASK, Ask, ErrorBody
 from pilothouse.protocols.loose import mapping, text
@@ -21,6 +20,7 @@ class StreamScan:
     """Splits a stream into events, passes them on byte for byte, and notes what the record needs."""
 
     def __init__(self, _ask: Ask = NO_ASK, *, hide_usage: bool = False) -> None:
+        del hide_usage  # Usage is always in the last event.
         self.model = ""
         self.usage: Usage | None = None
         self.finish_reason = ""
@@ -32,8 +32,7 @@ class StreamScan:
         """An error event, or that of a failed response; neither it nor anything after it is passed on."""
         self.plain = False
         """Whether the body is no stream at all; nothing is passed on before `end`."""
-        self._shows_usage = not hide_usage
-        self._tail = bytearray()
+        self._splitter = sse.Splitter(MAX_EVENT_BYTES)
         self._started = False
 
     @property
@@ -48,17 +47,10 @@ class StreamScan:
         """
         if not self._started:
             self._start(chunk)
-        tail = self._tail
-        start = max(0, len(tail) - 3)
-        tail += chunk
-        end = 0 if self.plain else sse.last_boundary(tail, start)
-        if end == 0:
-            if len(tail) > MAX_EVENT_BYTES:
-                raise UpstreamProtocol(f"one event of the provider's stream is larger than {MAX_EVENT_BYTES} bytes")
+        if self.plain:
+            self._splitter.hold(chunk)
             return b""
-        ready = bytes(tail[:end])
-        del tail[:end]
-        return self._scan(ready)
+        return self._scan(self._splitter.feed(chunk))
 
     def end(self) -> bytes:
         """Take the clean end of the upstream's body and return what is still to be passed on.
@@ -66,8 +58,7 @@ class StreamScan:
         A last event without its blank line is passed on with one. A whole JSON answer in place of a stream is passed on
         as the events it stands for. Raises `UpstreamProtocol` when the body was neither.
         """
-        tail = bytes(self._tail)
-        self._tail.clear()
+        tail = self._splitter.end()
         if self.plain:
             return self._scan(to_stream(tail))
         if not tail.strip():

@@ -18,7 +18,6 @@ from pilothouse.domain.chat import (
     TextDelta,
 )
 from pilothouse.domain.chat.parts import Refusal, Text, ToolCall
-from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error, sse
 from pilothouse.protocols.answer_tool import unwrapped
 from pilothouse.protocols.base import NO_MEMO, ErrorBody, Memo
@@ -42,7 +41,7 @@ class StreamReader:
     def __init__(self, memo: Memo = NO_MEMO) -> None:
         self.error: ErrorBody | None = None
         self._memo = memo
-        self._tail = bytearray()
+        self._splitter = sse.Splitter(MAX_EVENT_BYTES)
         self._started = False
         self._ended = False
         self._items: dict[int, Item] = {}
@@ -53,22 +52,11 @@ class StreamReader:
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
         """Take bytes as they came and return the events that they complete."""
-        tail = self._tail
-        start = max(0, len(tail) - 3)
-        tail += chunk
-        end = sse.last_boundary(tail, start)
-        if end == 0:
-            if len(tail) > MAX_EVENT_BYTES:
-                raise UpstreamProtocol(f"one event of the provider's stream is larger than {MAX_EVENT_BYTES} bytes")
-            return ()
-        ready = bytes(tail[:end])
-        del tail[:end]
-        return [event for frame in sse.frames(ready) for event in self._frame(frame)]
+        return [event for frame in sse.frames(self._splitter.feed(chunk)) for event in self._frame(frame)]
 
     def end(self) -> Sequence[Event]:
         """Take the clean end of the body; a last event may lack its blank line."""
-        tail = bytes(self._tail)
-        self._tail.clear()
+        tail = self._splitter.end()
         return list(self._frame(tail)) if tail.strip() else ()
 
     def _frame(self, frame: bytes) -> Iterator[Event]:

@@ -3,56 +3,44 @@
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
-from pilothouse.protocols import json_body
+from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.heads import BodyHead
 from pilothouse.protocols.passed import form
 
 _MULTIPART = b"multipart/"
 
 
-class PassedHead(msgspec.Struct, frozen=True):
+class PassedHead(BodyHead, frozen=True):
     """The fields that these requests share."""
 
-    model: str | UnsetType = UNSET
     stream: Any = None
     user: Any = None
-    always_streamed: bool = False
-
-    @property
-    def model_name(self) -> str:
-        """The requested model; empty when the request names none."""
-        return self.model if self.model is not UNSET else ""
 
     @property
     def streamed(self) -> bool:
         """Whether the answer is passed on as it comes."""
-        return self.always_streamed or self.stream is True
-
-    @property
-    def wants_usage(self) -> bool:
-        """Never asked for."""
-        return False
+        return self.stream is True
 
     @property
     def user_id(self) -> str:
         """The caller's own name for its end user; empty when not given."""
-        return self.user if isinstance(self.user, str) else ""
+        return loose.text(self.user)
+
+
+class BinaryHead(PassedHead, frozen=True):
+    """A request whose answer is bytes, which are always passed on as they come."""
 
     @property
-    def labels(self) -> dict[str, str]:
-        """These requests have no metadata."""
-        return {}
+    def streamed(self) -> bool:
+        """Always."""
+        return True
 
 
-class _Json(msgspec.Struct, frozen=True):
-    model: str | UnsetType = UNSET
-    stream: Any = None
-    user: Any = None
-
-
-_DECODER = msgspec.json.Decoder(_Json)
+_DECODER = msgspec.json.Decoder(PassedHead)
+_BINARY_DECODER = msgspec.json.Decoder(BinaryHead)
 
 
 def read_head(body: bytes, ask: Ask = NO_ASK) -> PassedHead:
@@ -65,13 +53,12 @@ def read_head(body: bytes, ask: Ask = NO_ASK) -> PassedHead:
             found.get("stream", b"").lower() == b"true",
             found.get("user", b"").decode("utf-8", "replace"),
         )
-    head = json_body.read(body, _DECODER)
-    return PassedHead(head.model, head.stream, head.user)
+    return json_body.read(body, _DECODER)
 
 
-def read_binary_head(body: bytes, ask: Ask = NO_ASK) -> PassedHead:
-    """Return the head of a request whose answer is bytes, which are passed on as they come."""
-    return msgspec.structs.replace(read_head(body, ask), always_streamed=True)
+def read_binary_head(body: bytes, _ask: Ask = NO_ASK) -> BinaryHead:
+    """Return the head of a JSON request whose answer is bytes; raises `InvalidJson` or `InvalidRequest`."""
+    return json_body.read(body, _BINARY_DECODER)
 
 
 def rewrite(body: bytes, *, model: str | None, ask_usage: bool, content_type: bytes = b"") -> bytes:

@@ -30,7 +30,9 @@ class PassedScan:
         self.done = False
         self.error: ErrorBody | None = None
         self._events: bool | None = None
-        self._rest = b""
+        self._begin = b""
+        """What came before it was clear whether these are events."""
+        self._splitter = sse.Splitter(_LONGEST_EVENT_BYTES)
 
     @property
     def complete(self) -> bool:
@@ -40,29 +42,22 @@ class PassedScan:
     def feed(self, chunk: bytes) -> bytes:
         """Take bytes as they came and return those to pass on now."""
         if self._events is None:
-            chunk = self._rest + chunk
+            chunk = self._begin + chunk
             self._events = _are_events(chunk)
-            self._rest = chunk if self._events is None else b""
+            self._begin = chunk if self._events is None else b""
             if self._events is None:
                 return b""
         if not self._events:
             self.content_seen = self.content_seen or bool(chunk)
             return chunk
-        held = self._rest + chunk
-        end = sse.last_boundary(held)
-        if end == 0 and len(held) < _LONGEST_EVENT_BYTES:
-            self._rest = held
-            return b""
-        whole, self._rest = held[:end], held[end:]
-        return self._take(whole)
+        return self._take(self._splitter.feed(chunk))
 
     def end(self) -> bytes:
         """Take the clean end of the body."""
         if not self._events:
-            self.content_seen = self.done = self.content_seen or bool(self._rest)
-            return self._rest
-        tail, self._rest = self._rest, b""
-        return self._take(tail)
+            self.content_seen = self.done = self.content_seen or bool(self._begin)
+            return self._begin
+        return self._take(self._splitter.end())
 
     def _take(self, whole: bytes) -> bytes:
         out: list[bytes] = []
