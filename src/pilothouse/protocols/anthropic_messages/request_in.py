@@ -11,7 +11,6 @@ from pilothouse.domain.chat import (
     NativeTool,
     OutputFormat,
     OutputKind,
-    Part,
     Role,
     Sampling,
     Thinking,
@@ -24,6 +23,7 @@ from pilothouse.errors import InvalidJson, InvalidRequest
 from pilothouse.protocols import json_body, loose, raw_json
 from pilothouse.protocols.anthropic_messages import blocks_in, wire
 from pilothouse.protocols.base import NO_ASK, Ask
+from pilothouse.protocols.turns import apart
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
 _MODES = {"auto": ToolMode.AUTO, "any": ToolMode.REQUIRED, "tool": ToolMode.REQUIRED, "none": ToolMode.NONE}
@@ -91,21 +91,10 @@ def _messages(raw: msgspec.Raw | None) -> list[Message]:
         parts = blocks_in.read_content(fields.get("content"), f"{here}.content")
         others = wire.extra(raw_json.rest(fields, "role", "content"))
         if role is Role.USER and any(isinstance(part, ToolResult) for part in parts):
-            messages.extend(_apart(parts))
+            messages.extend(apart(parts))
         else:
             messages.append(Message(role, tuple(parts), extra=others))
     return messages
-
-
-def _apart(parts: list[Part]) -> list[Message]:
-    """Return a user's turn with results of tools as a message of the results and one of the rest, in their order."""
-    runs: list[tuple[Role, list[Part]]] = []
-    for part in parts:
-        role = Role.TOOL if isinstance(part, ToolResult) else Role.USER
-        if not runs or runs[-1][0] is not role:
-            runs.append((role, []))
-        runs[-1][1].append(part)
-    return [Message(role, tuple(run)) for role, run in runs]
 
 
 def _stops(raw: msgspec.Raw | None) -> tuple[str, ...]:

@@ -1,180 +1,101 @@
-"""The messages of a request as the turns that Anthropic takes: user and assistant, each after the other."""
+"""The messages of a request as the turns that Anthropic takes."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
-from pilothouse.domain.chat import ChatRequest, Message, Role, Text
+from pilothouse.domain.chat import ChatRequest, Message, Part, Role
 from pilothouse.domain.facts import ModelFacts
-from pilothouse.protocols import loose
+from pilothouse.protocols import loose, turns
 from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter
+from pilothouse.protocols.turns import Group
 
-Block: TypeAlias = dict[str, Any]
-
-_SYSTEM = (Role.SYSTEM, Role.DEVELOPER)
 _THOUGHTS = ("thinking", "redacted_thinking")
-_MISSING = "The tool gave no result."
-_OPENING = "."
-"""What a conversation begins with that the caller lets the model begin; Anthropic takes none that does."""
 
 
-class Turn:
-    """One turn."""
-
-    def __init__(self, role: str) -> None:
-        self.role = role
-        self.blocks: list[Block] = []
-        self.more: dict[str, Any] = {}
-
-    def ids(self, kind: str, key: str) -> list[str]:
-        """Return the ids of the blocks of a kind."""
-        return [block[key] for block in self.blocks if block["type"] == kind]
-
-    def calls(self) -> list[str]:
-        """Return the ids of the tool calls."""
-        return self.ids("tool_use", "id")
-
-    def document(self) -> dict[str, Any]:
-        """Return the turn as it is sent: results of tools before everything else."""
-        first = [block for block in self.blocks if block["type"] == "tool_result"]
-        others = [block for block in self.blocks if block["type"] != "tool_result"]
-        return {"role": self.role, "content": [*first, *others], **self.more}
-
-
-class Turns:
+class Turns(turns.Turns):
     """Writes the messages of one request."""
 
+    title = "Anthropic"
+
     def __init__(self, request: ChatRequest, facts: ModelFacts, writer: BlockWriter) -> None:
-        self._request = request
-        self._facts = facts
+        super().__init__(request, facts, own=request.dialect == wire.NAME)
         self._writer = writer
-        self._own = request.dialect == wire.NAME
-        self._turns: list[Turn] = []
-        self.system: list[Block] = []
 
     def write(self) -> list[dict[str, Any]]:
         """Return the turns; the system messages before the first of them are in `system` then."""
-        leading = True
-        for place, message in enumerate(self._request.messages):
-            leading = leading and message.role in _SYSTEM
-            if leading:
-                self._lead(message, place)
-            elif message.role in _SYSTEM:
-                self._instruct(message, place)
-            else:
-                self._speak(message, place)
-        self._begin()
-        self._end()
-        self._pair_tools()
-        return [turn.document() for turn in self._turns if turn.blocks]
+        self.build()
+        return [
+            {"role": turn.role, "content": turn.blocks(self.result_id), **turn.more}
+            for turn in self.turns
+            if turn.groups
+        ]
 
     @property
     def thoughtless_call(self) -> bool:
         """Whether the last turn of the model calls a tool without a thought before it."""
-        answers = [turn for turn in self._turns if turn.role == "assistant"]
-        return bool(answers) and bool(answers[-1].calls()) and answers[-1].blocks[0]["type"] not in _THOUGHTS
+        answers = [turn for turn in self.turns if turn.role == "assistant"]
+        return bool(answers) and bool(answers[-1].ids(self.call_id)) and not _is_thought(answers[-1].groups[0])
 
-    def _blocks(self, message: Message, place: int) -> list[Block]:
-        found = (self._writer.block(part, f"messages.{place}.content.{at}") for at, part in enumerate(message.parts))
-        return [block for block in found if block is not None]
+    def lose(self, field: str, reason: str, *, essential: bool = False) -> None:
+        """Note something that the target has no place for."""
+        self._writer.lose(field, reason, essential=essential)
 
-    def _add(self, role: str, blocks: list[Block]) -> None:
-        if not blocks:
-            return
-        if not self._turns or self._turns[-1].role != role:
-            self._turns.append(Turn(role))
-        self._turns[-1].blocks += blocks
-
-    def _lead(self, message: Message, place: int) -> None:
-        for block in self._blocks(message, place):
+    def lead(self, message: Message, place: int) -> None:
+        """Add a system message before the first turn to `system`."""
+        for [block] in self.groups(message, place):
             if block["type"] == "text":
                 self.system.append(block)
             else:
-                self._writer.lose(f"messages.{place}.content", "a system message holds text only", essential=True)
+                self.lose(f"messages.{place}.content", "a system message holds text only", essential=True)
 
-    def _instruct(self, message: Message, place: int) -> None:
-        """A system message between turns keeps its place, as such or as a part of the user's turn."""
-        # Nothing may stand between a call and its result.
-        called = bool(self._turns) and bool(self._turns[-1].calls())
-        if (self._facts.mid_system or self._own) and not called:
-            self._add("system", self._blocks(message, place))
-            return
-        said = "\n".join(part.text for part in message.parts if isinstance(part, Text))
-        if said.strip():
-            self._writer.lose(f"messages.{place}", "the system message is sent as a part of the user's turn")
-            self._add("user", [{"type": "text", "text": loose.clean(f"<system>\n{said}\n</system>")}])
+    def groups(self, message: Message, place: int) -> list[Group]:
+        """Return the groups of a message; thoughts first, where the caller's dialect has lost their place."""
+        found = super().groups(message, place)
+        if message.role is not Role.ASSISTANT or self._own:
+            return found
+        thoughts = [group for group in found if _is_thought(group)]
+        return [*thoughts, *(group for group in found if not _is_thought(group))]
 
-    def _speak(self, message: Message, place: int) -> None:
-        if message.name:
-            self._writer.lose(f"messages.{place}.name", "Anthropic has no names of speakers")
-        blocks = self._blocks(message, place)
-        if message.role is not Role.ASSISTANT:
-            self._add("user", blocks)
-        else:
-            self._add("assistant", blocks if self._own else _thoughts_first(blocks))
+    def speak(self, message: Message, place: int) -> None:
+        """Add what the user, the model or a tool says."""
+        super().speak(message, place)
         more = wire.fields_of(message.extra)
-        if more and self._turns:
-            self._turns[-1].more |= more
+        if more and self.turns:
+            self.turns[-1].more |= more
 
-    def _begin(self) -> None:
-        if not self._turns and self.system and not self._own:
-            self._writer.lose("messages", "nobody but the system speaks; its words are sent as the user's")
-            self._add("user", self.system)
+    def begin(self) -> None:
+        """Have somebody speak where only the system does, and the user first."""
+        if not self.turns and self.system and not self._own:
+            self.lose("messages", "nobody but the system speaks; its words are sent as the user's")
+            self.add("user", [[block] for block in self.system])
             self.system = []
-        if self._turns and self._turns[0].role == "assistant" and not self._own:
-            opening = Turn("user")
-            opening.blocks.append({"type": "text", "text": _OPENING})
-            self._turns.insert(0, opening)
+        super().begin()
 
-    def _end(self) -> None:
-        last = self._turns[-1] if self._turns else None
-        if last is None or last.role != "assistant":
-            return
-        if not self._facts.prefill and not last.calls():
-            self._writer.lose("messages", "the model does not go on with an answer that is begun", essential=True)
-            self._turns.pop()
-            return
-        block = last.blocks[-1]
-        if block["type"] == "text":
-            # Anthropic refuses white space at the end of what the model is to go on with.
-            block["text"] = block["text"].rstrip()
+    def group(self, part: Part, path: str) -> Group:
+        """Return a part's block alone, nothing when it is left out."""
+        block = self._writer.block(part, path)
+        return [] if block is None else [block]
 
-    def _pair_tools(self) -> None:
-        """Give each call its result in the turn behind it, and leave no result without its call."""
-        asked: list[str] = []
-        place = 0
-        while place < len(self._turns):
-            turn = self._turns[place]
-            if turn.role == "assistant":
-                asked = turn.calls()
-                following = self._turns[place + 1] if place + 1 < len(self._turns) else None
-                if asked and (following is None or following.role != "user"):
-                    self._turns.insert(place + 1, Turn("user"))
-            elif turn.role == "user":
-                self._settle(turn, asked)
-                asked = []
-            place += 1
+    def text(self, said: str) -> Group:
+        """Return text as a group."""
+        return [{"type": "text", "text": loose.clean(said)}]
 
-    def _settle(self, turn: Turn, asked: list[str]) -> None:
-        answered = turn.ids("tool_result", "tool_use_id")
-        missing = [identity for identity in asked if identity not in answered]
-        if missing:
-            self._writer.lose("messages", f"{len(missing)} tool calls have no result; a failed one is sent for each")
-        for identity in missing:
-            turn.blocks.append({"type": "tool_result", "tool_use_id": identity, "content": _MISSING, "is_error": True})
-        seen: set[str] = set()
-        kept: list[Block] = []
-        for block in turn.blocks:
-            identity = block.get("tool_use_id") if block["type"] == "tool_result" else None
-            if identity is None or (identity in asked and identity not in seen):
-                kept.append(block)
-                seen |= {identity} if identity is not None else set()
-            else:
-                self._writer.lose("messages", "a tool's result without its call is sent as plain content")
-                kept += [inner for inner in block.get("content", ()) if inner["type"] != "tool_reference"]
-        turn.blocks = kept
+    def call_id(self, group: Group) -> str | None:
+        """Return the id of a call of the caller's own tool, None when the group is none."""
+        return group[0]["id"] if group[0]["type"] == "tool_use" else None
+
+    def result_id(self, group: Group) -> str | None:
+        """Return the id of the call that the group answers, None when it is no result."""
+        return group[0]["tool_use_id"] if group[0]["type"] == "tool_result" else None
+
+    def failed(self, call_id: str, said: str) -> Group:
+        """Return the failed result of a call that has none."""
+        return [{"type": "tool_result", "tool_use_id": call_id, "content": said, "is_error": True}]
+
+    def shown(self, result: Group) -> list[Group]:
+        """Return what a result without its call holds, as plain content."""
+        return [[inner] for inner in result[0].get("content", ()) if inner["type"] != "tool_reference"]
 
 
-def _thoughts_first(blocks: list[Block]) -> list[Block]:
-    """Dialects that hold thoughts apart from calls have lost their place; Anthropic wants them first."""
-    thoughts = [block for block in blocks if block["type"] in _THOUGHTS]
-    return [*thoughts, *(block for block in blocks if block["type"] not in _THOUGHTS)]
+def _is_thought(group: Group) -> bool:
+    return group[0]["type"] in _THOUGHTS

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -25,9 +25,7 @@ from pilothouse.domain.chat import (
 from pilothouse.domain.facts import Loss, ModelFacts
 from pilothouse.protocols import loose, tool_text
 from pilothouse.protocols.bedrock_converse import wire
-
-Group: TypeAlias = list[dict[str, Any]]
-"""A part's block and what belongs behind it: its cache point."""
+from pilothouse.protocols.turns import Group
 
 _TTLS = frozenset({"", "5m", "1h"})
 _NO_NAME = re.compile(r"[^A-Za-z0-9 ()\[\]-]+")

@@ -12,7 +12,6 @@ from pilothouse.domain.chat import (
     NativeTool,
     OutputFormat,
     OutputKind,
-    Part,
     Role,
     Sampling,
     Thinking,
@@ -26,6 +25,7 @@ from pilothouse.protocols import json_body, loose, raw_json
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.bedrock_converse import blocks_in, wire
 from pilothouse.protocols.bedrock_converse.blocks_in import extra
+from pilothouse.protocols.turns import apart
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
 _READ = (
@@ -111,19 +111,8 @@ def _messages(raw: msgspec.Raw | None) -> list[Message]:
         if role is not Role.USER or not any(isinstance(part, ToolResult) for part in parts):
             messages.append(Message(role, tuple(parts), extra=others))
         else:
-            messages.extend(_apart(parts))
+            messages.extend(apart(parts))
     return messages
-
-
-def _apart(parts: list[Part]) -> list[Message]:
-    """Return a user's turn with results of tools as a message of the results and one of the rest, in their order."""
-    runs: list[tuple[Role, list[Part]]] = []
-    for part in parts:
-        role = Role.TOOL if isinstance(part, ToolResult) else Role.USER
-        if not runs or runs[-1][0] is not role:
-            runs.append((role, []))
-        runs[-1][1].append(part)
-    return [Message(role, tuple(run)) for role, run in runs]
 
 
 def _inference(raw: msgspec.Raw | None) -> tuple[_Inference, dict[str, Any]]:

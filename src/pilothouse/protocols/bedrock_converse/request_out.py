@@ -10,7 +10,7 @@ from pilothouse.protocols.bedrock_converse import wire
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter, fields_of
 from pilothouse.protocols.bedrock_converse.knobs_out import Knobs, is_claude
 from pilothouse.protocols.bedrock_converse.tools_out import write_tools
-from pilothouse.protocols.bedrock_converse.turns import Turns, thoughtless_call
+from pilothouse.protocols.bedrock_converse.turns_out import Turns, thoughtless_call
 
 _NESTED = ("inferenceConfig", "additionalModelRequestFields", "outputConfig")
 _JSON_ONLY = "Answer with one JSON object and nothing else."
