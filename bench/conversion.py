@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from bench import peers
-from bench.gateway import wrk
+from bench.gateway import in_turn
 from bench.peers import Running
 from bench.report import Figure, machine, median, show
 from bench.upstreams import REPLY_TEXT, nginx
@@ -83,18 +83,13 @@ def throughput(rounds: int, seconds: int, with_peers: bool) -> None:
         running: list[Running] = [stack.enter_context(peers.pilothouse(port, "anthropic"))]
         if with_peers:
             running.append(stack.enter_context(peers.litellm(port, "anthropic")))
-        results: dict[str, list[dict[str, float]]] = {item.name: [] for item in running}
-        for item in running:
-            wrk(item, 2, 8)
-        for _ in range(rounds):
-            for item in running:
-                results[item.name].append(wrk(item, seconds, 32))
-    ours = {key: median([found[key] for found in results["pilothouse"]]) for key in ("rps", "p50", "p99")}
+        results = in_turn(running, rounds, seconds)
+    ours = results["pilothouse"]
     note = f"OpenAI in, Anthropic out; p50 {ours['p50']:.2f} ms, p99 {ours['p99']:.2f} ms; target 6,000"
     if not with_peers:
         show(Figure("conversion", "requests_per_s", round(ours["rps"]), "1/s", n=rounds, note=note))
         return
-    theirs = median([found["rps"] for found in results["litellm"]])
+    theirs = results["litellm"]["rps"]
     ratio = round(ours["rps"] / theirs, 1)
     figure = Figure(
         "conversion", "requests_per_s", round(ours["rps"]), "1/s", "litellm", round(theirs, 1), ratio, rounds

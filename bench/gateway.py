@@ -58,28 +58,37 @@ def wrk(target: Running, seconds: int, connections: int) -> dict[str, float]:
     return {"rps": float(rate.group(1)), "p50": quantiles["50"], "p99": quantiles["99"]}
 
 
+def in_turn(running: list[Running], rounds: int, seconds: int) -> dict[str, dict[str, float]]:
+    """Load each gateway in turn, A B A B, after a warm-up; returns the medians of the rounds by name."""
+    results: dict[str, list[dict[str, float]]] = {item.name: [] for item in running}
+    for item in running:
+        wrk(item, 2, 8)
+    for _ in range(rounds):
+        for item in running:
+            results[item.name].append(wrk(item, seconds, 32))
+    return {
+        name: {key: median([found[key] for found in founds]) for key in ("rps", "p50", "p99")}
+        for name, founds in results.items()
+    }
+
+
 def throughput(rounds: int, seconds: int, names: list[str]) -> None:
     """Measure ours and each peer in turn, A B A B."""
     with nginx() as upstream, contextlib.ExitStack() as stack:
         running = [stack.enter_context(peers.pilothouse(upstream))]
         running += [stack.enter_context(PEERS[name](upstream)) for name in names]
-        results: dict[str, list[dict[str, float]]] = {item.name: [] for item in running}
-        for item in running:
-            wrk(item, 2, 8)
-        for _ in range(rounds):
-            for item in running:
-                results[item.name].append(wrk(item, seconds, 32))
+        results = in_turn(running, rounds, seconds)
         for connections in (1, 256):
             one = wrk(running[0], seconds, connections)
             note = f"{connections} connections, p50 {one['p50']:.2f} ms, p99 {one['p99']:.2f} ms"
             show(Figure("gateway", f"requests_per_s_c{connections}", round(one["rps"]), "1/s", note=note))
         floor = wrk(next(iter([Running("direct", f"http://127.0.0.1:{upstream}/", "m")])), 2, 32)
-    ours = {key: median([r[key] for r in results["pilothouse"]]) for key in ("rps", "p50", "p99")}
+    ours = results["pilothouse"]
     note = f"1 kB, 32 connections, auth and recording on; p50 {ours['p50']:.2f} ms, p99 {ours['p99']:.2f} ms"
     show(Figure("gateway", "requests_per_s", round(ours["rps"]), "1/s", n=rounds, note=note))
     show(Figure("gateway", "upstream_direct_requests_per_s", round(floor["rps"]), "1/s"))
     for name in names:
-        peer = {key: median([r[key] for r in results[name]]) for key in ("rps", "p50", "p99")}
+        peer = results[name]
         ratio = round(ours["rps"] / peer["rps"], 2)
         note = f"peer p50 {peer['p50']:.2f} ms, p99 {peer['p99']:.2f} ms"
         figure = Figure(

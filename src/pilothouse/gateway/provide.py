@@ -39,10 +39,6 @@ class Way(msgspec.Struct, frozen=True):
     """None when the account speaks the caller's own dialect."""
 
 
-class _AnotherKey(Exception):
-    """The attempt failed because of its key, and the account has another."""
-
-
 class Provide:
     """Sends the call to its target and pulls the first event of the answer inside the attempt.
 
@@ -69,15 +65,12 @@ class Provide:
         spoken = upstream_dialect(call, routing)
         converted = None if spoken is call.arrival.dialect else convert(call, routing, spoken, self._options)
         way = Way(routing, spoken, converted)
-        for _ in range(_MOST_KEYS):
-            try:
-                return await self._attempt(call, admission, way)
-            except _AnotherKey:
-                # The account's refused key rests now, and another one is fit.
-                continue
-        raise AssertionError("an account offered keys without end")
+        while (reply := await self._attempt(call, admission, way)) is None:
+            pass
+        return reply
 
-    async def _attempt(self, call: Call, admission: Admission, way: Way) -> Reply:
+    async def _attempt(self, call: Call, admission: Admission, way: Way) -> Reply | None:
+        """Return the answer; None when the account's key was refused and rests now, and another one is fit."""
         attempt = AttemptClock(call, way.routing, call.elapsed_ns())
         prepared, request = way.routing.deployment.prepared, None
         try:
@@ -91,7 +84,7 @@ class Provide:
         except PilothouseError as error:
             attempt.end(error)
             if request is not None and self._may_try_again(call, way, request, error):
-                raise _AnotherKey from error
+                return None
             raise
         except asyncio.CancelledError:
             attempt.end(ClientDisconnected("the client went away"))

@@ -181,10 +181,6 @@ class ChatCodec(msgspec.Struct, frozen=True):
     write_reply: Callable[[ChatReply, Echo], bytes]
     reader: Callable[[Memo], StreamReader]
     writer: Callable[[Echo], StreamWriter]
-    inline_media: bool = False
-    """Whether images and files must be in the request itself, so that addresses have to be fetched first."""
-    vendor: str = ""
-    """Whose opaque marks (signatures) the dialect carries."""
 
 
 class EmbeddingsCodec(msgspec.Struct, frozen=True):

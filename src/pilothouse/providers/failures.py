@@ -156,11 +156,15 @@ def _named(found: ErrorBody | None) -> type[UpstreamError] | None:
 
 
 def _detail(answer: Answer, found: ErrorBody | None) -> str:
-    said = ""
-    if found is not None:
-        label = found.code or found.type
-        said = f" ({label})" if label else ""
-        said += f": {found.message[:_SHOWN_CHARS]}" if found.message else ""
+    if found is None:
+        return describe(answer, "", "")
+    return describe(answer, found.code or found.type, found.message)
+
+
+def describe(answer: Answer, label: str, message: str) -> str:
+    """Return for people what an account answered: its status, the provider's own label, the beginning of its words."""
+    said = f" ({label})" if label else ""
+    said += f": {message[:_SHOWN_CHARS]}" if message else ""
     status = f"HTTP {answer.status}" if answer.status >= 300 else "an error inside a success"
     if 300 <= answer.status < 400:
         said = "; redirects are not followed, set the base URL to where it leads"

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from pilothouse.catalog.overrides import Overrides, parse
+from pilothouse.catalog.overrides import parse
 from pilothouse.catalog.prices import Catalog
 from pilothouse.errors import SettingsInvalid
 from pilothouse.loops import Loop
@@ -58,7 +58,6 @@ class PriceFile(Loop):
 def overrides_of(path: Path | None, catalog: Catalog) -> PriceFile | None:
     """Return the loop that keeps the file's prices in force, already read; None when no file is set."""
     if path is None:
-        catalog.overrides = Overrides()
         return None
     file = PriceFile(path, catalog)
     file.load()

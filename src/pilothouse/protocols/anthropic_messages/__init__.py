@@ -34,7 +34,6 @@ CODEC = ChatCodec(
     write_reply=write_reply,
     reader=StreamReader,
     writer=StreamWriter,
-    vendor=wire.VENDOR,
 )
 
 DIALECT = Dialect(

@@ -4,7 +4,7 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, OutputKind, Thinking
 from pilothouse.domain.facts import ModelFacts, ThinkingStyle
-from pilothouse.protocols import loose
+from pilothouse.protocols import loose, losses
 from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter
 from pilothouse.protocols.anthropic_messages.schema_out import strict_schema
@@ -165,29 +165,12 @@ class Knobs:
             self.body["stream"] = True
 
     def _note_losses(self) -> None:
-        request, sampling = self._request, self._request.sampling
-        hints: dict[str, Any] = {
-            "frequency_penalty": sampling.frequency_penalty,
-            "presence_penalty": sampling.presence_penalty,
-            "seed": sampling.seed is not None,
-            "logit_bias": sampling.logit_bias,
-            "verbosity": request.verbosity,
-            "prompt_cache_key": request.cache_key,
-            "metadata": request.labels,
-            "prediction": request.prediction,
-            "store": request.store,
-        }
+        request = self._request
+        hints = losses.hints(request) | {"metadata": request.labels}
         for field, setting in hints.items():
             if setting:
                 self._lose(field, "Anthropic has no such setting")
-        needs: dict[str, Any] = {
-            "n": request.choices > 1,
-            "logprobs": sampling.logprobs or sampling.top_logprobs,
-            "modalities": set(request.modalities) - {"text"},
-            "previous_response_id": request.previous_id,
-            "background": request.background,
-        }
-        for field, setting in needs.items():
+        for field, setting in losses.needs(request).items():
             if setting:
                 self._lose(field, "Anthropic cannot do that", essential=True)
         if request.extra is not None and not wire.fields_of(request.extra):

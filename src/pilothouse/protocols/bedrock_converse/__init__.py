@@ -40,8 +40,6 @@ CODEC = ChatCodec(
     write_reply=write_reply,
     reader=StreamReader,
     writer=StreamWriter,
-    inline_media=True,
-    vendor=wire.VENDOR,
 )
 
 DIALECT = Dialect(

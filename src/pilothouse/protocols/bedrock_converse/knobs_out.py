@@ -5,7 +5,7 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, OutputKind, Thinking
 from pilothouse.domain.facts import ModelFacts, ThinkingStyle
-from pilothouse.protocols import loose
+from pilothouse.protocols import loose, losses
 from pilothouse.protocols.bedrock_converse import wire
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter
 
@@ -192,28 +192,11 @@ class Knobs:
             self.others["requestMetadata"] = labels
 
     def _note_losses(self) -> None:
-        request, sampling = self._request, self._request.sampling
-        hints: dict[str, Any] = {
-            "frequency_penalty": sampling.frequency_penalty,
-            "presence_penalty": sampling.presence_penalty,
-            "seed": sampling.seed,
-            "logit_bias": sampling.logit_bias,
-            "verbosity": request.verbosity,
-            "prompt_cache_key": request.cache_key,
-            "user": request.user_id,
-            "prediction": request.prediction,
-            "store": request.store,
-        }
+        request = self._request
+        hints = losses.hints(request) | {"user": request.user_id}
         for field, setting in hints.items():
             if setting:
                 self._lose(field, "Converse has no such setting")
-        needs: dict[str, Any] = {
-            "n": request.choices > 1,
-            "logprobs": sampling.logprobs or sampling.top_logprobs,
-            "modalities": set(request.modalities) - {"text"},
-            "previous_response_id": request.previous_id,
-            "background": request.background,
-        }
-        for field, setting in needs.items():
+        for field, setting in losses.needs(request).items():
             if setting:
                 self._lose(field, "Converse cannot do that", essential=True)

@@ -51,6 +51,5 @@ DIALECT = Dialect(
         write_reply=write_whole,
         reader=StreamIn,
         writer=StreamOut,
-        vendor="openai",
     ),
 )

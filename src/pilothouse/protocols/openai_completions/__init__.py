@@ -36,6 +36,5 @@ DIALECT = Dialect(
         write_reply=write_whole,
         reader=CompletionsIn,
         writer=CompletionsOut,
-        vendor="openai",
     ),
 )

@@ -15,7 +15,7 @@ from pilothouse.protocols.openai_responses.request_out import write_request
 from pilothouse.protocols.openai_responses.scan import StreamScan
 from pilothouse.protocols.openai_responses.stream_in import StreamReader
 from pilothouse.protocols.openai_responses.stream_out import StreamWriter
-from pilothouse.protocols.openai_responses.wire import NAME, VENDOR
+from pilothouse.protocols.openai_responses.wire import NAME
 
 __all__ = ["DIALECT"]
 
@@ -38,6 +38,5 @@ DIALECT = Dialect(
         write_reply=write_reply,
         reader=StreamReader,
         writer=StreamWriter,
-        vendor=VENDOR,
     ),
 )

@@ -18,7 +18,6 @@ from pilothouse.protocols.bedrock_converse.errors import read_error, short_name
 from pilothouse.providers import failures
 from pilothouse.providers.waits import retry_after_s
 
-_SHOWN_CHARS = 300
 _BY_TYPE: dict[str, type[UpstreamError]] = {
     "ThrottlingException": UpstreamRateLimited,
     "Throttling": UpstreamRateLimited,
@@ -70,7 +69,5 @@ def classify(answer: failures.Answer, clock: Clock) -> UpstreamError:
     if name == "ValidationException" and _TOO_LONG.search(message):
         kind = ContextLength
     wait_s = retry_after_s(answer.headers, clock.now_ns()) if kind.retry == "transient" else None
-    status = f"HTTP {answer.status}" if answer.status >= 300 else "an error inside a success"
-    said = f": {message[:_SHOWN_CHARS]}" if message else ""
-    detail = f"account {answer.account!r} answered {status} ({name}){said}"
+    detail = failures.describe(answer, name, message)
     return kind(detail, upstream_status=answer.status, body=answer.body, retry_after_s=wait_s)

@@ -1,6 +1,6 @@
 """What a failed answer of a Google API means: by the reason in its details, then by its status."""
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -16,10 +16,10 @@ from pilothouse.errors import (
     UpstreamRateLimited,
     UpstreamTimeout,
 )
+from pilothouse.protocols import loose
 from pilothouse.providers import failures
 from pilothouse.providers.waits import duration_s, retry_after_s
 
-_SHOWN_CHARS = 300
 _BY_REASON: dict[str, type[UpstreamError]] = {
     # Comes with status 400, and is about the key all the same.
     "API_KEY_INVALID": UpstreamAuth,
@@ -54,14 +54,13 @@ _BY_STATUS: dict[str, type[UpstreamError]] = {
     "UNAVAILABLE": UpstreamOverloaded,
     "DEADLINE_EXCEEDED": UpstreamTimeout,
 }
-_STRUCT = msgspec.json.Decoder()
 
 
 def classify(answer: failures.Answer, clock: Clock) -> UpstreamError:
     """Return the error that an answer stands for; the body must hold no secret any more."""
     error = _error(answer.body)
     status = error.get("status")
-    details = [cast("dict[str, Any]", item) for item in _items(error.get("details")) if isinstance(item, dict)]
+    details = loose.objects(error.get("details"))
     reason = next((text for item in details if isinstance(text := item.get("reason"), str)), "")
     kind = _BY_REASON.get(reason) or (_BY_STATUS.get(status) if isinstance(status, str) else None)
     if kind is None or 300 <= answer.status < 400:
@@ -70,26 +69,19 @@ def classify(answer: failures.Answer, clock: Clock) -> UpstreamError:
     if kind.retry == "transient":
         wait_s = _told_wait_s(details)
         wait_s = retry_after_s(answer.headers, clock.now_ns()) if wait_s is None else wait_s
-    told = f"HTTP {answer.status}" if answer.status >= 300 else "an error inside a success"
-    message = error.get("message")
-    said = f": {message[:_SHOWN_CHARS]}" if isinstance(message, str) and message else ""
-    detail = f"account {answer.account!r} answered {told} ({reason or status}){said}"
+    label = reason or loose.text(status)
+    detail = failures.describe(answer, label, loose.text(error.get("message")))
     return kind(detail, upstream_status=answer.status, body=answer.body, retry_after_s=wait_s)
 
 
 def _error(body: bytes) -> dict[str, Any]:
     try:
-        document: Any = _STRUCT.decode(body)
+        document: Any = loose.ANY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     # A stream without server-sent events is an array, and its errors stand in one too.
-    document = next(iter(_items(document)), document)
-    inner: Any = cast("dict[str, Any]", document).get("error") if isinstance(document, dict) else None
-    return cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
-
-
-def _items(value: Any) -> list[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else []
+    document = next(iter(loose.listing(document)), document)
+    return loose.mapping(loose.mapping(document).get("error"))
 
 
 def _told_wait_s(details: list[dict[str, Any]]) -> float | None:
