@@ -11,16 +11,18 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 LOCKED := $(PIP) --require-hashes
 STATIC := src/pilothouse/server/static
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+SDKS := sdks sdks-previous sdks-older sdks-oldest sdks-tracing
 NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
 ARGS ?=
+TEST_PROCESSES ?= 2
 
 .PHONY: up test check bench web schema docs build lock clean help
 
 up: $(VENV)/.server $(VENV)/.local-model $(STATIC)/index.html  ## start everything on this machine (ARGS="…" is passed on)
 	@exec $(BIN)/pilothouse up $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.local-model $(STATIC)/index.html  ## run all tests (ARGS="…" goes to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev $(VENV)/.local-model $(STATIC)/index.html $(SDKS:%=$(VENV)/.%) tests/sdks/node/node_modules/.package-lock.json  ## run all tests (ARGS="…" goes to pytest)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 	cd web && $(NODE) npm test --silent
 
 check: $(VENV)/.dev web/node_modules/.package-lock.json  ## format, lint, types and import rules, of Python and of the web UI
@@ -49,14 +51,16 @@ build: $(VENV)/.dev $(STATIC)/index.html  ## build wheel and source distribution
 lock: $(VENV)/.dev  ## resolve requirements/*.txt again, keeping what still fits
 	$(BIN)/python -m uv pip compile pyproject.toml --extra server --extra local --override requirements/overrides.txt \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements/server.txt
-	$(BIN)/python -m uv pip compile requirements/dev.in pyproject.toml --extra server --extra local --extra aiohttp \
+	$(BIN)/python -m uv pip compile requirements/dev.in pyproject.toml --extra server --extra local --extra aiohttp --extra sdk \
 		--override requirements/overrides.txt -c requirements/server.txt \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements/dev.txt
 	for name in build node; do $(BIN)/python -m uv pip compile requirements/$$name.in -c requirements/dev.txt \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements/$$name.txt; done
+	for name in $(SDKS); do $(BIN)/python -m uv pip compile requirements/$$name.in \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements/$$name.txt; done
 
 clean:  ## remove what was installed and built; the data folder stays
-	rm -rf $(VENV) dist web/node_modules $(STATIC)/index.html $(STATIC)/assets
+	rm -rf $(VENV) dist web/node_modules tests/sdks/node/node_modules $(STATIC)/index.html $(STATIC)/assets
 
 help:  ## list these targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +98,14 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.package
 	@$(LOCKED) -r requirements/dev.txt
 	@touch $@ $(VENV)/.server
 
+# SDKs that tests call the gateway with; in environments of their own, because they do not agree on what they need.
+$(SDKS:%=$(VENV)/.%): $(VENV)/.%: requirements/%.txt | $(BIN)/python
+	@echo "installing the SDKs of requirements/$*.in into $(VENV)/$* (up to 120 MB to download the first time)"
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/$*
+	@$(BIN)/python -m pip --python $(VENV)/$*/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps \
+		--require-hashes -r requirements/$*.txt
+	@touch $@
+
 # Node from the machine when it is 20 or newer and has npm, else from a wheel; both are put under one name.
 $(VENV)/.node: requirements/node.txt | $(BIN)/python
 	@mkdir -p $(VENV)/node
@@ -113,6 +125,11 @@ $(VENV)/.node: requirements/node.txt | $(BIN)/python
 web/node_modules/.package-lock.json: web/package-lock.json $(VENV)/.node
 	@echo "installing the web UI's packages"
 	@cd web && $(NODE) npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+tests/sdks/node/node_modules/.package-lock.json: tests/sdks/node/package-lock.json $(VENV)/.node
+	@echo "installing the SDKs of tests/sdks/node"
+	@cd tests/sdks/node && $(NODE) npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(STATIC)/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)

@@ -6,7 +6,10 @@
 import subprocess
 import sys
 
-AREAS = ("gateway", "conversion", "product", "transport", "spool", "store")
+AREAS = (
+    "gateway", "conversion", "wire", "product", "trace_page", "transport", "spool", "store", "ingest", "sdk",
+    "redaction",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from bench import peers
 from bench.gateway import in_turn
@@ -86,6 +87,7 @@ def throughput(rounds: int, seconds: int, with_peers: bool) -> None:
         results = in_turn(running, rounds, seconds)
     ours = results["pilothouse"]
     note = f"OpenAI in, Anthropic out; p50 {ours['p50']:.2f} ms, p99 {ours['p99']:.2f} ms; target 6,000"
+    show(Figure("conversion", "processor_us_a_call", round(ours["processor_us"], 1), "us", n=rounds))
     if not with_peers:
         show(Figure("conversion", "requests_per_s", round(ours["rps"]), "1/s", n=rounds, note=note))
         return
@@ -94,7 +96,7 @@ def throughput(rounds: int, seconds: int, with_peers: bool) -> None:
     figure = Figure(
         "conversion", "requests_per_s", round(ours["rps"]), "1/s", "litellm", round(theirs, 1), ratio, rounds
     )
-    show(Figure(**{**figure.__dict__, "note": note}))
+    show(replace(figure, note=note))
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
-"""Gateway peers in throw-away environments under `bench/.peers`, and our own gateway beside them.
+"""Peers in throw-away environments under `bench/.peers`, and our own gateway beside them.
 
-Each `with` block yields a `Running`: where to send a chat completion, and with which headers and model.
+Each `with` block yields a `Running`: where to send a chat completion, and with which headers and model; of the peers
+that take telemetry, where to send an OTLP request.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,17 +25,21 @@ PEERS = Path(__file__).parent / ".peers"
 LITELLM = "litellm[proxy]==1.108.7"
 TENSORZERO = "tensorzero==2026.6.0"
 PORTKEY = "1.15.2"
+PHOENIX = "arize-phoenix==20.26.0"
+MLFLOW = "mlflow==3.17.0"
 
 
 @dataclass(frozen=True)
 class Running:
-    """A gateway that takes OpenAI chat completions."""
+    """A gateway that takes OpenAI chat completions, or a server that takes OTLP."""
 
     name: str
     url: str
     model: str
     headers: dict[str, str] = field(default_factory=dict)
     pid: int = 0
+    data: Path = Path()
+    """Of ours its data folder, of servers that take OTLP their database; gone when it has stopped."""
 
 
 def _venv(name: str, requirement: str) -> Path:
@@ -95,7 +100,9 @@ def pilothouse(upstream_port: int, provider: str = "openai_compatible") -> Itera
         command = [sys.executable, "-m", "pilothouse.cli.main", "serve", "--roles", "gateway"]
         with _process(command, port, env) as pid:
             headers = {"Authorization": f"Bearer {secret}"}
-            yield Running("pilothouse", f"http://127.0.0.1:{port}/v1/chat/completions", "up/bench-model", headers, pid)
+            yield Running(
+                "pilothouse", f"http://127.0.0.1:{port}/v1/chat/completions", "up/bench-model", headers, pid, data
+            )
 
 
 @contextlib.contextmanager
@@ -198,3 +205,33 @@ general_settings:
 def direct(upstream_port: int) -> Iterator[Running]:
     """The upstream itself: the floor."""
     yield Running("direct", f"http://127.0.0.1:{upstream_port}/v1/chat/completions", "bench-model")
+
+
+@contextlib.contextmanager
+def phoenix() -> Generator[Running]:
+    """Phoenix on SQLite, with its telemetry off."""
+    python = _venv("phoenix", PHOENIX)
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        env = {
+            "PHOENIX_WORKING_DIR": folder, "PHOENIX_HOST": "127.0.0.1", "PHOENIX_PORT": str(port),
+            "PHOENIX_GRPC_PORT": str(free_port()), "PHOENIX_TELEMETRY_ENABLED": "false",
+            "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
+        }  # fmt: skip
+        with _process([str(python.parent / "phoenix"), "serve"], port, env) as pid:
+            database = Path(folder) / "phoenix.db"
+            yield Running("phoenix", f"http://127.0.0.1:{port}/v1/traces", "", {}, pid, database)
+
+
+@contextlib.contextmanager
+def mlflow() -> Generator[Running]:
+    """MLflow's server on SQLite, one worker, with its telemetry off."""
+    python = _venv("mlflow", MLFLOW)
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "mlflow.db"
+        command = [str(python.parent / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{database}"]
+        command += ["--default-artifact-root", folder, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        with _process(command, port, {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}) as pid:
+            headers = {"x-mlflow-experiment-id": "0"}
+            yield Running("mlflow", f"http://127.0.0.1:{port}/v1/traces", "", headers, pid, database)

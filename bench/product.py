@@ -14,7 +14,7 @@ import httpx
 from bench.report import Figure, machine, quantile, show
 from tests.e2e.stack import Stack, chat, running_stack
 
-ROLES = ("up", "gateway", "platform", "store", "local-model")
+ROLES = ("up", "gateway", "platform", "ingest", "store", "local-model")
 
 
 async def start_up(folder: Path) -> None:

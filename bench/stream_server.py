@@ -1,4 +1,5 @@
-"""A chat upstream that streams: `python -m bench.stream_server PORT CHUNKS GAP_S`.
+"""A chat upstream that streams: `python -m bench.stream_server PORT CHUNKS GAP_S DIALECT`, the last `openai` or
+`anthropic`.
 
 Each delta carries the monotonic time at which it was written, so that a client in another process of the same machine
 can tell how long it was on its way.
@@ -15,7 +16,8 @@ import uvloop
 
 
 class _Session(asyncio.Protocol):
-    def __init__(self, chunks: int, gap_s: float) -> None:
+    def __init__(self, chunks: int, gap_s: float, dialect: str) -> None:
+        self._anthropic = dialect == "anthropic"
         self._chunks = chunks
         self._gap_s = gap_s
         self._parser = httptools.HttpRequestParser(self)
@@ -40,6 +42,9 @@ class _Session(asyncio.Protocol):
         self._transport.write(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
         )
+        if self._anthropic:
+            self._messages()
+            return
         starts_at = time.perf_counter()
         for number in range(self._chunks):
             if self._gap_s:
@@ -51,6 +56,24 @@ class _Session(asyncio.Protocol):
         )
         self._write(b"data: [DONE]\n\n")
         self._transport.write(b"0\r\n\r\n")
+
+    def _messages(self) -> None:
+        """The whole stream at once, in Anthropic's grammar."""
+        usage = {"input_tokens": 10, "output_tokens": self._chunks}
+        about = {"id": "msg_bench", "type": "message", "role": "assistant", "model": "bench-model", "content": []}
+        self._named("message_start", {"message": {**about, "usage": {"input_tokens": 10, "output_tokens": 1}}})
+        self._named("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
+        for number in range(self._chunks):
+            delta = {"type": "text_delta", "text": f"word{number} "}
+            self._named("content_block_delta", {"index": 0, "delta": delta})
+        self._named("content_block_stop", {"index": 0})
+        self._named("message_delta", {"delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage})
+        self._named("message_stop", {})
+        assert self._transport is not None
+        self._transport.write(b"0\r\n\r\n")
+
+    def _named(self, name: str, document: dict[str, object]) -> None:
+        self._write(f"event: {name}\ndata: {json.dumps({'type': name, **document})}\n\n".encode())
 
     def _event(self, document: dict[str, object]) -> None:
         head = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 1, "model": "bench-model"}
@@ -65,11 +88,11 @@ def _choice(delta: dict[str, str], finish_reason: str | None) -> dict[str, objec
     return {"index": 0, "delta": delta, "finish_reason": finish_reason}
 
 
-async def _serve(port: int, chunks: int, gap_s: float) -> None:
+async def _serve(port: int, chunks: int, gap_s: float, dialect: str) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Session(chunks, gap_s), "127.0.0.1", port, backlog=4096)
+    server = await loop.create_server(lambda: _Session(chunks, gap_s, dialect), "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+    uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]))

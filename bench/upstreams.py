@@ -79,10 +79,11 @@ http {{
 
 
 @contextlib.contextmanager
-def stream_server(chunks: int, gap_s: float) -> Iterator[int]:
-    """Run a server in its own process that streams `chunks` chat deltas, `gap_s` apart, to every request."""
+def stream_server(chunks: int, gap_s: float, dialect: str = "openai") -> Iterator[int]:
+    """Run a server in its own process that streams `chunks` deltas, `gap_s` apart, to every request."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "bench.stream_server", str(port), str(chunks), str(gap_s)])
+    command = [sys.executable, "-m", "bench.stream_server", str(port), str(chunks), str(gap_s), dialect]
+    process = subprocess.Popen(command)
     try:
         wait_for_port(port)
         yield port

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pilothouse.domain.money import CostStatus
-from pilothouse.domain.span import AttemptDetail, Span, SpanKind, SpanStatus
+from pilothouse.domain.span import AttemptDetail, Span, SpanEvent, SpanKind, SpanLink, SpanStatus
 from pilothouse.domain.usage import Usage
 
 BASE_NS = 1_790_000_000_000_000_000
@@ -87,6 +87,21 @@ def full_span(project_id: str) -> Span:
         ),
         request_headers={"user-agent": "test/1"},
         response_headers={"x-request-id": "req_2", "content-type": "text/event-stream"},
+        running=True,
+        abandoned=True,
+        wrapper=True,
+        level="warning",
+        release="2026.11",
+        version="v7",
+        prompt_name="greeting",
+        prompt_version="12",
+        trace_name="nightly",
+        native_id="run-1",
+        links=(SpanLink("c" * 32, "d" * 16, {"why": "fan-in"}),),
+        events=(SpanEvent(BASE_NS + 5, "exception", {"exception.type": "Odd"}), SpanEvent(BASE_NS + 6, "bare")),
+        resource={"service.name": "shop"},
+        stated_at_ns=BASE_NS + 7,
+        fold=b"\x00\xff\x80",
     )
 
 

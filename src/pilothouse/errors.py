@@ -2,7 +2,8 @@
 
 PilothouseError
 ├── CallerError            the request, the key or the operator's input is at fault
-│   ├── InvalidRequest     ├── InvalidJson  ├── ModelMissing  ├── BodyTooLarge
+│   ├── InvalidRequest     ├── InvalidJson  ├── ModelMissing  ├── BodyTooLarge  ├── PreviousResponseNotFound
+│   │                      ├── MediaNotFetched  ├── BodyTooSlow  └── InvalidQuery
 │   ├── Unauthorized       ├── KeyMissing  ├── KeyUnknown  ├── KeyExpired  ├── KeyRevoked  ├── SessionMissing
 │   │                      ├── LoginFailed  └── SignInLinkInvalid
 │   ├── Forbidden          ├── ModelForbidden  ├── PermissionMissing  └── CsrfRejected
@@ -11,19 +12,20 @@ PilothouseError
 ├── UpstreamError          the provider is at fault
 │   ├── UpstreamUnreachable  └── UpstreamTls
 │   ├── UpstreamTimeout  ├── UpstreamProtocol  └── UpstreamHtml
-│   ├── UpstreamCut
+│   ├── UpstreamCut  ├── AnswerOffSchema  ├── AnswerBroken
 │   ├── UpstreamInvalid  ├── UpstreamAuth  ├── UpstreamBilling  ├── UpstreamNotFound
 │   ├── ContextLength  ├── ContentPolicy
 │   └── UpstreamRateLimited  ├── UpstreamOverloaded  └── UpstreamFault
 └── PlatformError          this installation is at fault
     ├── SettingsInvalid  ├── PortInUse  ├── DataFolderUnwritable  ├── DataFolderNewer  ├── DataFolderInUse  ├── DiskFull
     ├── StoreUnavailable  ├── QueryRefused  ├── MetadataUnavailable  ├── SnapshotMissing  ├── SpoolFull
-    ├── LocalModelUnavailable  ├── ExtraMissing  ├── Unreachable  ├── ShuttingDown
+    ├── IngestBusy  ├── LocalModelUnavailable  ├── ExtraMissing  ├── Unreachable  ├── ShuttingDown
     └── InternalError
 
 Each class is told apart where it is raised, by type and status, never later by the text of its message.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import ClassVar
 
@@ -99,6 +101,45 @@ class BodyTooLarge(InvalidRequest):
     code = "body_too_large"
     status = 413
     title = "Body too large"
+
+
+class InvalidQuery(InvalidRequest):
+    """A query in the query language cannot be read.
+
+    `position` and `length` are the characters at fault, counted from 0; `expected` says what could stand there.
+    """
+
+    code = "invalid_query"
+    title = "Query not understood"
+
+    def __init__(self, detail: str, *, position: int = 0, length: int = 0, expected: tuple[str, ...] = ()) -> None:
+        super().__init__(detail)
+        self.position = position
+        self.length = length
+        self.expected = expected
+
+
+class BodyTooSlow(InvalidRequest):
+    """The body did not come within the time for it."""
+
+    code = "body_too_slow"
+    status = 408
+    title = "Body too slow"
+    retry = Retry.TRANSIENT
+
+
+class MediaNotFetched(InvalidRequest):
+    """An image or a document could not be fetched from the address that the request names."""
+
+    code = "media_not_fetched"
+    title = "Media could not be fetched"
+
+
+class PreviousResponseNotFound(InvalidRequest):
+    """The response to go on from is not kept here, or is another project's."""
+
+    code = "previous_response_not_found"
+    title = "Previous response not found"
 
 
 class Unauthorized(CallerError):
@@ -317,6 +358,22 @@ class UpstreamCut(UpstreamError):
     retry = Retry.TRANSIENT
 
 
+class AnswerOffSchema(UpstreamError):
+    """The model's answer breaks the JSON schema that the caller was promised."""
+
+    code = "answer_off_schema"
+    title = "Answer off the schema"
+    retry = Retry.TRANSIENT
+
+
+class AnswerBroken(UpstreamError):
+    """The model's output is not what its own format demands, and the caller's API has no word for such an end."""
+
+    code = "answer_broken"
+    title = "Answer broken"
+    retry = Retry.TRANSIENT
+
+
 class UpstreamInvalid(UpstreamError):
     """The provider refuses the request as invalid."""
 
@@ -486,6 +543,15 @@ class SpoolFull(PlatformError):
     retry = Retry.TRANSIENT
 
 
+class IngestBusy(PlatformError):
+    """As much telemetry as fits into memory is being taken in already."""
+
+    code = "ingest_busy"
+    status = 429
+    title = "Too much telemetry at once"
+    retry = Retry.TRANSIENT
+
+
 class LocalModelUnavailable(PlatformError):
     """The bundled local model is not installed or does not start."""
 
@@ -523,3 +589,12 @@ class InternalError(PlatformError):
 
     code = "internal_error"
     title = "Internal error"
+
+
+def kinds() -> Iterator[type[PilothouseError]]:
+    """Yield every class of the tree, each before those below it; rooms may refine one, without a code of its own."""
+    pending: list[type[PilothouseError]] = [PilothouseError]
+    while pending:
+        kind = pending.pop(0)
+        yield kind
+        pending = [*(one for one in kind.__subclasses__() if one.__module__ == __name__), *pending]

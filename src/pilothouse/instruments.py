@@ -9,8 +9,9 @@ import json
 import logging
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 
 class Counter:
@@ -81,6 +82,13 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 GATEWAY_CALLS = Counter("pilothouse_gateway_calls_total", "Calls that ended, by outcome.", ("outcome",))
 GATEWAY_OPEN_CALLS = Gauge("pilothouse_gateway_open_calls", "Calls under way.")
 GATEWAY_OVERHEAD = Histogram("pilothouse_gateway_overhead_seconds", "Time spent in the gateway itself.", _SECONDS)
+RESPONSES_NOT_KEPT = Counter(
+    "pilothouse_gateway_responses_not_kept_total", "Responses answered that could not be kept, by reason.", ("reason",)
+)
+RESPONSES_IN_BACKGROUND = Gauge("pilothouse_gateway_responses_in_background", "Background responses being made.")
+BATCH_LINES = Counter(
+    "pilothouse_gateway_batch_lines_total", "Lines of batches that got an answer, natively or one by one.", ("way",)
+)
 SNAPSHOT_VERSION = Gauge("pilothouse_gateway_snapshot_version", "Version of the snapshot in use.")
 TRANSPORT_CONNECTS = Counter("pilothouse_transport_connects_total", "Connections opened, by outcome.", ("outcome",))
 TRANSPORT_OPEN = Gauge("pilothouse_transport_open_connections", "Upstream connections open.")
@@ -92,26 +100,83 @@ SPOOL_BYTES = Gauge("pilothouse_spool_bytes", "Bytes of undrained records on dis
 INGEST_SPANS = Counter("pilothouse_ingest_spans_total", "Spans written to the store.")
 INGEST_REJECTED = Counter("pilothouse_ingest_rejected_total", "Records that could not become spans.", ("reason",))
 INGEST_LAG = Gauge("pilothouse_ingest_lag_seconds", "Age of the oldest undrained record.")
+TELEMETRY_REQUESTS = Counter(
+    "pilothouse_telemetry_requests_total", "Telemetry requests of SDKs, by what came of them.",
+    ("surface", "signal", "outcome"),
+)  # fmt: skip
+TELEMETRY_ITEMS = Counter(
+    "pilothouse_telemetry_items_total", "Spans, log records and data points that SDKs sent, by what came of them.",
+    ("signal", "outcome"),
+)  # fmt: skip
+TELEMETRY_BYTES = Counter("pilothouse_telemetry_bytes_total", "Bytes of telemetry taken, decompressed.", ("signal",))
+REDACTIONS = Counter(
+    "pilothouse_redactions_total", "Places where a project's redaction policy took something out.", ("rule",)
+)
+REDACTION_FAILURES = Counter(
+    "pilothouse_redaction_failures_total", "Texts that could not be redacted and were therefore not kept."
+)
+VOCABULARY_FAILURES = Counter(
+    "pilothouse_otlp_vocabulary_failures_total",
+    "Spans that a vocabulary of attributes failed to read.",
+    ("vocabulary",),
+)
 STORE_QUERIES = Histogram("pilothouse_store_query_seconds", "Time of one telemetry query.", _SECONDS, ("query",))
+ROWS_REMOVED = Counter(
+    "pilothouse_rows_removed_total", "Rows of telemetry removed, and `bodies` emptied.", ("why", "table")
+)
+SPANS_REVISED = Counter("pilothouse_spans_revised_total", "Kept spans priced or mapped anew and written.", ("kind",))
+EXPORT_ROWS = Counter("pilothouse_export_rows_total", "Rows written out.", ("what",))
+EXPORT_FAILURES = Counter("pilothouse_export_failures_total", "Tries to write an export that failed.")
 STORE_ERRORS = Counter("pilothouse_store_errors_total", "Telemetry queries that failed.", ("code",))
 API_REQUESTS = Counter("pilothouse_api_requests_total", "Platform API requests.", ("route", "status"))
 LOOP_FAILURES = Counter("pilothouse_loop_failures_total", "Ticks of a background loop that failed.", ("loop",))
 
 METRICS: tuple[Counter | Histogram, ...] = (
-    GATEWAY_CALLS, GATEWAY_OPEN_CALLS, GATEWAY_OVERHEAD, SNAPSHOT_VERSION, TRANSPORT_CONNECTS, TRANSPORT_OPEN,
+    GATEWAY_CALLS, GATEWAY_OPEN_CALLS, GATEWAY_OVERHEAD, RESPONSES_NOT_KEPT, RESPONSES_IN_BACKGROUND,
+    BATCH_LINES, SNAPSHOT_VERSION, TRANSPORT_CONNECTS, TRANSPORT_OPEN,
     SPOOL_APPENDED, SPOOL_DROPPED, SPOOL_COMMIT, SPOOL_SYNC, SPOOL_BYTES, INGEST_SPANS, INGEST_REJECTED, INGEST_LAG,
-    STORE_QUERIES, STORE_ERRORS, API_REQUESTS, LOOP_FAILURES,
+    TELEMETRY_REQUESTS, TELEMETRY_ITEMS, TELEMETRY_BYTES, VOCABULARY_FAILURES,
+    REDACTIONS, REDACTION_FAILURES,
+    STORE_QUERIES, ROWS_REMOVED, SPANS_REVISED, EXPORT_ROWS, EXPORT_FAILURES, STORE_ERRORS, API_REQUESTS, LOOP_FAILURES,
 )  # fmt: skip
 
 
-def render() -> str:
-    """Return all metrics of this process in Prometheus text exposition format 0.0.4."""
+def render(others: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return all metrics of this process in Prometheus text exposition format 0.0.4.
+
+    `others` is the same text of other processes by name; their samples follow with the label `process`, since a count
+    that two processes share would seem to fall whenever one of them begins anew.
+    """
+    theirs = {name: _samples(text) for name, text in others.items()}
     out: list[str] = []
     for metric in METRICS:
         out.append(f"# HELP {metric.name} {metric.help_text}")
         out.append(f"# TYPE {metric.name} {metric.kind}")
         out.extend(metric.lines())
+        for process, samples in theirs.items():
+            out.extend(_labelled(line, process) for line in samples.get(metric.name, ()))
     return "\n".join(out) + "\n"
+
+
+def _samples(text: str) -> dict[str, list[str]]:
+    """Return the lines of samples by the metric that they stand under."""
+    found: dict[str, list[str]] = {}
+    metric = ""
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            metric = line.split(" ")[2]
+        elif line and not line.startswith("#"):
+            found.setdefault(metric, []).append(line)
+    return found
+
+
+def _labelled(line: str, process: str) -> str:
+    name, brace, rest = line.partition("{")
+    label = f'process="{process}"'
+    if brace:
+        return f"{name}{{{label},{rest}"
+    name, _, value = line.partition(" ")
+    return f"{name}{{{label}}} {value}"
 
 
 def _braces(names: tuple[str, ...], values: tuple[str, ...]) -> str:

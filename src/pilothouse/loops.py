@@ -12,6 +12,14 @@ from pilothouse import instruments
 _log = logging.getLogger(__name__)
 
 
+async def rung(bell: asyncio.Event, patience_s: float) -> bool:
+    """Wait for a bell; returns whether it rang before patience was at its end."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience_s):
+            return await bell.wait()
+    return False
+
+
 class Loop(ABC):
     """A background task that calls `tick` again and again until it is stopped.
 
@@ -71,8 +79,7 @@ class Loop(ABC):
             wait_s = await self._tick_once()
             self._last_tick_at = time.monotonic()
             if wait_s > 0 and not self._stopping:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait_s)
+                await rung(self._wake, wait_s)
             else:
                 await asyncio.sleep(0)
             self._wake.clear()

@@ -19,8 +19,10 @@ import msgspec
 from pilothouse.errors import SettingsInvalid
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.ingest.options import IngestOptions
+from pilothouse.lifecycle.options import LifecycleOptions
 from pilothouse.providers.local import LocalModelOptions
 from pilothouse.server.options import ServerOptions
+from pilothouse.server.otlp.options import OtlpOptions
 from pilothouse.spool.files import SpoolOptions
 from pilothouse.store.embedded.options import EmbeddedOptions
 from pilothouse.store.metadata.options import MetadataOptions
@@ -76,7 +78,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     transport: TransportOptions = TransportOptions()
     spool: SpoolOptions = SpoolOptions()
     ingest: IngestOptions = IngestOptions()
+    lifecycle: LifecycleOptions = LifecycleOptions()
     server: ServerOptions = ServerOptions()
+    otlp: OtlpOptions = OtlpOptions()
     metadata: MetadataOptions = MetadataOptions(url="")
     telemetry: StoreOptions = StoreOptions()
     embedded: EmbeddedOptions = EmbeddedOptions(path=Path(), secret="")
@@ -290,7 +294,8 @@ def _check(settings: Settings) -> None:
         raise SettingsInvalid(
             f"log_level cannot be {settings.log_level!r}; use one of {', '.join(_LOG_LEVELS)}", param="log_level"
         )
-    for key, port in (("gateway.port", settings.gateway.port), ("server.port", settings.server.port)):
+    ports = {"gateway.port": settings.gateway.port, "server.port": settings.server.port}
+    for key, port in {**ports, "otlp.grpc_port": settings.otlp.grpc_port}.items():
         if port not in _PORTS:
             raise SettingsInvalid(f"{key} cannot be {port}; use 1 to 65535", param=key)
     if settings.gateway.port == settings.server.port:

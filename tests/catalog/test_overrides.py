@@ -85,6 +85,8 @@ def test_a_tier_has_its_own_price_or_none() -> None:
     [
         ("[[price]]\nmodel = 'a'\ninput_usd = 2500000", "input_usd"),
         ("[[price]]\nmodel = 'a'\ninput_usd = -1", "input_usd"),
+        ("[[price]]\nmodel = 'a'\noutput_usd = 0.000015", "output_usd = 0.000015 looks like the price of one token"),
+        ("[[price]]\nmodel = 'a'\ncache_read_usd = 6e-4", "per million"),
         ("[[price]]\nmodel = 'a'", "no price"),
         ("[[price]]\nmodel = 'a'\nlike = 'gpt-4o'", "provider/model"),
         ("[[price]]\nmodel = 'a'\nlike = 'openai/x'\ninput_usd = 1", "not both"),
@@ -99,7 +101,12 @@ def test_a_wrong_file_is_refused_with_the_place(text: str, said: str) -> None:
         parse(text)
 
 
-@given(tokens=st.integers(0, 10**9), price=st.decimals(0, 1000, places=6))
+@given(tokens=st.integers(0, 10**9), price=st.just(Decimal(0)) | st.decimals(Decimal("0.001"), 1000, places=6))
 def test_money_is_exact(tokens: int, price: Decimal) -> None:
     catalog = Catalog(parse(f"[[price]]\nmodel = 'a'\ninput_usd = {price:f}"))
     assert catalog.price("x", "a", Usage(tokens), AT).amount_usd == price * tokens / 1_000_000
+
+
+def test_prices_of_other_things_than_tokens_may_be_small() -> None:
+    catalog = Catalog(parse("[[price]]\nmodel = 'a'\nrequest_usd = 0.00002\ninput_usd = 0"))
+    assert catalog.price("x", "a", Usage(5), AT).amount_usd == Decimal("0.00002")

@@ -67,16 +67,69 @@ def test_traces_are_listed_with_their_figures(cli: Cli, platform: Platform) -> N
     assert query["from"][0].endswith("Z")
 
 
-def test_models_are_listed(cli: Cli, platform: Platform) -> None:
-    items = [{"name": "default", "kind": "route", "account": "", "provider": "", "targets": ["local/smollm2"]}]
-    platform.answers["GET", "/api/v1/models"] = (200, {"items": items})
-    assert cli("models", "list").stdout.split()[-2:] == ["default", "local/smollm2"]
+def entry(name: str, **more: Any) -> dict[str, Any]:
+    """A model of the catalog, as the platform gives it."""
+    rates = [
+        {"kind": "input", "per": "million_tokens", "usd": "5", "steps": [{"above_tokens": 272000, "usd": "10"}]},
+        {"kind": "output", "per": "million_tokens", "usd": "30", "steps": []},
+        {"kind": "search", "per": "search", "usd": "0.01", "steps": []},
+    ]
+    batch = {"name": "batch", "rates": [{"kind": "input", "per": "million_tokens", "usd": "2.5", "steps": []}]}
+    price = {
+        "status": "priced", "source": "list", "version": "genai-prices 1", "detail": "", "rates": rates,
+        "service_tiers": [batch], "override": None, "listed": None,
+    }  # fmt: skip
+    can = {"task": "chat", "tools": True, "structured_output": True, "thinking": None, "audio": False}
+    return {
+        "name": name, "kind": "account_model", "account": "openai", "provider": "openai", "model": name, "title": "",
+        "enabled": True, "listed": True, "abilities": can, "context_tokens": 1000000, "deprecated": False,
+        "price": price, "targets": [], **more,
+    }  # fmt: skip
+
+
+def test_models_are_listed_with_their_prices_over_all_pages(cli: Cli, platform: Platform) -> None:
+    nobody = {**entry("x")["price"], "status": "unpriced", "detail": "why", "rates": []}
+    targets = [{"name": "openai/gpt", "weight": 3}, {"name": "gpu/qwen", "weight": 1}]
+
+    def page(query: str) -> dict[str, Any]:
+        if parse_qs(query).get("cursor") == ["c"]:
+            return {"items": [entry("own/acme", price=nobody, context_tokens=None)], "next_cursor": None}
+        items = [entry("fast", price=None, targets=targets), entry("openai/gpt"), entry("off/gpt", enabled=False)]
+        return {"items": items, "next_cursor": "c"}
+
+    platform.answers["GET", "/api/v1/catalog"] = (200, page)
+    lines = [line.split() for line in cli("models", "list", "--provider", "openai").stdout.splitlines()[1:]]
+    assert lines == [
+        ["fast", "openai/gpt,", "gpu/qwen", "1,000,000", "by", "target", "by", "target", "–"],
+        ["openai/gpt", "1,000,000", "$5–10", "$30", "genai-prices", "1"],
+        ["own/acme", "–", "unpriced", "unpriced", "–"],
+    ]
+    assert parse_qs(platform.asked[0][1].partition("?")[2])["provider"] == ["openai"]
+    listed = json.loads(cli("models", "list", "--json").stdout)
+    assert [item["name"] for item in listed] == ["fast", "openai/gpt", "own/acme"]
+    assert listed[1] == entry("openai/gpt")
+
+
+def test_one_model_is_shown_with_every_price(cli: Cli, platform: Platform) -> None:
+    platform.answers["GET", "/api/v1/catalog"] = (200, {"items": [entry("openai/gpt")], "next_cursor": None})
+    out = cli("models", "show", "openai/gpt").stdout
+    assert "can         tools, structured output" in out
+    assert "cannot      audio" in out
+    assert "not known   thinking" in out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["standard", "input", "10", "million", "tokens", "272,000", "tokens"] in rows
+    assert ["batch", "input", "2.5", "million", "tokens"] in rows
+    assert json.loads(cli("models", "show", "openai/gpt", "--json").stdout)["name"] == "openai/gpt"
+    platform.answers["GET", "/api/v1/catalog"] = (200, {"items": [], "next_cursor": None})
+    none = cli("models", "show", "nowhere/x")
+    assert none.returncode != 0
+    assert "nowhere/x" in none.stderr
 
 
 @pytest.mark.parametrize(
     ("status", "code", "exit_code"),
-    [(401, "key_unknown", 4), (403, "permission_missing", 4), (400, "invalid_request", 2), (404, "not_found", 1),
-     (503, "store_unavailable", 1), (500, "internal_error", 1), (418, "something_new", 2)],
+    [(401, "key_unknown", 4), (403, "permission_missing", 4), (400, "invalid_request", 2), (400, "invalid_query", 2),
+     (404, "not_found", 1), (503, "store_unavailable", 1), (500, "internal_error", 1), (418, "something_new", 2)],
 )  # fmt: skip
 def test_a_refusal_is_one_line_and_an_exit_code(
     status: int, code: str, exit_code: int, cli: Cli, platform: Platform

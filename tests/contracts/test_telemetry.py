@@ -16,6 +16,7 @@ from pilothouse.domain.money import CostStatus
 from pilothouse.domain.reading import CallStats, OverviewFilter, SortField, SpanDetail, TraceFilter, TraceSummary
 from pilothouse.domain.span import Span, SpanKind, SpanStatus
 from pilothouse.errors import InvalidRequest, QueryRefused, StoreUnavailable
+from pilothouse.store.telemetry import schema
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.options import StoreOptions
 from tests.embedded_store import StoreProcess
@@ -76,11 +77,12 @@ async def test_every_field_of_a_span_comes_back(store: Telemetry, project: str) 
     trace = await store.trace(project, span.trace_id, None)
     assert trace is not None
     (detail,) = trace.spans
-    computed = {"started_at", "start_ms", "duration_ms", "ttft_ms", "tokens_per_s", "overhead_ms"}
+    computed = {"started_at", "start_ms", "duration_ms", "ttft_ms", "tokens_per_s", "overhead_ms", "before_parent_ms"}
     same = set(SpanDetail.__struct_fields__) - computed
     assert {name: getattr(detail, name) for name in same} == {name: getattr(span, name) for name in same}
     assert set(Span.__struct_fields__) - same == {
         "project_id", "trace_id", "started_at_ns", "duration_ns", "first_token_ns", "last_token_ns", "overhead_ns",
+        "stated_at_ns", "fold", "deleted",
     }  # fmt: skip
     assert detail.started_at == BASE + timedelta(microseconds=123_456)
     assert (detail.start_ms, detail.duration_ms, detail.ttft_ms) == (0, 2345.678901, 345.678901)
@@ -346,6 +348,14 @@ async def test_an_empty_overview_is_all_zero(store: Telemetry, project: str) -> 
     assert overview.models == []
 
 
+async def test_lines_of_native_batches_count_but_took_no_time(store: Telemetry, project: str) -> None:
+    spans = [make_span(project, started_at_ns=BASE_NS + n, duration_ns=5_000_000 if n else 0) for n in range(4)]
+    await store.insert(spans, uuid.uuid4().hex)
+    totals = (await store.overview(_hour(project))).totals
+    assert totals.requests == 4
+    assert totals.latency_ms.p50 == pytest.approx(5.0, rel=0.01)
+
+
 async def test_facets_count_spans(store: Telemetry, project: str) -> None:
     spans = [
         make_span(project, model_requested="fast", model_served="gpt-5", key_id="k1", user_id="ann"),
@@ -421,7 +431,7 @@ async def test_the_store_tells_of_itself(store: Telemetry, project: str) -> None
     assert stats.rows > 0
     assert stats.size_bytes > 0
     assert stats.parts > 0
-    assert stats.schema_version == 1
+    assert stats.schema_version == schema.LATEST
     assert stats.engine_version
     assert await store.ping() is None
 

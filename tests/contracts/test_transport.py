@@ -307,6 +307,23 @@ async def test_it_is_replaced_no_more_than_once(make: Make) -> None:
         assert len(upstream.calls) == 3
 
 
+@pytest.mark.parametrize("then", ["cut", "reset"])
+async def test_a_request_that_goes_out_once_is_never_sent_again(make: Make, then: str) -> None:
+    async def script(call: Call) -> None:
+        if len(upstream.calls) == 2:
+            call.cut() if then == "cut" else call.reset()
+        else:
+            await call.write(OK)
+
+    async with Upstream(script) as upstream:
+        transport = make()
+        await fetch(transport, upstream.request())
+        with pytest.raises(UpstreamCut):
+            await fetch(transport, msgspec.structs.replace(upstream.request(), once=True))
+        assert [call.connection for call in upstream.calls] == [1, 2]
+        await fetch(transport, msgspec.structs.replace(upstream.request(), once=True))
+
+
 async def test_a_fresh_connection_that_dies_is_not_replaced(make: Make) -> None:
     async with Upstream(answering(then="cut")) as upstream:
         with pytest.raises(UpstreamCut):

@@ -21,6 +21,8 @@ class Block(NamedTuple):
     runs: bool
     text: str
     line: int
+    environment: str
+    """Where it runs, as the word behind `run` says; empty is the environment of the tests."""
 
 
 class Heading(NamedTuple):
@@ -41,7 +43,8 @@ def blocks(page: Path) -> list[Block]:
     found: list[Block] = []
     for match in _FENCE.finditer(text):
         language, *marks = match[1].split() or [""]
-        found.append(Block(language, "run" in marks, match[2], text.count("\n", 0, match.start()) + 1))
+        line = text.count("\n", 0, match.start()) + 1
+        found.append(Block(language, "run" in marks, match[2], line, marks[1] if marks[1:] else ""))
     return found
 
 

@@ -18,7 +18,15 @@ BANNER = [
     for line in block.text.splitlines()[1:]
 ]
 """What the README says that a first start prints, the values left out."""
-PAGE_S = 60.0
+PAGE_S = 120.0
+_PROGRAMS = {
+    ("python", ""): "python3",
+    ("python", "sdks"): f"{ROOT}/.venv/sdks/bin/python",
+    ("python", "sdks-previous"): f"{ROOT}/.venv/sdks-previous/bin/python",
+    ("python", "sdks-older"): f"{ROOT}/.venv/sdks-older/bin/python",
+    ("js", "node"): f"cd {ROOT}/tests/sdks/node && {ROOT}/.venv/node/node --input-type=module",
+}
+"""What runs a block that is no shell's, by language and environment; `make test` installs them."""
 _END = "END_OF_THE_EXAMPLE"
 _PREAMBLE = """set -euo pipefail
 curl() { command curl --fail-with-body --silent --show-error --max-time 20 "$@"; }
@@ -38,9 +46,9 @@ def script(page: Path, stack: Stack) -> str:
 
 
 def _command(block: Block) -> str:
-    if block.language == "python":
-        return f"python3 - <<'{_END}'\n{block.text}{_END}"
-    return block.text
+    if block.language == "bash":
+        return block.text
+    return f"({_PROGRAMS[block.language, block.environment]} - <<'{_END}'\n{block.text}{_END}\n)"
 
 
 async def run(page: Path, stack: Stack, folder: Path) -> str:
@@ -72,10 +80,11 @@ async def prepare(stack: Stack, fake: FakeProvider) -> None:
     await stack.add_account("lab", fake.base_url)
     async with stack.api() as api:
         target = {"account": "up", "model": "fake-chat"}
-        assert (await api.put("/routes/default", json={"targets": [target]})).status_code == 200
+        for route in ("default", "gpt-5-mini"):
+            assert (await api.put(f"/routes/{route}", json={"targets": [target]})).status_code == 200
     async with asyncio.timeout(5), stack.gateway() as gateway:
         served = ""
-        while '"default"' not in served:
+        while '"default"' not in served or '"gpt-5-mini"' not in served:
             await asyncio.sleep(0.05)
             served = (await gateway.get("/v1/models")).text
 

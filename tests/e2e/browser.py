@@ -45,10 +45,10 @@ def require() -> None:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Run Debian's Chromium without a window."""
+async def chromium(*more: str) -> AsyncIterator[Browser]:
+    """Run Debian's Chromium without a window; `more` are further arguments of its command line."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*_ARGUMENTS])
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*_ARGUMENTS, *more])
         try:
             yield browser
         finally:

@@ -68,7 +68,8 @@ class House:
         """The cookies of a signed-in browser."""
 
     async def project(self, name: str) -> Project:
-        """Create a project with a key in it."""
+        """Create a project with a key in it; the provider answers as usual again."""
+        self.fake.script()
         async with self.stack.api() as api:
             made = await api.post("/projects", json={"name": name})
             assert made.status_code == 201, made.text

@@ -30,6 +30,7 @@ class Stack:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.data = folder / "data"
         self.gateway_port, self.platform_port = pick("127.0.0.1"), pick("127.0.0.1")
+        self.otlp_port = pick("127.0.0.1")
         self.gateway_url = f"http://127.0.0.1:{self.gateway_port}"
         self.platform_url = f"http://127.0.0.1:{self.platform_port}"
         self.environment = {
@@ -37,6 +38,7 @@ class Stack:
             "PILOTHOUSE_DATA": str(self.data),
             "PILOTHOUSE_GATEWAY_PORT": str(self.gateway_port),
             "PILOTHOUSE_PLATFORM_PORT": str(self.platform_port),
+            "PILOTHOUSE_OTLP__GRPC_PORT": str(self.otlp_port),
             "PILOTHOUSE_LOCAL_MODEL__ENABLED": "false",
             **environment,
         }
@@ -71,6 +73,7 @@ class Stack:
 
     def processes(self, role: str) -> list[psutil.Process]:
         """Return the running processes of a role, such as `gateway`; `up` is the parent of all."""
+        named = {"platform": ("platform", "api", "api,ingest")}.get(role, (role,))
         if self._process is None or self._process.poll() is not None:
             return []
         parent = psutil.Process(self._process.pid)
@@ -80,7 +83,7 @@ class Stack:
         for child in parent.children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 command = child.cmdline()
-                if "--roles" in command and command[command.index("--roles") + 1] == role:
+                if "--roles" in command and command[command.index("--roles") + 1] in named:
                     found.append(child)
         return found
 

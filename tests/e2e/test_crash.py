@@ -17,6 +17,9 @@ GRACE_S = 0.05
 LATE_S = 0.3
 """A dead gateway answers nothing; what the senders read in this time was sent just before the kill."""
 SENDERS = 6
+_DOOMED = (
+    ("gateway",), ("platform",), ("store",), ("ingest",), ("up", "gateway", "platform", "ingest", "store"),
+)  # fmt: skip
 
 
 class Load:
@@ -82,7 +85,7 @@ async def test_kill_at_random_moments(tmp_path: Path) -> None:
         kills: list[tuple[float, str]] = []
         for number in range(KILLS):
             await asyncio.sleep(chance.uniform(0.3, 1.2))
-            roles = [("gateway",), ("platform",), ("store",), ("up", "gateway", "platform", "store")][number % 4]
+            roles = _DOOMED[number % len(_DOOMED)]
             before, after = await stack.kill(*roles)
             kills.append((before, "+".join(roles)))
             gone = after + LATE_S

@@ -48,8 +48,9 @@ PAGES = {
     "trace": "/traces/GOOD",
     "trace-failed": "/traces/FAILED",
     **{f"trace-{tab}": f"/traces/GOOD?tab={tab}" for tab in ("raw", "cost", "timing", "headers", "details")},
-    **{name: f"/settings/{name}" for name in ("keys", "providers", "routes", "projects")},
+    **{name: f"/settings/{name}" for name in ("keys", "providers", "routes", "models", "projects")},
     "error-codes": "/docs/reference/errors",
+    "prices-guide": "/docs/guides/prices",
     "missing": "/no/such/page",
 }
 

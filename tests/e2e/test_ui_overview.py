@@ -48,7 +48,7 @@ async def test_figures_are_those_of_the_calls(house: House, page_for: OpenPage) 
     await _tile(ada, "Errors").hover()
     await expect(ada.page.get_by_role("tooltip")).to_contain_text("3 failed of 9")
     await _tile(ada, "Errors").click()
-    await expect(ada.page).to_have_url(re.compile("status=error"))
+    await expect(ada.page).to_have_url(re.compile("q=status:error"))
     await expect(ada.page.get_by_role("table", name="Traces").get_by_role("link")).to_have_count(3)
 
 
@@ -57,7 +57,7 @@ async def test_a_model_leads_to_its_traces(house: House, ada: Person) -> None:
     await _calls(project)
     await ada.open("/", project=project.id)
     await ada.page.get_by_role("link", name="gpt-4o-mini", exact=True).click()
-    await expect(ada.page).to_have_url(re.compile("model=gpt-4o-mini"))
+    await expect(ada.page).to_have_url(re.compile("q=model:gpt-4o-mini"))
     await expect(ada.page.get_by_role("table", name="Traces").get_by_role("link")).to_have_count(2)
 
 

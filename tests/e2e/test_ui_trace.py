@@ -63,8 +63,8 @@ async def test_a_plain_call(house: House, ada: Person) -> None:
         await expect(_fact(details, label)).to_have_text(value)
     await ada.shot("trace-details")
     await details.get_by_role("link", name="order-1").click()
-    await expect(ada.page).to_have_url(re.compile("session_id=order-1"))
-    await expect(ada.page.get_by_role("table", name="Traces").get_by_role("link")).to_have_count(1)
+    await expect(ada.page).to_have_url(re.compile("/sessions/order-1"))
+    await expect(ada.page.get_by_role("heading", name="order-1")).to_be_visible()
 
 
 async def test_headers_are_shown_and_secrets_are_not(house: House, ada: Person) -> None:
@@ -105,6 +105,9 @@ async def test_a_model_without_a_price_is_called_unpriced(house: House, ada: Per
     await _open(ada, project, "How much?")
     cost = await _tab(ada, "Usage & cost")
     await expect(_fact(cost, "Amount")).to_have_text("unpriced")
+    await expect(_fact(cost, "Priced as").get_by_role("link")).to_have_attribute(
+        "href", re.compile("/settings/models.*text=fake-chat")
+    )
     await expect(_fact(cost, "Why")).to_contain_text("no price is known")
     await expect(ada.page.get_by_role("main")).not_to_contain_text("$0")
 

@@ -86,46 +86,84 @@ async def test_filters_stand_in_the_url_and_survive_a_reload(house: House, ada: 
         await ada.page.keyboard.press("Escape")
 
     async def shows(*inputs: str) -> None:
-        for _ in range(2):
+        for fresh in (False, True):
+            if fresh:
+                await ada.page.reload()
             await expect(_links(ada)).to_have_count(len(inputs))
             for text in inputs:
                 await expect(_table(ada)).to_contain_text(text)
-            await ada.page.reload()
 
     async def clear() -> None:
         await ada.button("Clear").click()
         await expect(_links(ada)).to_have_count(6)
 
     await choose("Status", "failed")
-    await expect(ada.page).to_have_url(re.compile("status=error"))
+    await expect(ada.page).to_have_url(re.compile("q=status:error"))
     await shows("Why does it fail?")
     await clear()
     await choose("Model", "gpt-4o-mini")
-    await expect(ada.page).to_have_url(re.compile("model=gpt-4o-mini"))
+    await expect(ada.page).to_have_url(re.compile("q=model:gpt-4o-mini"))
     await shows("What does it cost?")
     await clear()
     await choose("Key", "Filters second key")
-    await expect(ada.page).to_have_url(re.compile("key_id="))
+    await expect(ada.page).to_have_url(re.compile("q=key:"))
     await shows("Where is the lighthouse?")
     await clear()
     await choose("User", "ada")
-    await expect(ada.page).to_have_url(re.compile("user_id=ada"))
+    await expect(ada.page).to_have_url(re.compile("q=user:ada"))
     await shows("Where is the harbour?")
     await clear()
     await ada.button("Latency").first.click()
     await ada.dialog().get_by_label("At least").fill("400ms")
     await ada.page.keyboard.press("Enter")
-    await expect(ada.page).to_have_url(re.compile("min_ms=400"))
+    await expect(ada.page).to_have_url(re.compile("q=latency:"))
     await shows("Take your time")
     await clear()
-    await ada.page.get_by_label("Search in the text of traces").fill("where is")
-    await expect(ada.page).to_have_url(re.compile("text=where"))
+    await ada.page.get_by_role("combobox", name="Search traces").fill("where is")
+    await expect(ada.page).to_have_url(re.compile("q=where"))
     await shows("Where is the harbour?", "Where is the lighthouse?")
     await ada.shot("traces-filtered")
-    await ada.page.get_by_label("Search in the text of traces").fill("nothing has this")
+    await ada.page.get_by_role("combobox", name="Search traces").fill("nothing has this")
     await expect(ada.page.get_by_role("heading", name="No trace fits all of these filters")).to_be_visible()
     await ada.button("Clear filters").click()
     await expect(_links(ada)).to_have_count(6)
+
+
+async def test_chips_and_text_are_one_query(house: House, ada: Person) -> None:
+    project = await _varied(house, "One query")
+    await ada.open("/traces", project=project.id, status=["error", "ok"], user_id="ada", text="harbour")
+    field = ada.page.get_by_role("combobox", name="Search traces")
+    await expect(field).to_have_value("status:(error OR ok) user:ada harbour")
+    await expect(ada.page).not_to_have_url(re.compile("user_id="))
+    await expect(_links(ada)).to_have_count(1)
+    await expect(ada.button("User ada")).to_be_visible()
+    await ada.button("Remove User filter").click()
+    await expect(field).to_have_value("status:(error OR ok) harbour")
+    await field.fill("model:gpt-4o-mini OR latency:>=400ms")
+    await expect(_links(ada)).to_have_count(2)
+    await expect(ada.button("Model", exact=True)).to_be_visible()
+    await ada.button("Status").click()
+    await ada.page.get_by_role("checkbox", name=re.compile("^ok")).click()
+    await ada.page.keyboard.press("Escape")
+    await expect(field).to_have_value("(model:gpt-4o-mini OR latency:>=400ms) status:ok")
+    await ada.page.go_back()
+    await expect(field).to_have_value("model:gpt-4o-mini OR latency:>=400ms")
+    assert await ada.barriers() == []
+
+
+async def test_two_traces_are_picked_and_compared(house: House, ada: Person) -> None:
+    project = await _varied(house, "Picked")
+    await ada.open("/traces", project=project.id)
+    await expect(_links(ada)).to_have_count(6)
+    await ada.page.keyboard.press("j")
+    await ada.page.keyboard.press("x")
+    await expect(ada.page.get_by_text("One trace picked")).to_be_visible()
+    await _table(ada).get_by_role("checkbox").nth(2).check()
+    assert await ada.barriers() == []
+    await ada.shot("traces-picked")
+    await ada.page.get_by_role("link", name="Compare").click()
+    await expect(ada.page).to_have_url(re.compile("/traces/compare.*a=.*b="))
+    await expect(ada.page.get_by_role("table", name="Aligned spans")).to_be_visible()
 
 
 async def test_the_time_range_filters(house: House, ada: Person) -> None:

@@ -1,22 +1,30 @@
 """A real gateway on a real port in front of the fake provider, with its spool in a temporary folder."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import msgspec
 
+from pilothouse.catalog.charges import Charges
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain import access, snapshot
 from pilothouse.domain.access import KeyKind, Permission, Project, VirtualKey
 from pilothouse.domain.call import CallRecord
 from pilothouse.domain.clock import FakeClock, SystemClock
+from pilothouse.domain.redaction.policy import ProjectPolicy
 from pilothouse.domain.secret import KEY_BYTES, SecretBox
 from pilothouse.domain.snapshot import Account, Alias, Snapshot, Target
 from pilothouse.gateway.app import GatewayApp
+from pilothouse.gateway.deferred import Deferred
+from pilothouse.gateway.fetch import Fetcher
+from pilothouse.gateway.files.ports import FileStore
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.gateway.pipeline import Parts
+from pilothouse.gateway.resources import Resource, Resources
+from pilothouse.gateway.responses.keeper import Keeper
 from pilothouse.gateway.side import Side
 from pilothouse.gateway.snapshots import Snapshots
 from pilothouse.providers.fake import FakeProvider
@@ -26,6 +34,7 @@ from pilothouse.transport.pool import PooledTransport
 from pilothouse.wiring.http_server import HttpOptions, HttpServer
 from pilothouse.wiring.ports import pick
 
+CATALOG = Catalog()
 PROVIDER_KEY = "sk-provider-secret-0123456789"
 
 
@@ -41,8 +50,10 @@ class Gateway:
         self.keys = [self.key(self.secret)]
         self.accounts: list[Account] = []
         self.aliases: list[Alias] = []
+        self.redaction: list[ProjectPolicy] = []
         self.version = 0
         self.snapshots: Snapshots | None = None
+        self.deferred: Deferred | None = None
         self.reader = SpoolReader(folder / "spool")
         self._records: list[CallRecord] = []
 
@@ -68,7 +79,7 @@ class Gateway:
         self.version += 1
         state = Snapshot(
             version=self.version, made_at_ns=1, projects=(Project("project", "Test", 1),), keys=tuple(self.keys),
-            accounts=tuple(self.accounts), aliases=tuple(self.aliases),
+            accounts=tuple(self.accounts), aliases=tuple(self.aliases), redaction=tuple(self.redaction),
         )  # fmt: skip
         (self.folder / "snapshot.msgpack").write_bytes(snapshot.encode(state))
         if self.snapshots is not None:
@@ -109,9 +120,17 @@ def chat(model: str = "up/fake-chat", **fields: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, clock: FakeClock | None = None, spooling: SpoolOptions | None = None, **options: object
-) -> AsyncIterator[Gateway]:
+    folder: Path,
+    clock: FakeClock | None = None,
+    spooling: SpoolOptions | None = None,
+    rows: Callable[[Parts, Deferred], Iterable[Resource]] | None = None,
+    keeper: Callable[[GatewayOptions], Keeper] | None = None,
+    files: FileStore | None = None,
+    **options: object,
+) -> AsyncGenerator[Gateway]:
     """Run a gateway with one account `up` at a fake provider, and an alias `default` to it."""
+    catalog = options.pop("catalog", CATALOG)
+    assert isinstance(catalog, Catalog)
     chosen = GatewayOptions(port=pick("127.0.0.1"), **options)  # type: ignore[arg-type]
     box = SecretBox(b"k" * KEY_BYTES)
     async with FakeProvider() as fake:
@@ -124,14 +143,25 @@ async def gateway(
         snapshots.refresh()
         transport = PooledTransport(TransportOptions())
         with SpoolWriter(folder / "spool", spooling) as spool:
-            parts = Parts(chosen, clock or SystemClock(), spool, transport, snapshots.index)
+            kept = keeper(chosen) if keeper else None
+            used = clock or SystemClock()
+            fetches = chosen.fetch_media == "fetch"
+            fetcher = Fetcher(chosen, TransportOptions(), used.monotonic_ns) if fetches else None
+            parts = Parts(
+                chosen, used, spool, transport, snapshots.index, kept, fetcher, files, Charges(catalog),
+                lambda: catalog.facts,
+            )  # fmt: skip
             checks = lambda: {"snapshot": snapshots.problem, "spool": spool.ping()}  # noqa: E731
             serves = lambda: snapshots.in_force and not (spool.full and spool.options.on_full == "refuse")  # noqa: E731
-            side = Side(snapshots.index, parts.clock, checks, serves)
+            running.deferred = Deferred(parts)
+            paths = rows(parts, running.deferred) if rows else ()
+            side = Side(snapshots.index, parts.clock, checks, serves, Resources(paths, snapshots.index, parts.clock))
             http = HttpOptions(
                 host="127.0.0.1", port=chosen.port, setting="PILOTHOUSE_GATEWAY_PORT", drain_s=2, joined_writes=True
             )
             async with HttpServer(GatewayApp(parts, side), http):
                 yield running
             await transport.close()
+            if fetcher is not None:
+                await fetcher.close()
         running.reader.close()

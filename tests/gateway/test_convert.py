@@ -53,6 +53,7 @@ async def test_a_chat_provider_answers_other_dialects(
     assert (record.dialect, record.upstream_dialect, record.outcome) == (dialect, "openai_chat", Outcome.ANSWERED)
     assert record.usage == Usage(9, output_tokens=2)
     assert (record.model_requested, record.response_body) == ("up/fake-chat", answer.content)
+    assert record.path == path
 
 
 @pytest.mark.parametrize(("path", "body", "dialect"), CALLS)

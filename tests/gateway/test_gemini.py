@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from pilothouse.domain.call import Outcome
 from pilothouse.domain.usage import Usage
 from pilothouse.protocols.base import Ask
 from pilothouse.protocols.gemini import StreamScan, fold
+from pilothouse.providers.fake import BEHAVIOURS
 from tests.gateway.harness import PROVIDER_KEY, gateway
 from tests.gateway.test_convert import Canned
 
@@ -94,3 +96,18 @@ def test_an_error_inside_a_stream_is_found() -> None:
     assert b"overloaded" not in out
     assert scan.error is not None
     assert (scan.error.status, scan.complete) == (503, False)
+
+
+@pytest.mark.parametrize(("provider", "path"), [("gemini", "/v1beta"), ("openai_compatible", "/v1")])
+@pytest.mark.parametrize("script", ["cut", "error-in-stream"])
+async def test_a_broken_array_is_an_array_still(tmp_path: Path, provider: str, path: str, script: str) -> None:
+    async with gateway(tmp_path) as running, running.client() as client:
+        running.accounts = [running.account("up", running.fake.url + path, provider=provider)]
+        running.publish()
+        running.fake.script({**msgspec.to_builtins(BEHAVIOURS[script]), "gap_s": 0.001})
+        answer = await client.post("/v1beta/models/up/g:streamGenerateContent", content=BODY)
+        assert (await running.record()).outcome is Outcome.CUT
+    assert answer.headers["content-type"] == "application/json"
+    *before, last = answer.json()
+    assert all("candidates" in chunk for chunk in before)
+    assert (len(before) > 0, last["error"]["code"] >= 500) == (True, True)

@@ -16,4 +16,5 @@ def test_stages_stand_in_their_order(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path / "none", 1, SecretBox(bytes(32)))
     spool = SpoolWriter(tmp_path / "spool")
     parts = Parts(GatewayOptions(), SystemClock(), spool, PooledTransport(TransportOptions()), snapshots.index)
-    assert [type(stage).__name__ for stage in stages(parts)] == ["Record", "Admit", "Route", "Provide"]
+    names = [type(stage).__name__ for stage in stages(parts)]
+    assert names == ["Record", "Admit", "Remember", "Inline", "Route", "Provide"]

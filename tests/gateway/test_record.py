@@ -48,8 +48,9 @@ async def test_every_field_holds_its_own_value() -> None:
         call.key, call.body, call.head = key, body, read_head(body)
         call.routing = Routing("alias", Target("account", "upstream"), deployment)
         call.exchange = Exchange(
-            11, "served", "stop", usage, True, 12, 13, "upstream_dialect", (Loss("seed", "none there"),)
-        )
+            11, "served", "stop", usage, True, 12, 13, "upstream_dialect", (Loss("seed", "none there"),),
+            told_cost_usd="0.25", told_price_version="prices",
+        )  # fmt: skip
         call.attempts.append(attempt)
         reply = Reply(200, [(b"x-provider", b"p")], b"first")
         reply.about = [(b"x-pilothouse-attempts", b"1")]
@@ -60,7 +61,7 @@ async def test_every_field_holds_its_own_value() -> None:
         return b""
 
     spool = Kept()
-    arrival = Arrival("id", "trace", "span", "parent", 21, 22, DIALECT, headers)
+    arrival = Arrival("id", "trace", "span", "parent", 21, 22, DIALECT, headers, batch_id="batch")
     call = Call(arrival, no_body, lambda: 52)
     reply = await Record(spool, GatewayOptions(record_body_bytes=8))(call, answer)  # type: ignore[arg-type]
     error = UpstreamCut("cut off")
@@ -81,5 +82,7 @@ async def test_every_field_holds_its_own_value() -> None:
         "response_headers": {"x-provider": "p"}, "request_body": body[:8], "response_body": b"firstres",
         "request_size_bytes": len(body), "response_size_bytes": 9, "user_id": "user", "session_id": "session",
         "environment": "environment", "metadata": {"label": "1"}, "upstream_dialect": "upstream_dialect",
-        "losses": ("seed: none there",),
+        "losses": ("seed: none there",), "schema_check": "", "withheld_body": b"", "fetched": (), "batch_id": "batch",
+            "redacted": None, "whole": False, "cut": (), "told_cost_usd": "0.25",
+            "told_price_version": "prices",
     }]  # fmt: skip

@@ -133,7 +133,7 @@ async def test_a_key_works_where_sdks_put_it(tmp_path: Path, header: str) -> Non
         ("503", 503, "upstream_overloaded"),
         ("529", 503, "upstream_overloaded"),
         ("html-500", 502, "upstream_fault"),
-        ("html-200", 502, "upstream_protocol"),
+        ("html-200", 502, "upstream_html"),
         ("redirect", 502, None),
         ("huge-headers", 502, "upstream_protocol"),
         ("close", 502, "upstream_cut"),
@@ -237,6 +237,8 @@ async def test_paths_and_methods(tmp_path: Path) -> None:
         wrong = await client.get("/v1/chat/completions")
         assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
         assert (await client.post("/v1/models")).status_code == 405
+        assert (await client.get("/openai/v1/models")).json() == (await client.get("/v1/models")).json()
+        assert (await client.get("/mistral/v1/models/up/fake-chat")).json()["object"] == "model"
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert (await client.get("/readyz")).status_code == 200
         assert "pilothouse_gateway_calls_total" in (await client.get("/metrics")).text

@@ -19,6 +19,8 @@ PATHS = [
     ("/gemini/v1beta/models/g:streamGenerateContent", "", "gemini", Ask("g", True, "array")),
     ("/v1beta1/projects/p/locations/l/publishers/google/models/g:countTokens", "", "gemini_count_tokens",
      Ask("g", False)),
+    ("/v1beta/acc/gemini-2.5:generateContent", "", "gemini", Ask("acc/gemini-2.5", False)),
+    ("/gemini/v1beta/acc/org/g:streamGenerateContent", "alt=sse", "gemini", Ask("acc/org/g", True)),
     ("/v1beta/models/g:batchEmbedContents", "", "gemini_embeddings", Ask("g", False, "batch")),
     ("/model/acc/claude:0/converse", "", "bedrock_converse", Ask("acc/claude:0", False)),
     ("/bedrock/model/c/converse-stream", "", "bedrock_converse", Ask("c", True)),

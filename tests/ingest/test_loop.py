@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 
 from pilothouse import instruments
 from pilothouse.catalog.prices import Catalog
+from pilothouse.domain.holding import Held, Place, Shape
 from pilothouse.domain.money import Cost
 from pilothouse.domain.span import Span
 from pilothouse.domain.usage import Usage
@@ -19,7 +20,7 @@ from pilothouse.errors import PilothouseError, QueryRefused, StoreUnavailable
 from pilothouse.ingest.loop import IngestLoop
 from pilothouse.ingest.options import IngestOptions
 from pilothouse.spool import SpoolOptions, SpoolReader, SpoolWriter
-from tests.spool.records import call
+from tests.spool.records import call, wait_until
 
 CATALOG = Catalog()
 QUICK = IngestOptions(linger_s=0.02, poll_s=0.005, discover_s=0.05)
@@ -46,6 +47,24 @@ class Store:
         if (error := self.trouble(spans)) is not None:
             raise error
         self.batches.setdefault(token, list(spans))
+
+    async def held(self, places: Sequence[Place]) -> list[Held]:
+        """Return nothing: no call here comes twice."""
+        return []
+
+    async def shapes(
+        self, traces: Iterable[tuple[str, str]], times_ns: tuple[int, int]
+    ) -> dict[tuple[str, str], Shape]:
+        """Return empty traces."""
+        return {key: {} for key in traces}
+
+    async def unended(self, limit: int) -> list[Place]:
+        """Return nothing: a gateway's calls have ended."""
+        return []
+
+    async def recent(self, after: datetime, limit: int) -> list[tuple[str, str]]:
+        """Return nothing."""
+        return []
 
     @property
     def numbers(self) -> list[int]:
@@ -286,3 +305,50 @@ async def test_the_age_of_the_oldest_record_is_measured(tmp_path):
             await store.until(lambda: store.numbers == [0])
             await asyncio.sleep(0.2)
             assert instruments.INGEST_LAG.values[()] == 0
+
+
+async def test_the_next_batch_is_decoded_while_the_store_takes_this_one(tmp_path, monkeypatch):
+    store = Store()
+    decoded: list[int] = []
+    hold = asyncio.Event()
+    insert = store.insert
+    running_loop = asyncio.get_running_loop()
+
+    async def slow(spans: Sequence[Span], token: str) -> None:
+        await insert(spans, token)
+        await hold.wait()
+
+    class Reading(Catalog):
+        """Notes whose price is asked for."""
+
+        def price(self, *asked: object) -> Cost:
+            decoded.append(1)
+            running_loop.call_soon_threadsafe(store.changed.set)
+            return super().price(*asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "insert", slow)
+    options = msgspec.structs.replace(QUICK, batch_records=10)
+    with SpoolWriter(tmp_path / "a") as writer:
+        for number in range(35):
+            assert writer.offer(call(number))
+            wait_until(lambda: writer.queued_bytes == 0)
+        async with running(tmp_path, store, options, Reading()):
+            await store.until(lambda: len(decoded) >= 20 and len(store.sent) == 1)
+            hold.set()
+            await store.until(lambda: len(store.numbers) == 35)
+    assert store.numbers == list(range(35))
+    assert [len(batch) for batch in store.batches.values()][:3] == [10, 10, 10]
+
+
+async def test_a_batch_that_waits_for_the_store_keeps_its_place_before_the_one_behind_it(tmp_path):
+    store = Store()
+    store.trouble = lambda spans: StoreUnavailable("away") if len(store.sent) < 5 else None
+    options = msgspec.structs.replace(QUICK, batch_records=10)
+    with SpoolWriter(tmp_path / "a") as writer:
+        for number in range(30):
+            assert writer.offer(call(number))
+            wait_until(lambda: writer.queued_bytes == 0)
+        async with running(tmp_path, store, options):
+            await store.until(lambda: len(store.numbers) == 30)
+    assert store.numbers == list(range(30))
+    assert len(set(store.sent[:5])) == 1, "another batch went before it"

@@ -87,9 +87,28 @@ def test_system_messages_lead_or_keep_their_place() -> None:
     assert body["system"] == [text("s") | {"cache_control": {"type": "ephemeral"}}, text("d")]
     assert body["messages"][-1] == {"role": "user", "content": [text("<system>\nlater\n</system>")]}
     assert lost(written, essential=False) == {"messages.4"}
-    body, written = sent(request, ModelFacts(mid_system=True))
-    assert body["messages"][-1] == {"role": "system", "content": [text("later")]}
+    body, _ = sent(request, ModelFacts(mid_system=True))
+    assert body["messages"][-1]["role"] == "user", "behind the model it has no place"
+
+
+def roles(*messages: Message) -> list[str]:
+    body, _ = sent(chat(*messages), ModelFacts(mid_system=True))
+    return [turn["role"] for turn in body["messages"]]
+
+
+def test_newest_models_take_system_messages_behind_the_user_and_before_the_model() -> None:
+    note, said = Message(Role.SYSTEM, (Text("note"),)), Message(Role.ASSISTANT, (Text("a"),))
+    call = Message(Role.ASSISTANT, (ToolCall("a", "f", "{}"),))
+    result = Message(Role.TOOL, (ToolResult("a", parts=(Text("1"),)),))
+    body, written = sent(chat(HELLO, note, Message(Role.DEVELOPER, (Text("more"),))), ModelFacts(mid_system=True))
+    assert body["messages"][-1] == {"role": "system", "content": [text("note"), text("more")]}
     assert not written.losses
+    assert roles(HELLO, note, said, HELLO) == ["user", "system", "assistant", "user"]
+    assert roles(HELLO, call, result, note) == ["user", "assistant", "user", "system"]
+    assert roles(HELLO, note, HELLO) == ["user"]
+    assert roles(HELLO, said, note, HELLO) == ["user", "assistant", "user"]
+    seen = Message(Role.SYSTEM, (Image(Media("image/png", "iVBORw0KGgo=")), Text("note")))
+    assert roles(HELLO, seen) == ["user"]
 
 
 def test_an_answer_that_is_begun_needs_a_model_that_goes_on() -> None:

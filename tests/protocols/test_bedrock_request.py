@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -237,7 +238,9 @@ def test_a_system_message_in_the_middle_keeps_its_place() -> None:
     assert said["system"] == [{"text": "d"}]
     assert said["messages"][0]["content"][1] == {"text": "<system>\nnow\n</system>"}
     assert losses(request) == {"messages.2": False}
-    assert [turn["role"] for turn in body(request, mid_system=True)["messages"]] == ["user", "system", "user"]
+    behind = ask(USER, Message(Role.SYSTEM, (Text("now"),)), Message(Role.ASSISTANT, (Text("a"),)), USER)
+    told = [turn["role"] for turn in body(behind, mid_system=True)["messages"]]
+    assert told == ["user", "system", "assistant", "user"]
 
 
 def test_calls_and_results_are_paired() -> None:
@@ -379,11 +382,41 @@ def test_a_schema_is_asked_for_by_a_forced_tool_where_the_model_takes_none() -> 
 
 def test_a_schema_is_text_where_the_model_takes_one() -> None:
     output = OutputFormat(OutputKind.SCHEMA, "n", schema={"b": 1, "a": 2})
-    form = body(ask(output=output))["outputConfig"]["textFormat"]
+    own = msgspec.structs.replace(ask(output=output), dialect="bedrock_converse")
+    form = body(own)["outputConfig"]["textFormat"]
     assert form["structure"]["jsonSchema"] == {"schema": '{"b":1,"a":2}', "name": "n"}
     plain = ask(output=OutputFormat(OutputKind.JSON))
     assert body(plain)["system"] == [{"text": "Answer with one JSON object and nothing else."}]
     assert losses(plain) == {"response_format": False}
+
+
+def test_another_dialects_schema_is_closed_and_what_it_loses_is_told_and_checked_later() -> None:
+    bounded = {"type": "object", "properties": {"a": {"type": "integer", "maximum": 9}}}
+    output = OutputFormat(OutputKind.SCHEMA, "n", schema=bounded, strict=True)
+    written = write_request(ask(output=output), ModelFacts())
+    form = json.loads(written.body)["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
+    assert json.loads(form["schema"]) == {
+        "type": "object",
+        "properties": {"a": {"type": "integer", "description": "maximum: 9"}},
+        "additionalProperties": False,
+    }
+    assert losses(ask(output=output)) == {"response_format": False}
+    assert written.memo.schema == bounded
+    kept = OutputFormat(OutputKind.SCHEMA, schema={"type": "object", "properties": {"a": {"type": "string"}}})
+    assert write_request(ask(output=kept), ModelFacts()).memo.schema is None
+    listed = OutputFormat(OutputKind.SCHEMA, schema={"type": "array", "items": {"type": "string"}})
+    asked = write_request(ask(output=listed), ModelFacts())
+    assert (asked.memo.wrapped, asked.memo.schema) == (True, listed.schema)
+    assert "outputConfig" not in json.loads(asked.body)
+
+
+def test_a_tool_is_strict_only_with_a_schema_that_allows_it() -> None:
+    closed = {"type": "object", "properties": {}, "additionalProperties": False}
+    tools = (FunctionTool("f", schema=closed, strict=True), FunctionTool("g", schema={"type": "object"}, strict=True))
+    written = write_request(ask(tools=tools), ModelFacts())
+    specs = [tool["toolSpec"] for tool in json.loads(written.body)["toolConfig"]["tools"]]
+    assert [spec.get("strict") for spec in specs] == [True, None]
+    assert losses(ask(tools=tools)) == {"tools.1.strict": False}
 
 
 @pytest.mark.parametrize(

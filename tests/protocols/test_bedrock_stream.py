@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -342,7 +343,6 @@ def test_the_usage_comes_last_and_empty_blocks_leave_no_trace() -> None:
                     "cacheWriteInputTokens": 4,
                     "cacheDetails": [{"ttl": "5m", "inputTokens": 1}, {"ttl": "1h", "inputTokens": 3}],
                 },
-                "metrics": {"latencyMs": 0},
             },
         ),
     ]  # fmt: skip
@@ -417,9 +417,18 @@ def test_every_end_is_known_and_comes_back(raw: str, stop_reason: StopReason) ->
 def test_a_whole_answer_comes_out_as_it_went_in() -> None:
     raw = json.loads(fold(b"".join(PARALLEL)))
     raw |= {"additionalModelResponseFields": {"x": 1}, "performanceConfig": {"latency": "optimized"}}
-    raw["metrics"] = {"latencyMs": 0}
+    raw["metrics"] = {"latencyMs": 1234}
     raw["usage"]["cacheDetails"].reverse()
+    timed = msgspec.structs.replace(ECHO, elapsed_ms=lambda: 1234)
+    assert json.loads(write_reply(read_chat_reply(json.dumps(raw).encode(), Memo()), timed)) == raw
+    del raw["metrics"]
     assert json.loads(write_reply(read_chat_reply(json.dumps(raw).encode(), Memo()), ECHO)) == raw
+
+
+def test_the_last_frame_says_how_long_the_call_took_where_that_is_known() -> None:
+    timed = StreamWriter(msgspec.structs.replace(ECHO, elapsed_ms=lambda: 1234))
+    assert b'"metrics":{"latencyMs":1234}' in timed.write(Ended())
+    assert b"metrics" not in StreamWriter(ECHO).write(Ended())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from pilothouse.domain.chat import (
     ChatReply,
     ChatRequest,
     Choice,
+    CitationAdded,
+    Extra,
     FunctionTool,
     Message,
     Role,
@@ -22,7 +24,7 @@ from pilothouse.domain.chat import (
 )
 from pilothouse.domain.facts import ModelFacts
 from pilothouse.domain.usage import Usage
-from pilothouse.errors import UpstreamCut
+from pilothouse.errors import AnswerBroken, UpstreamCut
 from pilothouse.protocols import table
 from pilothouse.protocols.base import NO_MEMO, Ask, ChatCodec, Dialect, Echo
 from pilothouse.protocols.conversion import ConvertedScan, Task, convert, events_of
@@ -82,6 +84,17 @@ def said(reply: ChatReply) -> list[tuple[str, ...]]:
         elif isinstance(part, ToolCall):
             found.append(("call", part.name, json.dumps(json.loads(part.arguments))))
     return found
+
+
+def test_citations_of_a_whole_answer_are_events_too() -> None:
+    cited = {"type": "char_location", "cited_text": "a"}
+    text = Text("So.", citations=(cited,), extra=Extra("anthropic_messages", {}))
+    reply = ChatReply(choices=(Choice((text,)),))
+    assert [event for event in events_of(reply) if isinstance(event, CitationAdded)] == [
+        CitationAdded(0, "anthropic_messages", cited)
+    ]
+    writer = codec(table.dialect("anthropic_messages")).writer(Echo(REQUEST))
+    assert b"citations_delta" in b"".join(map(writer.write, events_of(reply)))
 
 
 def test_a_request_arrives(pair: tuple[Dialect, Dialect]) -> None:
@@ -179,3 +192,28 @@ def test_a_whole_answer_in_place_of_a_stream_is_streamed(pair: tuple[Dialect, Di
     assert scan.complete
     assert caller.fold is not None
     assert said(codec(caller).read_reply(caller.fold(out), NO_MEMO)) == said(REPLY)
+
+
+BROKEN = {"candidates": [{"content": {"parts": [{"text": "I call"}]}, "finishReason": "MALFORMED_FUNCTION_CALL"}]}
+WORDS = {
+    "bedrock_converse": b"malformed_model_output", "openai_responses": b'"failed"', "cohere_chat": b'"ERROR"',
+    "mistral_chat": b'"error"',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("caller", [name for name in CHAT if name != "gemini"])
+def test_an_answer_that_broke_its_own_format_never_passes_for_a_whole_one(caller: str) -> None:
+    converted = convert(task(table.dialect(caller), table.dialect("gemini")))
+    assert converted is not None
+    raw = json.dumps(BROKEN).encode()
+    scan = converted.scan()
+    out = scan.feed(b"data: " + raw + b"\n\n")
+    if caller in WORDS:
+        assert WORDS[caller] in converted.reply(raw)
+        assert WORDS[caller] in out + scan.end()
+        return
+    with pytest.raises(AnswerBroken, match="MALFORMED_FUNCTION_CALL"):
+        converted.reply(raw)
+    with pytest.raises(AnswerBroken, match="MALFORMED_FUNCTION_CALL"):
+        scan.end()
+    assert b"I call" in out

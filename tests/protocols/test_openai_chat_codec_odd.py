@@ -127,7 +127,10 @@ def test_a_name_that_comes_again_with_every_piece_is_one_call() -> None:
 
 def test_thoughts_among_the_parts_of_the_content_are_thoughts() -> None:
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
-    assert answer({"content": [thinking, {"type": "text", "text": "so"}]}).parts == (Reasoning("hm"), Text("so"))
+    assert answer({"content": [thinking, {"type": "text", "text": "so"}]}).parts == (
+        Reasoning("hm", vendor="mistral"),
+        Text("so"),
+    )
     found = events(frame({"content": [thinking]}), frame({"content": "so"}), frame({}, "stop"), DONE)
     assert [event.text for event in found if isinstance(event, ReasoningDelta)] == ["hm"]
     assert [event.text for event in found if isinstance(event, TextDelta)] == ["so"]
@@ -222,9 +225,9 @@ def test_a_model_that_does_not_think_is_not_told_how_much() -> None:
     body, losses = write(
         Text("hi"), thinking=Thinking(enabled=True, effort="high"), facts=ModelFacts(thinking=ThinkingStyle.NONE)
     )
-    assert ("reasoning_effort" in body, losses) == (False, [("reasoning_effort", False)])
+    assert ("reasoning_effort" in body, losses) == (False, [("thinking", False)])
     body, losses = write(Text("hi"), thinking=Thinking(effort="enormous"))
-    assert ("reasoning_effort" in body, losses) == (False, [("reasoning_effort", False)])
+    assert ("reasoning_effort" in body, losses) == (False, [("thinking", False)])
 
 
 def test_an_error_of_a_tool_is_told_in_words() -> None:

@@ -83,7 +83,7 @@ def test_what_another_dialect_says_besides_is_named_as_lost() -> None:
     written = CODEC.write_request(request, FACTS)
     assert json.loads(written.body) == {"model": "e", "input": ["x"]}
     reason = "OpenAI's embeddings have no such field"
-    assert written.losses == (Loss("task", reason), Loss("title", reason), Loss("autoTruncate", reason))
+    assert written.losses == (Loss("taskType", reason), Loss("title", reason), Loss("autoTruncate", reason))
 
 
 @given(

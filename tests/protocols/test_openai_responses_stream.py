@@ -32,11 +32,12 @@ from pilothouse.domain.chat import (
     TextDelta,
     Thinking,
     ToolCall,
+    ToolResult,
 )
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import UpstreamCut, UpstreamProtocol
-from pilothouse.protocols import sse
-from pilothouse.protocols.base import NO_ASK, ChatCodec, Echo, Memo
+from pilothouse.protocols import marks, sse
+from pilothouse.protocols.base import NO_ASK, NO_MEMO, ChatCodec, Echo, Memo
 from pilothouse.protocols.conversion import events_of
 from pilothouse.protocols.openai_responses import DIALECT
 from pilothouse.protocols.openai_responses.scan import StreamScan
@@ -101,6 +102,24 @@ _ANSWER: list[Event] = [
     Metered(Usage(10, 5, output_tokens=7, reasoning_tokens=3), "default"),
     Ended(),
 ]
+
+
+def test_the_mark_of_a_call_is_in_its_id_and_read_there() -> None:
+    part = ToolCall("call_1", "f", signature="gs")
+    events = _write([Started("r", "m"), BlockStarted(0, part), BlockEnded(0), Finished(StopReason.TOOL_CALLS), Ended()])
+    items = [event["item"] for event in events if event["type"].startswith("response.output_item.")]
+    assert [marks.out_of_id(item["call_id"]) for item in items] == [("call_1", "gs")] * 2
+    raw = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    begun = [event.part for event in StreamReader(NO_MEMO).feed(raw) if isinstance(event, BlockStarted)]
+    assert begun == [ToolCall("call_1", "f", signature="gs")]
+    output = {"type": "function_call_output", "call_id": items[1]["call_id"], "output": "ok"}
+    body = json.dumps({"model": "a/m", "input": [items[1], output]}).encode()
+    called, result = DIALECT.codec.read_request(body, NO_ASK).messages
+    assert called.parts == (ToolCall("call_1", "f", "{}", signature="gs"),)
+    assert result.parts == (ToolResult("call_1", parts=(Text("ok"),)),)
+    assert DIALECT.needs_canonical(body)
+    sent = json.loads(DIALECT.rewrite(body, model="m", ask_usage=False))
+    assert [item["call_id"] for item in sent["input"]] == ["call_1", "call_1"]
 
 
 def test_a_written_stream_has_the_api_s_order_and_types() -> None:

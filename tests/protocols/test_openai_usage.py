@@ -93,3 +93,10 @@ def test_buckets_add_up_to_the_whole_unless_flagged(
     if not usage.inconsistent:
         assert (usage.input_total, usage.output_total) == (prompt, completion)
         assert min(v for v in msgspec.structs.astuple(usage) if not isinstance(v, bool | str)) >= 0
+
+
+@pytest.mark.parametrize(
+    ("tier", "word"), [("", ""), ("flex", "flex"), ("batch", "default"), ("standard", "default"), ("auto", "auto")]
+)
+def test_tiers_of_others_are_told_in_openais_words(tier: str, word: str) -> None:
+    assert openai_usage.tier_word(tier) == word

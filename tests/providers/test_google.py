@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from pilothouse import errors
 from pilothouse.domain.clock import FakeClock
 from pilothouse.errors import EndpointUnknown, SettingsInvalid, UpstreamAuth, UpstreamError
+from pilothouse.protocols.gemini.errors import KEY_REASONS
 from pilothouse.providers import table
 from pilothouse.providers.base import AccountOptions, Outbound, Pooled, Prepared, Provider
 from pilothouse.providers.google import VertexAccount, VertexRow
@@ -99,6 +100,9 @@ def failed(code: int, status: str, *details: object) -> bytes:
 
 INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37s"}
+KEYED = [
+    (400, failed(400, "INVALID_ARGUMENT", {"@type": INFO, "reason": why}), UpstreamAuth) for why in sorted(KEY_REASONS)
+]
 ERRORS: list[tuple[int, bytes, type[UpstreamError]]] = [
     (400, failed(400, "INVALID_ARGUMENT"), errors.UpstreamInvalid),
     (400, failed(400, "INVALID_ARGUMENT", {"@type": INFO, "reason": "API_KEY_INVALID"}), UpstreamAuth),
@@ -115,6 +119,7 @@ ERRORS: list[tuple[int, bytes, type[UpstreamError]]] = [
     (429, b"[" + failed(429, "RESOURCE_EXHAUSTED") + b"]", errors.UpstreamRateLimited),
     (429, b"<html>", errors.UpstreamRateLimited),
     (400, b'{"error":{"status":7,"details":[1,{"reason":2}]}}', errors.UpstreamInvalid),
+    *KEYED,
 ]
 
 

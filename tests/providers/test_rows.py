@@ -52,14 +52,15 @@ def test_what_a_vendor_does_not_have(name: str, dialect: str) -> None:
         account(name, "https://x.test/v1").request(Outbound(dialect, b"{}"))
 
 
-def test_chats_are_converted_to_chat_completions() -> None:
+def test_chats_are_converted_to_chat_completions_or_to_the_vendors_own() -> None:
     for name, row in table.ROWS.items():
         made = getattr(row, "paths", None)
         if made is not None:
-            assert next(iter(made)) == "openai_chat", name
+            own = {"cohere": "cohere_chat", "mistral": "mistral_chat"}
+            assert next(iter(made)) == own.get(name, "openai_chat"), name
 
 
-@pytest.mark.parametrize("ending", ["", "/v1", "/v2", "/compatibility/v1", "/v2/rerank"])
+@pytest.mark.parametrize("ending", ["", "/v1", "/v2", "/compatibility/v1", "/v2/rerank", "/v2/chat"])
 def test_cohere_has_two_roots_under_one_base_url(ending: str) -> None:
     provider = account("cohere", f"https://x.test/p{ending}")
     assert provider.request(Outbound("cohere_rerank", b"{}")).target == b"/p/v2/rerank"

@@ -8,6 +8,7 @@ from pilothouse.domain.clock import FakeClock
 from pilothouse.domain.secret import SecretBox
 from pilothouse.registry.passwords import PasswordOptions
 from pilothouse.registry.people import People, PeopleOptions
+from pilothouse.registry.prompts import Prompts
 from pilothouse.registry.registry import Registry
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.metadata.options import MetadataOptions
@@ -30,6 +31,16 @@ async def metadata(database_url: str) -> AsyncIterator[Metadata]:
 @pytest.fixture
 def registry(metadata: Metadata, clock: FakeClock) -> Registry:
     return Registry(metadata, SecretBox(b"k" * 32), clock)
+
+
+@pytest.fixture
+async def project(registry: Registry) -> str:
+    return (await registry.create_project("default", actor="test")).id
+
+
+@pytest.fixture
+def prompts(metadata: Metadata, clock: FakeClock) -> Prompts:
+    return Prompts(metadata, clock)
 
 
 @pytest.fixture

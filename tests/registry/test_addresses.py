@@ -47,7 +47,8 @@ def test_unusable_urls_are_refused(url: str) -> None:
         "169.254.169.254", "169.254.0.1", "169.254.169.254.", "2852039166", "0xa9fea9fe", "0xA9.254.0xa9.254",
         "169.254.43518", "0251.0376.0251.0376", "[fe80::1]", "[fe80::1%25eth0]", "[::ffff:169.254.169.254]",
         "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[fd00:ec2::254]", "metadata.google.internal",
-        "METADATA.google.internal.", "100.100.100.200", "168.63.129.16", "224.0.0.1", "[ff02::1]", "255.255.255.255",
+        "METADATA.google.internal.", "100.100.100.200", "168.63.129.16", "192.0.0.192", "224.0.0.1", "[ff02::1]",
+        "255.255.255.255",
     ],
 )  # fmt: skip
 def test_link_local_and_metadata_addresses_are_refused_in_every_spelling(host: str) -> None:

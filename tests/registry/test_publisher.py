@@ -63,7 +63,7 @@ async def test_the_first_start_makes_project_key_and_link(registry: Registry, pe
     assert first.sign_in_secret is not None
     assert first.key_secret not in repr(first)
     key = await registry.authenticate_key(first.key_secret)
-    assert key.permissions == (Permission.INFERENCE, Permission.READ)
+    assert key.permissions == (Permission.INFERENCE, Permission.INGEST, Permission.READ)
 
     second = await bootstrap(registry, people)
     assert (second.project, second.key_secret) == (first.project, None)

@@ -12,6 +12,10 @@ class Messages:
 
     stops: ClassVar = {"stop": "end_turn", "length": "max_tokens", "tools": "tool_use"}
     errors = (anthropic.APIError,)
+    untold: ClassVar = frozenset[str]()
+    unstreamed: ClassVar = frozenset[str]()
+    schema_tool = ""
+    refused = 401
 
     def __init__(self, url: str, key: str, model: str) -> None:
         self._client: Any = anthropic.AsyncAnthropic(api_key=key, base_url=url, max_retries=0)
@@ -20,6 +24,10 @@ class Messages:
     def code(self, error: Exception) -> int:
         assert isinstance(error, anthropic.APIStatusError)
         return error.status_code
+
+    def wait(self, error: Exception) -> str | None:
+        assert isinstance(error, anthropic.APIStatusError)
+        return error.response.headers.get("retry-after")
 
     async def close(self) -> None:
         await self._client.close()

@@ -19,6 +19,10 @@ class Converse:
 
     stops: ClassVar = {"stop": "end_turn", "length": "max_tokens", "tools": "tool_use"}
     errors = (EventStreamError,)
+    untold: ClassVar = frozenset[str]()
+    unstreamed: ClassVar = frozenset[str]()
+    schema_tool = ""
+    refused = 403
 
     def __init__(self, url: str, key: str, model: str) -> None:
         self._client: Any = boto3.client(
@@ -30,6 +34,10 @@ class Converse:
     def code(self, error: Exception) -> int:
         assert isinstance(error, ClientError)
         return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+    def wait(self, error: Exception) -> str | None:
+        assert isinstance(error, ClientError)
+        return error.response["ResponseMetadata"]["HTTPHeaders"].get("retry-after")
 
     async def close(self) -> None:
         await asyncio.to_thread(self._client.close)

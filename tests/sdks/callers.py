@@ -15,6 +15,11 @@ TOOLS: dict[str, dict[str, Any]] = {
     },
     "get_time": {"type": "object", "properties": {"zone": {"type": "string"}}, "required": ["zone"]},
 }
+FUNCTIONS = [
+    {"type": "function", "function": {"name": name, "description": name, "parameters": schema}}
+    for name, schema in TOOLS.items()
+]
+"""The tools in the form of OpenAI's chat, which others took over."""
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"capital": {"type": "string"}, "people": {"type": "integer"}},
@@ -63,6 +68,15 @@ class Caller(Protocol):
     """How the API tells `stop`, `length` and `tools`."""
     errors: tuple[type[Exception], ...]
     """What the SDK raises when a stream breaks."""
+    untold: frozenset[str]
+    """Fields of `Heard` that the SDK does not tell; `wait` if it hides the headers of an error; `marks` if it does not
+    keep those of thoughts."""
+    unstreamed: frozenset[str]
+    """Fields that it tells only of whole answers; with `calls` or `schema` among them it does not stream those."""
+    schema_tool: str
+    """The tool by whose call it asks for a schema; empty when it asks for one straight."""
+    refused: int
+    """The status for a key that nobody knows."""
 
     async def ask(self, ask: Ask) -> Heard:
         """Ask and return what was heard."""
@@ -74,6 +88,10 @@ class Caller(Protocol):
 
     def code(self, error: Exception) -> int:
         """Return the HTTP status of an error that the SDK raised."""
+        ...
+
+    def wait(self, error: Exception) -> str | None:
+        """Return the header `retry-after` of an error that the SDK raised."""
         ...
 
     async def close(self) -> None:

@@ -15,6 +15,10 @@ class Gemini:
 
     stops: ClassVar = {"stop": "STOP", "length": "MAX_TOKENS", "tools": "STOP"}
     errors = (errors.APIError, errors.UnknownApiResponseError)
+    untold: ClassVar = frozenset({"ids"})
+    unstreamed: ClassVar = frozenset[str]()
+    schema_tool = ""
+    refused = 401
 
     def __init__(self, url: str, key: str, model: str) -> None:
         # With a transport of httpx the SDK does without aiohttp, whose deprecations it runs into.
@@ -25,6 +29,10 @@ class Gemini:
     def code(self, error: Exception) -> int:
         assert isinstance(error, errors.APIError)
         return error.code
+
+    def wait(self, error: Exception) -> str | None:
+        assert isinstance(error, errors.APIError)
+        return error.response.headers.get("retry-after")
 
     async def close(self) -> None:
         await self._client.aclose()

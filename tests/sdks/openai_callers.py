@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import openai
 
-from tests.sdks.callers import PICTURE, SCHEMA, TOOLS, Ask, BrokenOff, Heard, decoded
+from tests.sdks.callers import FUNCTIONS, PICTURE, SCHEMA, TOOLS, Ask, BrokenOff, Heard, decoded
 
 _IMAGE = f"data:image/png;base64,{PICTURE}"
 
@@ -15,10 +15,18 @@ class _OpenAI:
         self._model = model
 
     errors = (openai.APIError, BrokenOff)
+    untold: ClassVar = frozenset[str]()
+    unstreamed: ClassVar = frozenset[str]()
+    schema_tool = ""
+    refused = 401
 
     def code(self, error: Exception) -> int:
         assert isinstance(error, openai.APIStatusError)
         return error.status_code
+
+    def wait(self, error: Exception) -> str | None:
+        assert isinstance(error, openai.APIStatusError)
+        return error.response.headers.get("retry-after")
 
     async def close(self) -> None:
         await self._client.close()
@@ -42,10 +50,7 @@ class Chat(_OpenAI):
     async def _send(self, ask: Ask, messages: list[Any]) -> Heard:
         fields: dict[str, Any] = {"model": self._model, "messages": messages}
         if ask.tools:
-            fields["tools"] = [
-                {"type": "function", "function": {"name": name, "description": name, "parameters": schema}}
-                for name, schema in TOOLS.items()
-            ]
+            fields["tools"] = FUNCTIONS
         if ask.schema:
             wanted = {"name": "place", "strict": True, "schema": SCHEMA}
             fields["response_format"] = {"type": "json_schema", "json_schema": wanted}

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,14 +16,32 @@ import msgspec
 import uvicorn
 from litestar import Litestar
 
+from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.access import KeyKind, Permission, Project, Role, mint
+from pilothouse.domain.activity import (
+    ActivityFilter,
+    SessionDetail,
+    SessionPage,
+    UserDetail,
+    UserPage,
+)
 from pilothouse.domain.clock import Clock, FakeClock
+from pilothouse.domain.keeping import Marks
+from pilothouse.domain.metrics import MetricFigures, MetricFilter, MetricList
+from pilothouse.domain.query.aggregate import Aggregate, Table
+from pilothouse.domain.query.fields import Field
 from pilothouse.domain.reading import (
+    AttributeValue,
     CallStats,
+    Facet,
     Facets,
     Overview,
     OverviewFilter,
     Quantiles,
+    ScoreDetail,
+    SpanDetail,
+    SpanFilter,
+    SpanPage,
     Trace,
     TraceFilter,
     TracePage,
@@ -30,20 +49,38 @@ from pilothouse.domain.reading import (
 )
 from pilothouse.domain.secret import SecretBox
 from pilothouse.domain.span import SpanStatus
+from pilothouse.domain.telemetry import LogFacets, LogFilter, LogPage, LogRecord
+from pilothouse.domain.tree import SpanMatches, TreePage
 from pilothouse.domain.usage import Usage
+from pilothouse.errors import PilothouseError
+from pilothouse.lifecycle.deletions import Deletions
+from pilothouse.lifecycle.exports import Exports
+from pilothouse.lifecycle.options import LifecycleOptions
+from pilothouse.lifecycle.retention import Retentions
+from pilothouse.lifecycle.revisions import Revisions
+from pilothouse.registry.batches import Batches
 from pilothouse.registry.changes import NewKey
+from pilothouse.registry.library import library
 from pilothouse.registry.passwords import PasswordOptions
 from pilothouse.registry.people import NewPerson, People, PeopleOptions
+from pilothouse.registry.receipts import Ledger
 from pilothouse.registry.registry import Registry
 from pilothouse.registry.replies import Replies
 from pilothouse.server.app import create_app, end_streams
 from pilothouse.server.options import ServerOptions
-from pilothouse.server.parts import ServerParts
+from pilothouse.server.otlp.credentials import KeyRing
+from pilothouse.server.otlp.door import Door
+from pilothouse.server.otlp.options import OtlpOptions
+from pilothouse.server.otlp.receipts import Receipts
+from pilothouse.server.parts import Lifecycle, ServerParts
 from pilothouse.server.views import at
+from pilothouse.spool import SpoolWriter
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.metadata.options import MetadataOptions
+from pilothouse.store.telemetry.archive import Archive
 from pilothouse.transport.options import TransportOptions
 from pilothouse.transport.pool import PooledTransport
+from pilothouse.wiring.surfaces import surfaces
 
 PASSWORD = "correct horse battery staple"
 CHEAP = PasswordOptions(time_cost=1, memory_kib=64, lanes=1)
@@ -65,6 +102,11 @@ class StoreDouble:
         self.down: str | None = None
         self.fresh: list[TraceSummary] = []
         self.known: dict[str, Trace] = {}
+        self.met: dict[str, SessionDetail] = {}
+        self.people: dict[str, UserDetail] = {}
+        self.records: list[LogRecord] = []
+        self.pages: dict[str, TreePage] = {}
+        self.details: dict[str, SpanDetail] = {}
         self.polls = 0
 
     def _note(self, question: Any) -> None:
@@ -80,6 +122,77 @@ class StoreDouble:
         self._note((project_id, trace_id, around))
         return self.known.get(trace_id)
 
+    async def tree(self, project_id: str, trace_id: str, around: datetime | None) -> TreePage | None:
+        self._note(("tree", project_id, trace_id, around))
+        return self.pages.get(trace_id)
+
+    async def tree_after(self, project_id: str, trace_id: str, cursor: str) -> TreePage:
+        self._note(("tree after", project_id, trace_id, cursor))
+        return TreePage(spans=[], next_cursor=None)
+
+    async def span(self, project_id: str, trace_id: str, span_id: str, around: datetime | None) -> SpanDetail | None:
+        self._note(("span", project_id, trace_id, span_id, around))
+        return self.details.get(span_id)
+
+    async def matches(self, project_id: str, trace_id: str, text: str, around: datetime | None) -> SpanMatches:
+        self._note(("matches", project_id, trace_id, text, around))
+        return SpanMatches(list(self.details), more=False)
+
+    async def spans(self, wanted: SpanFilter) -> SpanPage:
+        self._note(wanted)
+        return SpanPage([], [], None)
+
+    async def figures(self, wanted: Aggregate) -> Table:
+        self._note(wanted)
+        return Table([], [], 0, more=False)
+
+    async def figures_together(self, wanted: Sequence[Aggregate]) -> list[Table | PilothouseError]:
+        return [await self.figures(one) for one in wanted]
+
+    async def query_values(
+        self, project_id: str, times: tuple[datetime, datetime], field: tuple[Field, str], prefix: str
+    ) -> list[Facet]:
+        self._note(("values", project_id, field[0].name, field[1], prefix))
+        return []
+
+    async def query_names(
+        self, project_id: str, times: tuple[datetime, datetime], field: Field, prefix: str
+    ) -> list[Facet]:
+        self._note(("names", project_id, field.name, prefix))
+        return []
+
+    async def attribute_values(self, wanted: SpanFilter, attribute: str) -> list[AttributeValue]:
+        self._note((wanted, attribute))
+        return []
+
+    async def scores(self, project_id: str, trace_ids: Sequence[str]) -> list[ScoreDetail]:
+        self._note((project_id, tuple(trace_ids)))
+        return []
+
+    async def logs(self, project_id: str, trace_id: str, limit: int) -> list[LogRecord]:
+        self._note(("logs", project_id, trace_id))
+        return self.records[:limit]
+
+    async def log_page(self, wanted: LogFilter) -> LogPage:
+        self._note(wanted)
+        return LogPage(self.records[: wanted.limit], "more" if len(self.records) > wanted.limit else None)
+
+    async def log_facets(self, wanted: LogFilter) -> LogFacets:
+        self._note(wanted)
+        return LogFacets([], [], [])
+
+    async def metrics(self, project_id: str, times: tuple[datetime, datetime]) -> MetricList:
+        self._note(("metrics", project_id, times))
+        return MetricList([], more=False)
+
+    async def metric_values(self, wanted: MetricFilter) -> list[Facet]:
+        self._note(("values", wanted))
+        return []
+
+    async def metric_figures(self, wanted: MetricFilter) -> MetricFigures:
+        self._note(wanted)
+        return MetricFigures(wanted.from_at, 60, [], more=False)
+
     async def facets(self, project_id: str, from_at: datetime, to_at: datetime) -> Facets:
         self._note((project_id, from_at, to_at))
         return Facets([], [], [], [])
@@ -94,6 +207,22 @@ class StoreDouble:
         return Overview(
             from_at=wanted.from_at, to_at=wanted.to_at, step_s=60, totals=stats, previous=stats, series=[], models=[]
         )
+
+    async def sessions(self, wanted: ActivityFilter) -> SessionPage:
+        self._note(wanted)
+        return SessionPage([one.session for one in self.met.values()], None)
+
+    async def session(self, project_id: str, session_id: str, limit: int, cursor: str) -> SessionDetail | None:
+        self._note((project_id, session_id, limit, cursor))
+        return self.met.get(session_id)
+
+    async def users(self, wanted: ActivityFilter) -> UserPage:
+        self._note(wanted)
+        return UserPage([one.user for one in self.people.values()], None)
+
+    async def user(self, wanted: ActivityFilter) -> UserDetail | None:
+        self._note(wanted)
+        return self.people.get(wanted.user_id)
 
     async def newest(self, project_id: str, after: datetime, limit: int) -> list[TraceSummary]:
         self.polls += 1
@@ -130,6 +259,8 @@ class Running(msgspec.Struct):
     project: Project
     clients: list[Client]
     server: uvicorn.Server
+    door: Door
+    spool: SpoolWriter
 
     def client(self, secret: str | None = None, **more: Any) -> Client:
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
@@ -183,19 +314,39 @@ async def running(folder: Path, *, static: Path | None = None, **changes: Any) -
     transport = PooledTransport(TransportOptions())
     store = StoreDouble()
     health: dict[str, Callable[[], Any]] = changes.pop("health", {})
+    neighbours: dict[str, Any] = changes.pop("neighbours", {})
+    spool = SpoolWriter(folder / "spool" / "platform", changes.pop("spool", None))
+    spool.start()
+    ledger = Ledger(metadata)
+    keys = KeyRing(registry, clock)
+    door = Door(spool, keys, Receipts(ledger, clock), clock, changes.pop("otlp", OtlpOptions()))
+    telemetry: Any = changes.pop("telemetry", store)
+    archive: Archive | None = changes.pop("archive", None)
     parts = ServerParts(
         registry=registry,
         people=people,
-        telemetry=changes.pop("telemetry", store),
+        batches=Batches(metadata, clock),
+        library=library(metadata, clock),
+        telemetry=telemetry,
         transport=transport,
         replies=Replies(metadata, box, clock),
+        catalog=Catalog(),
         options=ServerOptions(**changes),
         clock=clock,
         local_token=mint(KeyKind.LOCAL),
         gateway_url="http://127.0.0.1:4000",
+        door=door,
+        receipts=ledger,
         health=health,
+        neighbours=neighbours,
     )
-    app = create_app(parts, static=static or folder / "no-build")
+    if archive is not None:
+        parts = dataclasses.replace(parts, lifecycle=lifecycle(metadata, archive, clock, folder))
+    await door.keys.tick()
+    await door.keys.start()
+    app = create_app(
+        parts, surfaces=surfaces(door, telemetry, registry, parts.library, clock), static=static or folder / "no-build"
+    )
     # Without the protocol named, asyncio leaves Nagle's algorithm on, and every answer in two writes takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
@@ -205,7 +356,7 @@ async def running(folder: Path, *, static: Path | None = None, **changes: Any) -
     serving = asyncio.create_task(server.serve([listener]))
     run = Running(
         url=f"http://127.0.0.1:{listener.getsockname()[1]}", app=app, parts=parts, store=store, clock=clock,
-        metadata=metadata, project=project, clients=[], server=server,
+        metadata=metadata, project=project, clients=[], server=server, door=door, spool=spool,
     )  # fmt: skip
     try:
         await run.client().get("/healthz")
@@ -216,10 +367,24 @@ async def running(folder: Path, *, static: Path | None = None, **changes: Any) -
         await end_streams(app)
         server.should_exit = True
         await serving
+        await door.keys.stop()
+        spool.close()
         listener.close()
         await transport.close()
         people.close()
         await metadata.close()
+
+
+def lifecycle(metadata: Metadata, archive: Archive, clock: Clock, folder: Path) -> Lifecycle:
+    """Return the services of exports, retention and deletions over a real store."""
+    box, marks = SecretBox(bytes(32)), Marks(bytes(32))
+    return Lifecycle(
+        exports=Exports(metadata, box, clock, folder, LifecycleOptions()),
+        retentions=Retentions(metadata, archive, clock),
+        deletions=Deletions(metadata, box, marks, clock),
+        revisions=Revisions(metadata, clock),
+        rows=archive,
+    )
 
 
 def summary(trace_id: str, clock: Clock, **changes: Any) -> TraceSummary:

@@ -51,6 +51,25 @@ async def test_a_part_that_breaks_or_hangs_does_not_take_the_report_with_it(tmp_
         assert parts["store"] == ""
 
 
+class Ailing:
+    """A process beside this one that is not well."""
+
+    async def problem(self) -> str | None:
+        return "the store refuses every span"
+
+    async def metrics(self) -> str:
+        return "# TYPE pilothouse_ingest_lag_seconds gauge\npilothouse_ingest_lag_seconds 5\n"
+
+
+async def test_a_neighbour_in_trouble_is_told_and_keeps_nobody_from_being_served(tmp_path: Path) -> None:
+    async with running(tmp_path, neighbours={"ingest": Ailing()}) as run:
+        answer = await run.client().get("/readyz")
+        parts = {part["name"]: part["detail"] for part in answer.json()["parts"]}
+        assert (answer.status_code, parts["ingest"]) == (200, "the store refuses every span")
+        text = (await run.client(await run.key(Permission.READ)).get("/metrics")).text
+        assert 'pilothouse_ingest_lag_seconds{process="ingest"} 5' in text
+
+
 async def test_system(run: Running) -> None:
     client = run.client(await run.key(Permission.READ))
     found = (await client.get("/api/v1/system")).json()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilothouse.errors import InvalidRequest
-from pilothouse.server.queries import MAX_LIMIT, Paging, cut, moment
+from pilothouse.server.queries import MAX_LIMIT, Paging, cut, moment, whole
 from pilothouse.server.views import at, to_ns
 
 ids = st.lists(st.text(min_size=1), unique=True, max_size=50)
@@ -55,3 +55,19 @@ def test_any_other_text_is_refused_with_its_name(text: str) -> None:
 def test_a_date_alone_is_no_time() -> None:
     with pytest.raises(InvalidRequest):
         moment("2026-01-01", "from")
+
+
+@given(st.integers(0, 10**7), st.sampled_from(["", "0", "000000"]))
+def test_a_whole_number_is_within_its_bounds_however_it_is_written(number: int, zeros: str) -> None:
+    if 1 <= number <= 50:
+        assert whole(f"{zeros}{number}", "top", 1, 50) == number
+        return
+    with pytest.raises(InvalidRequest) as refused:
+        whole(f"{zeros}{number}", "top", 1, 50)
+    assert refused.value.param == "top"
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "²", "x", "9" * 5_000])
+def test_what_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest):
+        whole(text, "top", 0, 10**9)

@@ -98,6 +98,15 @@ async def test_short_secrets_have_no_hint_of_them(client: Client) -> None:
     assert none.json()["secret_hint"] is None
 
 
+async def test_several_keys_are_hinted_at_by_the_first_and_their_number(client: Client) -> None:
+    both = f"3 {SECRET}\n1 sk-second-0123456789-abcdef"
+    assert (await make_provider(client, secret=both)).json()["secret_hint"] == "sk-…cret and 1 more"
+    weighted = await make_provider(client, name="weighted", secret=f"2 {SECRET}")
+    assert weighted.json()["secret_hint"] == "sk-…cret"
+    refused = await make_provider(client, name="refused", secret="0 sk-first\n1 sk-second")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "#/secret")
+
+
 async def test_a_provider_is_changed_field_by_field(client: Client) -> None:
     made = (await make_provider(client)).json()
     url = f"/api/v1/providers/{made['id']}"
@@ -146,6 +155,7 @@ async def test_kinds_of_provider(client: Client) -> None:
     assert {"openai", "anthropic", "vllm", "ollama", "openai_compatible"} <= set(kinds)
     assert kinds["openai"]["needs_secret"]
     assert kinds["vllm"]["free"]
+    assert (kinds["openai"]["several_keys"], kinds["vertex"]["several_keys"]) == (True, False)
 
 
 async def test_routes_and_the_models_that_can_be_called(client: Client) -> None:
@@ -236,3 +246,13 @@ async def test_no_secret_in_any_log_or_answer(run: Running, everything_logged: p
     for secret in secrets:
         assert secret not in log
         assert not [answer.url for answer in answers if secret in answer.text + str(answer.headers)]
+
+
+async def test_an_accounts_own_headers_are_kept_and_checked(run: Running, client: Client) -> None:
+    made = (await make_provider(client, headers={"OpenAI-Organization": "org-1"})).json()
+    assert made["headers"] == {"openai-organization": "org-1"}
+    changed = await client.patch(f"/api/v1/providers/{made['id']}", json={"headers": {"x-team": "a"}})
+    assert changed.json()["headers"] == {"x-team": "a"}
+    refused = await client.patch(f"/api/v1/providers/{made['id']}", json={"headers": {"Authorization": "Bearer x"}})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "#/headers")
+    assert (await run.parts.registry.snapshot()).accounts[0].headers == (("x-team", "a"),)

@@ -30,7 +30,7 @@ async def real(tmp_path: Path, telemetry: Telemetry) -> AsyncIterator[Running]:
 def fresh(run: Running, **changes: object) -> Span:
     started_at_ns = time.time_ns() - 3_000_000_000
     return msgspec.structs.replace(
-        full_span(run.project.id), trace_id=new_trace_id(), started_at_ns=started_at_ns, **changes
+        full_span(run.project.id), trace_id=new_trace_id(), started_at_ns=started_at_ns, wrapper=False, **changes
     )
 
 

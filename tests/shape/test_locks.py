@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-WEB_LOCK = ROOT / "web" / "package-lock.json"
+NPM_LOCKS = [ROOT / folder / "package-lock.json" for folder in ("web", "tests/sdks/node")]
 ADDRESS = re.compile(r"https?://|file:|--index|--find-links|--extra-index|--trusted-host", re.IGNORECASE)
 
 
@@ -19,8 +19,9 @@ def test_no_lock_names_an_address(path: Path) -> None:
     )
 
 
-def test_the_web_lock_names_no_address() -> None:
-    assert re.findall(r'"resolved":\s*"[^"]*"', WEB_LOCK.read_text()) == []
+@pytest.mark.parametrize("path", NPM_LOCKS, ids=lambda path: path.parent.name)
+def test_no_npm_lock_names_an_address(path: Path) -> None:
+    assert re.findall(r'"resolved":\s*"[^"]*"', path.read_text()) == []
 
 
 @pytest.mark.parametrize("path", [path for path in LOCKS if path.name != "overrides.txt"], ids=lambda path: path.name)
@@ -41,6 +42,12 @@ def test_the_locks_hold_what_the_package_asks_for() -> None:
     names = {re.split(r"[^A-Za-z0-9-]", one)[0].lower() for one in wanted}
     locked = {line.split("==")[0].lower() for line in (ROOT / "requirements" / "server.txt").read_text().splitlines()}
     assert names - locked == set()
+
+
+def test_the_lock_for_development_holds_what_the_sdk_asks_for() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["sdk"]
+    locked = {line.split("==")[0].lower() for line in (ROOT / "requirements" / "dev.txt").read_text().splitlines()}
+    assert {re.split(r"[^A-Za-z0-9-]", one)[0].lower() for one in wanted} - locked == set()
 
 
 def test_the_store_needs_neither_pandas_nor_pyarrow() -> None:

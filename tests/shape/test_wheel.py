@@ -36,13 +36,19 @@ def test_types_and_migrations_are_in_it(wheel: zipfile.ZipFile) -> None:
     assert [name for name in names if re.match(r"pilothouse/store/metadata/migrations/versions/v0001\w*\.py", name)]
 
 
+def test_facts_of_models_are_in_it(wheel: zipfile.ZipFile) -> None:
+    assert "pilothouse/catalog/facts.toml" in wheel.namelist()
+
+
 def test_everything_else_stays_out(wheel: zipfile.ZipFile) -> None:
-    allowed = re.compile(r"pilothouse/(.*\.py|py\.typed|server/static/.*)$|pilothouse-[0-9.]+\.dist-info/.*$")
+    allowed = re.compile(
+        r"pilothouse/(.*\.py|py\.typed|catalog/facts\.toml|server/static/.*)$|pilothouse-[0-9.]+\.dist-info/.*$"
+    )
     assert [name for name in wheel.namelist() if not allowed.match(name)] == []
 
 
 def test_no_secret_and_no_path_of_the_build_machine_is_in_it(wheel: zipfile.ZipFile) -> None:
-    suspicious = re.compile(rb"\bph[slo]?_[0-9A-Za-z]{46}\b|\bsk-[A-Za-z0-9]{32,}|-----BEGIN [A-Z ]*PRIVATE KEY")
+    suspicious = re.compile(rb"\bph[slov]?_[0-9A-Za-z]{46}\b|\bsk-[A-Za-z0-9]{32,}|-----BEGIN [A-Z ]*PRIVATE KEY")
     for name in wheel.namelist():
         content = wheel.read(name)
         assert not suspicious.search(content), name

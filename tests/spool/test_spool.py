@@ -140,7 +140,8 @@ async def test_a_full_spool_takes_nothing_until_it_is_drained(tmp_path):
         assert "full" in (writer.ping() or "")
         assert instruments.SPOOL_DROPPED.values[(CALL,)] == dropped + 1
         with pytest.raises(SpoolFull) as refused:
-            await writer.append("otlp", b"z" * 5000)
+            # more than the call that was turned away, with all that is around it
+            await writer.append("otlp", b"z" * 10_000)
         assert refused.value.retry_after_s
         await asyncio.to_thread(written, writer)
         assert drained(reader) == list(range(number))
@@ -395,3 +396,46 @@ def test_discover_finds_every_writer(tmp_path):
             pass
     (tmp_path / "other").mkdir()
     assert [path.name for path in discover(tmp_path)] == ["a", "b"]
+
+
+def test_a_full_batch_is_looked_at_ahead_and_handed_out_when_its_turn_comes(tmp_path):
+    with SpoolWriter(tmp_path / "spool") as writer:
+        for number in range(7):
+            assert writer.offer(call(number))
+            written(writer)
+        with SpoolReader(tmp_path / "spool") as reader:
+            first = reader.read(max_records=3)
+            ahead = reader.look_ahead(first, max_records=3)
+            assert (ids(first), ids(ahead)) == ([0, 1, 2], [3, 4, 5])
+            assert reader.look_ahead(ahead, max_records=3) is None, "one record is no full batch"
+            assert not reader.hand_out(ahead), "the one before it has not arrived"
+            assert reader.read(max_records=3) == first
+        with SpoolReader(tmp_path / "spool") as reader:
+            assert reader.read(max_records=3) == first, "to look is not to hand out"
+            reader.ack(first)
+            assert reader.hand_out(ahead)
+            assert not reader.hand_out(ahead)
+        with SpoolReader(tmp_path / "spool") as reader:
+            assert reader.read(max_records=1) == ahead, "handed out is handed out, whatever the bounds are now"
+            reader.ack(ahead)
+            assert not reader.hand_out(ahead), "it has arrived"
+            assert ids(reader.read()) == [6]
+
+
+def test_what_was_looked_at_ahead_does_not_outlive_its_spool(tmp_path):
+    path = tmp_path / "spool"
+    path.mkdir()
+    with SpoolReader(path) as reader:
+        with SpoolWriter(path) as writer:
+            for number in range(2):
+                assert writer.offer(call(number))
+                written(writer)
+        first = reader.read(max_records=1)
+        ahead = reader.look_ahead(first, max_records=1)
+        for file in path.glob("spool.db*"):
+            file.unlink()
+        with SpoolWriter(path) as writer:
+            assert writer.offer(call(9))
+        assert reader.look_ahead(first, max_records=1) is None
+        assert not reader.hand_out(ahead)
+        assert drained(reader) == [9]

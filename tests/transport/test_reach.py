@@ -42,6 +42,12 @@ async def test_tls_by_host_name(make: Make, authority: Authority) -> None:
         await transport.close()
 
 
+@pytest.mark.parametrize("host", ["169.254.169.254", "::ffff:169.254.169.254", "0xa9fea9fe"])
+async def test_a_name_that_leads_to_credentials_is_refused(make: Make, host: str) -> None:
+    with pytest.raises(UpstreamUnreachable, match="not one that may be reached"):
+        await make().send(Request(Origin("http", host, 80), b"GET", b"/", ()))
+
+
 @pytest.mark.parametrize(
     ("names", "days", "trusted"),
     [(("127.0.0.1",), 1, False), (("other.example",), 1, True), (("127.0.0.1",), -1, True)],

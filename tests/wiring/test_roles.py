@@ -7,7 +7,7 @@ import pytest
 from pilothouse.errors import SettingsInvalid
 from pilothouse.wiring import addresses, ports
 from pilothouse.wiring.data_folder import prepare
-from pilothouse.wiring.roles import ALONE, TOGETHER, parse
+from pilothouse.wiring.roles import ALONE, APART, TOGETHER, parse
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_what_cannot_be_is_refused(text: str, said: str) -> None:
 
 def test_each_role_names_code_that_exists() -> None:
     root = Path(addresses.__file__).parents[2]
-    for path in {**TOGETHER, **ALONE}.values():
+    for path in (*TOGETHER.values(), *ALONE.values(), *APART.values()):
         module, _, function = path.partition(":")
         assert f"def {function}(" in (root / f"{module.replace('.', '/')}.py").read_text()
 

@@ -12,7 +12,7 @@ import pytest
 from pilothouse.wiring import ports
 from tests.e2e.stack import Stack
 
-ROLES = ("store", "platform", "gateway")
+ROLES = ("store", "platform", "ingest", "gateway")
 
 
 @pytest.fixture

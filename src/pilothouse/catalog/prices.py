@@ -1,6 +1,5 @@
 """Prices of model calls out of the price data that is installed with genai-prices."""
 
-from bisect import bisect_left
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -9,7 +8,9 @@ from importlib.metadata import version
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, TieredPrices
 
+from pilothouse.catalog.facts import Facts
 from pilothouse.catalog.overrides import Override, Overrides
+from pilothouse.catalog.rates import counts_are_sound, rate
 from pilothouse.domain.money import Cost, CostStatus
 from pilothouse.domain.usage import Usage
 
@@ -70,9 +71,11 @@ _ZERO = Decimal(0)
 _HOUR_S = Decimal(3600)
 _STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "scale"})
 """Tiers at the list price, or at one that was paid beforehand."""
+NO_PRICE = (LookupError, ValueError, TypeError, ArithmeticError)
+"""What is raised where there is no price, or the price data are such that none can be made of them."""
 
 
-class _Tariff:
+class Tariff:
     """The prices of one model at one time, by bucket."""
 
     def __init__(self, prices: ModelPrice) -> None:
@@ -83,6 +86,8 @@ class _Tariff:
             "audio_s": _each(prices.audio_hours or prices.input_audio_hours, _HOUR_S),
             "characters": _each(prices.input_mchars, _MILLION),
             "images": None,
+            "pages": _each(prices.input_document_kpages, _THOUSAND),
+            "annotated_pages": _each(prices.input_annotated_document_kpages, _THOUSAND),
         }
 
     def amount(self, usage: Usage) -> Decimal:
@@ -95,7 +100,7 @@ class _Tariff:
                 continue
             if price is None:
                 raise LookupError(f"no price for {bucket.replace('_', ' ')}")
-            total += _rate(price, input_total) * count / _MILLION
+            total += rate(price, input_total) * count / _MILLION
         return total + self._counted(usage)
 
     def _counted(self, usage: Usage) -> Decimal:
@@ -115,14 +120,28 @@ class Catalog:
 
     def __init__(self, overrides: Overrides = NO_OVERRIDES) -> None:
         self.overrides = overrides
-        """The operator's own prices; may be replaced at any time."""
+        """The operator's own prices and facts; may be replaced at any time."""
+        self._facts = overrides, Facts(overrides.facts)
+        self.overrides_problem = ""
+        """Why the newest state of the operator's file is not in force; empty when it is."""
         providers = get_snapshot().providers
         self.price_version = f"genai-prices {version('genai-prices')}"
         self._providers = {provider.id: provider for provider in providers}
         self._all = providers
-        self._find = lru_cache(maxsize=4096)(self._find_model)
+        self.listed = lru_cache(maxsize=4096)(self._find_model)
+        """Returns what the price data says of a provider's model; None when it does not know it."""
         # By identity: price objects live as long as the price data, and comparing their values costs more than pricing.
-        self._tariffs: dict[tuple[int, str], _Tariff] = {}
+        self._tariffs: dict[tuple[int, str], Tariff] = {}
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of models, by the operator's word first."""
+        overrides, facts = self._facts
+        if overrides is not self.overrides:
+            overrides = self.overrides
+            facts = Facts(overrides.facts)
+            self._facts = overrides, facts
+        return facts
 
     def price(self, provider: str, model: str, usage: Usage | None, at: datetime, account: str = "") -> Cost:
         """Return what a call of `usage` at the aware time `at` costs, or why that is not known; never raises.
@@ -135,7 +154,7 @@ class Catalog:
             return Cost(CostStatus.PRICED, _ZERO, SELF_HOSTED)
         if usage is None:
             return Cost(CostStatus.UNMETERED, detail="the call has no usage")
-        if usage.inconsistent or min(_counts(usage)) < 0:
+        if not counts_are_sound(usage):
             return Cost(CostStatus.INCONSISTENT, detail="the provider's token counts contradict each other")
         if override is None:
             return self._list_price(provider, model, usage, at)
@@ -143,11 +162,11 @@ class Catalog:
 
     def _list_price(self, provider: str, model: str, usage: Usage, at: datetime) -> Cost:
         try:
-            found = self._find(provider, model)
+            found = self.listed(provider, model)
             if found is None:
                 return self._unpriced(f"no price is known for {model!r} of {provider!r}")
-            amount = self._tariff(found, usage.tier, at).amount(usage)
-        except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+            amount = self.tariff(found, usage.tier, at).amount(usage)
+        except NO_PRICE as error:
             return self._unpriced(f"{model!r} of {provider!r}: {error}")
         return Cost(CostStatus.PRICED, amount, self.price_version)
 
@@ -174,22 +193,31 @@ class Catalog:
         found = self._providers.get(PRICED_PROVIDERS.get(provider, ""))
         return found.find_model(model, all_providers=self._all) if found and model else None
 
-    def _tariff(self, found: ModelInfo, tier: str, at: datetime) -> _Tariff:
+    def tariff(self, found: ModelInfo, tier: str, at: datetime) -> Tariff:
+        """Return a model's prices at a service tier; raises `LookupError` when the tier has none."""
         standard = found.get_prices(at)
         tier = "" if tier in _STANDARD_TIERS else tier
         tariff = self._tariffs.get((id(standard), tier))
         if tariff is not None:
             return tariff
         if not tier:
-            tariff = self._tariffs[id(standard), tier] = _Tariff(standard)
+            tariff = self._tariffs[id(standard), tier] = Tariff(standard)
             return tariff
         variants = [item for item in found.price_variants or () if _is_of_tier(item, tier)]
         if not variants:
             raise LookupError(f"no price for the service tier {tier!r}")
-        tariff = _Tariff(found.get_prices(at, _context(tier)))
+        tariff = Tariff(found.get_prices(at, _context(tier)))
         if all(item.constraint is None for item in variants):
             self._tariffs[id(standard), tier] = tariff
         return tariff
+
+
+def service_tiers(found: ModelInfo) -> list[str]:
+    """Return the service tiers that a model has prices of its own for, by name."""
+    named = {value for item in found.price_variants or () for key, value in item.when.items() if key in _context("")}
+    return sorted(
+        tier for tier in named - _STANDARD_TIERS if any(_is_of_tier(item, tier) for item in found.price_variants or ())
+    )
 
 
 def _context(tier: str) -> dict[str, str]:
@@ -205,31 +233,9 @@ def _each(price: Decimal | TieredPrices | None, per: Decimal) -> Decimal | None:
     return price / per if isinstance(price, Decimal) else None
 
 
-def _counts(usage: Usage) -> tuple[int, ...]:
-    return (
-        usage.input_tokens,
-        usage.cache_read_tokens,
-        usage.cache_write_5m_tokens,
-        usage.cache_write_1h_tokens,
-        usage.input_audio_tokens,
-        usage.input_image_tokens,
-        usage.output_tokens,
-        usage.reasoning_tokens,
-        usage.output_audio_tokens,
-        usage.output_image_tokens,
-    )
-
-
 def _first(prices: ModelPrice, keys: tuple[str, ...]) -> Decimal | TieredPrices | None:
     for key in keys:
         value: Decimal | TieredPrices | None = getattr(prices, key)
         if value is not None:
             return value
     return None
-
-
-def _rate(price: Decimal | TieredPrices, input_total: int) -> Decimal:
-    if isinstance(price, Decimal):
-        return price
-    reached = bisect_left([tier.start for tier in price.tiers], input_total)
-    return price.tiers[reached - 1].price if reached else price.base

@@ -1,7 +1,8 @@
 """Calls to the platform's HTTP API."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, get_type_hints
 from urllib.parse import urlsplit
@@ -113,9 +114,18 @@ class Api:
         """Return the answer of a DELETE as `kind`."""
         return self._send("DELETE", path, kind)
 
-    def _send(self, method: str, path: str, kind: type[T], **arguments: Any) -> T:
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Yield the answer of a GET as it comes."""
+        with self._reached(), self._client.stream("GET", path) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise self._refusal(answer)
+            yield from answer.iter_bytes()
+
+    @contextmanager
+    def _reached(self) -> Generator[None]:
         try:
-            answer = self._client.request(method, path, headers={"Content-Type": "application/json"}, **arguments)
+            yield
         except httpx.InvalidURL as error:
             raise Unreachable(f"{self.url!r} is not a web address: {error}") from error
         except httpx.TransportError as error:
@@ -123,6 +133,10 @@ class Api:
                 f"no Pilothouse answers at {self.url} ({type(error).__name__}); start it with `pilothouse up`, "
                 "or give its address with --url"
             ) from error
+
+    def _send(self, method: str, path: str, kind: type[T], **arguments: Any) -> T:
+        with self._reached():
+            answer = self._client.request(method, path, headers={"Content-Type": "application/json"}, **arguments)
         if answer.is_success:
             try:
                 return msgspec.json.decode(answer.content, type=kind)
@@ -151,8 +165,7 @@ def _error(problem: _Problem, status: int) -> PilothouseError:
 
 
 def _classes() -> dict[str, type[PilothouseError]]:
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PilothouseError)]
-    return {kind.code: kind for kind in kinds}
+    return {kind.code: kind for kind in errors.kinds()}
 
 
 def _by_status(status: int) -> type[PilothouseError]:

@@ -41,6 +41,14 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "doctor": Entry("pilothouse.cli.doctor:app", "Check this installation and say how to mend it."),
         "keys": Entry("pilothouse.cli.keys:app", "Create, list and revoke virtual keys."),
         "traces": Entry("pilothouse.cli.traces:app", "List and show traces."),
+        "views": Entry("pilothouse.cli.views:app", "List saved views."),
+        "shares": Entry("pilothouse.cli.shares:app", "List and revoke share links."),
+        "export": Entry("pilothouse.cli.export:app", "Download rows; list, stop and resume exports."),
+        "reprice": Entry(
+            "pilothouse.cli.revision:reprice", "Compute the cost of kept spans anew with the prices of now."
+        ),
+        "remap": Entry("pilothouse.cli.revision:remap", "Read anew what the raw attributes of kept spans mean."),
+        "batches": Entry("pilothouse.cli.batches:app", "List, watch, cancel and download batches."),
         "models": Entry("pilothouse.cli.models:app", "List the models that can be called; install the local one."),
         "version": Entry("pilothouse.cli.version:app", "Print the version."),
     }

@@ -7,7 +7,7 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -15,8 +15,11 @@ from typing import Any, cast
 import typer
 
 from pilothouse import errors, instruments, settings
+from pilothouse.cli.compatibility import compatibility_page
+from pilothouse.cli.equivalents import equivalents_page
 from pilothouse.cli.main import COMMANDS
-from pilothouse.errors import PilothouseError
+from pilothouse.cli.provider_table import providers_page
+from pilothouse.cli.query_page import query_page
 from pilothouse.plugins import load
 from pilothouse.settings import Row
 
@@ -65,7 +68,7 @@ def errors_page() -> str:
         "| code | HTTP status | title | who has to act | may a retry help | meaning |",
         "|---|---|---|---|---|---|",
     ]
-    for kind in _error_classes():
+    for kind in errors.kinds():
         meaning = _cell(_first_sentence(kind.__doc__ or ""))
         retry = "yes" if kind.retry is errors.Retry.TRANSIENT else "no"
         cells = (
@@ -85,7 +88,8 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "`/metrics` of the gateway and of the platform, in Prometheus text format. Each process reports its own.",
+        "`/metrics` of the gateway and of the platform, in Prometheus text format. Each process reports its own; the "
+        "platform's answer holds those of ingest too, with the label `process`.",
         "",
         "| metric | kind | labels | meaning |",
         "|---|---|---|---|",
@@ -97,7 +101,16 @@ def metrics_page() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"settings.md": settings_page, "cli.md": cli_page, "errors.md": errors_page, "metrics.md": metrics_page}
+    {
+        "settings.md": settings_page,
+        "cli.md": cli_page,
+        "errors.md": errors_page,
+        "metrics.md": metrics_page,
+        "compatibility.md": compatibility_page,
+        "equivalents.md": equivalents_page,
+        "provider-dialects.md": providers_page,
+        "query.md": query_page,
+    }
 )
 """File name to what makes its text."""
 
@@ -129,15 +142,6 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in PAGES:
         (folder / name).write_text(render(name), encoding="utf-8")
-
-
-def _error_classes() -> Iterator[type[PilothouseError]]:
-    pending: list[type[PilothouseError]] = [PilothouseError]
-    while pending:
-        kind = pending.pop(0)
-        yield kind
-        # rooms may refine a class without a code of its own
-        pending = [*(one for one in kind.__subclasses__() if one.__module__ == errors.__name__), *pending]
 
 
 def _parameter(parameter: Any) -> str:

@@ -1,15 +1,19 @@
 """What commands share on the terminal: their common options, tables and JSON."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from pilothouse.errors import SettingsInvalid
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -25,7 +29,7 @@ def print_line(text: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """Print rows under their headings, or `empty` when there are none."""
+    """Print rows under their headings, each cell as it is, or `empty` when there are none."""
     if not rows:
         print_line(empty)
         return
@@ -33,7 +37,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: st
     for row in rows:
         table.add_row(*row)
     # a pipe has no width of its own: let columns be as wide as they need, so that scripts see whole values
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 240)
     console.print(table)
 
 
@@ -60,3 +64,12 @@ def show_money(amount: Decimal | None, *, unpriced: bool) -> str:
     if amount >= 1 or not amount:
         return f"${amount:.2f}" if amount else "$0"
     return f"${round(amount, _SIGNIFICANT - 1 - amount.adjusted()).normalize():f}"
+
+
+@contextmanager
+def writing(out: Path) -> Generator[None]:
+    """Tell of a file that cannot be written as of a wrong setting."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsInvalid(f"cannot write {out}: {error.strerror}", param="out") from error

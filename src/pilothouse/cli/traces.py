@@ -29,15 +29,17 @@ def list_traces(
     since: Annotated[str, typer.Option(help="How far back, such as 15m, 24h or 7d.")] = "24h",
     limit: Annotated[int, typer.Option(min=1, max=10000, help="How many at most, newest first.")] = 50,
     model: Annotated[list[str] | None, typer.Option(help="Requested or served model; may be given again.")] = None,
-    text: Annotated[str, typer.Option(help="Part of input, output, error, name or an id.")] = "",
+    query: Annotated[
+        str, typer.Option("--query", "--text", help="Words, or conditions such as 'status:error latency_ms>2000'.")
+    ] = "",
 ) -> None:
     """List traces, newest first."""
     now = datetime.now(UTC)
-    query = {"from": _stamp(now - length(since)), "to": _stamp(now), "model": model, "text": text}
+    asked = {"from": _stamp(now - length(since)), "to": _stamp(now), "model": model, "q": query}
     items: list[TraceSummary] = []
     cursor: str | None = ""
     while cursor is not None and len(items) < limit:
-        wanted = {**query, "limit": min(_PAGE, limit - len(items)), "cursor": cursor}
+        wanted = {**asked, "limit": min(_PAGE, limit - len(items)), "cursor": cursor}
         page = api.get("/traces", TracePage, wanted)
         items += page.items
         cursor = page.next_cursor
@@ -79,7 +81,7 @@ def _row(item: TraceSummary) -> tuple[str, ...]:
         show_ms(item.ttft_ms),
         str(item.usage.total),
         show_money(item.cost_usd, unpriced=item.unpriced_count > 0),
-        escape(item.input_preview[:60]),
+        item.input_preview[:60],
     )
 
 

@@ -20,7 +20,7 @@ _STYLES = {"warning": "yellow", "error": "red", "critical": "red"}
 
 @app.command()
 def up() -> None:
-    """Start gateway, platform, store and, when no provider key is set, a small local model; Ctrl-C stops all of them.
+    """Start gateway, platform, ingest, store and, with no provider key set, a small local model; Ctrl-C stops them all.
 
     Settings come from pilothouse.toml and the environment; everything is kept in the data folder.
     """

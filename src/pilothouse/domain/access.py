@@ -22,12 +22,14 @@ class KeyKind(StrEnum):
     SESSION = "phs_"
     SIGN_IN_LINK = "phl_"
     LOCAL = "pho_"
+    SHARE_LINK = "phv_"
 
 
 class Permission(StrEnum):
     """What a virtual key may be used for."""
 
     INFERENCE = "inference"
+    INGEST = "ingest"
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
@@ -46,7 +48,7 @@ class Role(StrEnum):
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: frozenset(Permission),
-    Role.EDITOR: frozenset({Permission.INFERENCE, Permission.READ, Permission.WRITE}),
+    Role.EDITOR: frozenset({Permission.INFERENCE, Permission.INGEST, Permission.READ, Permission.WRITE}),
     Role.REVIEWER: frozenset({Permission.READ, Permission.WRITE}),
     Role.VIEWER: frozenset({Permission.READ}),
 }

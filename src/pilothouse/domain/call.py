@@ -19,6 +19,7 @@ class Operation(StrEnum):
     TRANSCRIPTION = "transcription"
     MODERATION = "moderation"
     RERANK = "rerank"
+    OCR = "ocr"
 
 
 class Outcome(StrEnum):
@@ -71,6 +72,7 @@ class CallRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     key_id: str
     started_at_ns: int
     duration_ns: int
+    """0 for a line that a provider's batch service ran: nobody tells how long it took."""
     overhead_ns: int
     """Time in the gateway itself: the duration less the time spent waiting for upstream and client."""
     first_token_ns: int | None
@@ -112,3 +114,21 @@ class CallRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was spoken upstream, when the call had to be converted."""
     losses: tuple[str, ...] = ()
     """What of the request the provider could not take and so did not get: `field: reason`."""
+    schema_check: str = ""
+    """What came of checking a converted answer against the caller's schema: `kept`, or `broken` or `unchecked` with the
+    reason; empty when there was nothing to check."""
+    withheld_body: bytes = b""
+    """A whole answer that the caller did not get, because it is off the schema."""
+    fetched: tuple[str, ...] = ()
+    """Images and documents that were fetched for the request: `host: type, bytes, time`, or why they were not."""
+    batch_id: str = ""
+    """The batch that the call was a line of."""
+    redacted: dict[str, int] | None = None
+    """How often each rule of the project's redaction policy found something; None where there is no policy."""
+    whole: bool = False
+    """`response_body` of a streamed call is the whole answer that the stream came to."""
+    cut: tuple[str, ...] = ()
+    """Which of `input` and `output` were cut, where their sizes cannot tell because they were redacted."""
+    told_cost_usd: str = ""
+    """What the caller was told that the call costs, as decimal digits; empty when it was told none."""
+    told_price_version: str = ""

@@ -20,6 +20,9 @@ class EmbeddingsRequest(msgspec.Struct, frozen=True, kw_only=True):
     task: str = ""
     """What the vectors are for, in Gemini's words (`RETRIEVAL_QUERY` …)."""
     title: str = ""
+    varied: tuple[str, ...] = ()
+    """Fields, in the caller's words, that are not the same for all inputs; here is what the first one says that has
+    them."""
     user_id: str = ""
     extra: Extra | None = None
 

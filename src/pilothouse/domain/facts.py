@@ -20,6 +20,26 @@ class ThinkingStyle(StrEnum):
     """A named effort (OpenAI)."""
 
 
+class ThoughtsField(StrEnum):
+    """Where a chat server takes back the thoughts of its model that carry no mark."""
+
+    NONE = "none"
+    """Nowhere: it refuses them, passes over them, or nobody knows."""
+    CONTENT = "reasoning_content"
+    REASONING = "reasoning"
+    DETAILS = "reasoning_details"
+
+
+class ThoughtsOf(StrEnum):
+    """Of which turns of the past it takes them."""
+
+    ROUND = "round"
+    """Of those since the user spoke last: a round of calls of tools and their results."""
+    TOOLS = "tools"
+    """Of every round in which tools were called."""
+    ALL = "all"
+
+
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One model's abilities; by default those of a model that nothing is known about, which is refused nothing."""
 
@@ -41,14 +61,19 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a system message may stand between turns."""
     prefill: bool = True
     """Whether the last message may be the beginning of the answer."""
+    thoughts: ThoughtsField = ThoughtsField.NONE
+    thoughts_of: ThoughtsOf = ThoughtsOf.ROUND
 
 
 class Loss(msgspec.Struct, frozen=True):
     """Something of a request that the target has no place for."""
 
     field: str
-    """In the caller's words, such as `logit_bias` or `messages.2.content.0`."""
+    """In the caller's words, such as `stop_sequences` or `messages.2.content.0`; codecs note the domain's words, which
+    are put into the caller's once the request is whole."""
     reason: str
     essential: bool = False
     """Without it the answer would be another one than was asked for; such a request is refused unless the operator or
     the caller allows the loss."""
+    address: str = ""
+    """Of an image or a document on the web that the target would take if it were given the bytes."""

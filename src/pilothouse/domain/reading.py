@@ -10,7 +10,9 @@ from typing import Literal
 import msgspec
 
 from pilothouse.domain.money import CostStatus
-from pilothouse.domain.span import AttemptDetail, SpanKind, SpanStatus
+from pilothouse.domain.query.nodes import Comparison, Node
+from pilothouse.domain.score import ScoreType
+from pilothouse.domain.span import AttemptDetail, SpanEvent, SpanKind, SpanLink, SpanStatus
 from pilothouse.domain.usage import Usage
 
 SortField = Literal["started_at", "duration", "ttft", "tokens", "cost"]
@@ -29,7 +31,11 @@ class TraceFilter(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str = ""
     session_id: str = ""
     text: str = ""
-    """Case-insensitive substring of input, output, error, trace id, request id, model or name."""
+    """Case-insensitive substring of what full text searches."""
+    query: Node | None = None
+    """Of the query language."""
+    of_traces: tuple[Node, ...] = ()
+    """Each of them some span of the trace has to fulfil, whichever it is."""
     min_duration_ms: float | None = None
     sort: SortField = "started_at"
     descending: bool = True
@@ -43,7 +49,7 @@ class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     trace_id: str
     name: str
-    """Of the root span, else of the earliest."""
+    """As the application calls the trace, else that of the root span, else of the earliest."""
     started_at: datetime
     duration_ms: float
     ttft_ms: float | None
@@ -59,6 +65,7 @@ class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str
     span_count: int
     call_count: int
+    """Model calls; one that both the application and the gateway report counts once, as do its tokens and cost."""
     streamed: bool
     usage: Usage
     cost_usd: Decimal | None
@@ -67,6 +74,10 @@ class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
     input_preview: str
     """At most 200 characters, from the root span: the last user message where the input is a conversation."""
     output_preview: str
+    match: str = ""
+    """In a search for text: where input or output holds it, at most 160 characters; empty when it is elsewhere."""
+    running: bool = False
+    """A span of it has no end yet."""
 
 
 class TracePage(msgspec.Struct, frozen=True):
@@ -125,6 +136,89 @@ class SpanDetail(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[AttemptDetail, ...]
     request_headers: dict[str, str]
     response_headers: dict[str, str]
+    running: bool
+    """No end is known yet; the duration goes until the last word."""
+    abandoned: bool
+    """No end was ever said; closed because nothing came for long."""
+    wrapper: bool
+    """A model call below it carries the usage, which is counted there."""
+    before_parent_ms: float
+    """By how much it starts before its parent, by the clocks of whoever reported them; 0 when it does not."""
+    level: str
+    """`debug`, `default`, `warning`, `error`, or empty when nobody said."""
+    release: str
+    version: str
+    prompt_name: str
+    prompt_version: str
+    trace_name: str
+    native_id: str
+    """The source's own id, where it is not of OpenTelemetry's form."""
+    links: tuple[SpanLink, ...]
+    """Further parents, and spans that it follows from."""
+    events: tuple[SpanEvent, ...]
+    resource: dict[str, str]
+
+
+class ScoreDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """One score of a trace or of a span in it."""
+
+    id: str
+    trace_id: str
+    span_id: str
+    """Empty when it is of the whole trace."""
+    session_id: str
+    name: str
+    type: ScoreType
+    number: float | None
+    """The value of a numeric score; 1 or 0 of a boolean one."""
+    text: str
+    """The value of a categorical or textual score."""
+    comment: str
+    source: str
+    """`api` for an application, `annotation` for a person, `eval` for an evaluator."""
+    author: str
+    at: datetime
+    environment: str
+    metadata: dict[str, str]
+    run_id: str = ""
+    """Of the experiment that it is of."""
+    config_id: str = ""
+
+
+class ScoreFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which scores to show, whatever they are of; all that is given must hold, and one of each list."""
+
+    project_id: str
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    types: tuple[ScoreType, ...] = ()
+    sources: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    config_ids: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    trace_ids: tuple[str, ...] = ()
+    span_ids: tuple[str, ...] = ()
+    session_ids: tuple[str, ...] = ()
+    run_ids: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    """Values of categorical and textual ones."""
+    bounds: tuple[tuple[Comparison, float], ...] = ()
+    """How the values of numeric and boolean ones compare."""
+    numbers: tuple[float, ...] = ()
+    metadata: dict[str, str] = {}
+    of_traces: tuple[Node, ...] = ()
+    """Each of them some span of the scored trace has to fulfil."""
+    limit: int = 50
+    cursor: str = ""
+
+
+class ScorePage(msgspec.Struct, frozen=True):
+    """A page of scores, the newest first."""
+
+    items: list[ScoreDetail]
+    next_cursor: str | None
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +226,53 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
     summary: TraceSummary
     spans: list[SpanDetail]
+    scores: list[ScoreDetail] = []
+
+
+class SpanFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which spans to show, whatever their traces; all that is given must hold."""
+
+    project_id: str
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+    source: str = ""
+    span_ids: tuple[str, ...] = ()
+    trace_ids: tuple[str, ...] = ()
+    parent_span_id: str | None = None
+    """Empty text asks for roots."""
+    below_root: bool = False
+    """No roots."""
+    names: tuple[str, ...] = ()
+    kinds: tuple[SpanKind, ...] = ()
+    statuses: tuple[SpanStatus, ...] = ()
+    tags: tuple[str, ...] = ()
+    """All of them."""
+    attributes: dict[str, tuple[str, ...]] = {}
+    """By name, the values of which one must be there."""
+    query: Node | None = None
+    """Of the query language."""
+    of_traces: tuple[Node, ...] = ()
+    """Each of them some span of the same trace has to fulfil, whichever it is."""
+    limit: int = 50
+    cursor: str = ""
+
+
+class SpanPage(msgspec.Struct, frozen=True):
+    """A page of spans, newest first; times within are from the start of each span itself."""
+
+    items: list[SpanDetail]
+    trace_ids: list[str]
+    """Of each, in the same order."""
+    next_cursor: str | None
+
+
+class AttributeValue(msgspec.Struct, frozen=True):
+    """A value that an attribute of root spans has."""
+
+    value: str
+    first_at: datetime
+    last_at: datetime
+    count: int
 
 
 class Facet(msgspec.Struct, frozen=True):

@@ -1,6 +1,8 @@
 """Secrets at rest: authenticated encryption under the installation's own key."""
 
 import base64
+import hashlib
+import hmac
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +20,11 @@ class SecretBox:
         if len(key) != KEY_BYTES:
             raise SettingsInvalid(f"the secret key must be {KEY_BYTES} bytes, not {len(key)}")
         self._cipher = AESGCM(key)
+        self._key = key
+
+    def derived(self, purpose: str) -> bytes:
+        """Return 32 secret bytes that are always the same for one purpose, and tell nothing of those of another."""
+        return hmac.new(self._key, f"pilothouse derived:{purpose}".encode(), hashlib.sha256).digest()
 
     def seal(self, secret: str, context: str, nonce: bytes) -> str:
         """Return the secret encrypted for `context`; `nonce` is 12 fresh random bytes."""

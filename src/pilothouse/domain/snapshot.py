@@ -3,6 +3,7 @@
 import msgspec
 
 from pilothouse.domain.access import Project, VirtualKey
+from pilothouse.domain.redaction.policy import ProjectPolicy
 from pilothouse.errors import DataFolderNewer, SnapshotMissing
 
 FORMAT = 1
@@ -28,6 +29,8 @@ class Account(msgspec.Struct, frozen=True):
     managed: bool = False
     """Made and kept up by the installation itself (the local model, keys from the environment)."""
     created_at_ns: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every request, such as `OpenAI-Organization`; no place for a secret."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -60,6 +63,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     their refusal can say why."""
     accounts: tuple[Account, ...] = ()
     aliases: tuple[Alias, ...] = ()
+    redaction: tuple[ProjectPolicy, ...] = ()
+    """Of the projects that have a policy."""
 
 
 class _File(msgspec.Struct, frozen=True, array_like=True):

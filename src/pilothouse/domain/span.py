@@ -8,6 +8,9 @@ import msgspec
 from pilothouse.domain.money import CostStatus
 from pilothouse.domain.usage import Usage
 
+GATEWAY = "gateway"
+"""The source of spans that the gateway itself reports."""
+
 
 class SpanKind(StrEnum):
     """What a span stands for."""
@@ -28,6 +31,31 @@ class SpanStatus(StrEnum):
     OK = "ok"
     ERROR = "error"
     CANCELLED = "cancelled"
+
+
+class Level(StrEnum):
+    """How much a span matters to whoever reads logs; in Langfuse's words."""
+
+    DEBUG = "debug"
+    DEFAULT = "default"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class SpanEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened at one moment inside a span."""
+
+    at_ns: int
+    name: str
+    attributes: dict[str, str] = {}
+
+
+class SpanLink(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Another span that this one follows from, or a further parent."""
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, str] = {}
 
 
 class AttemptDetail(msgspec.Struct, frozen=True):
@@ -55,7 +83,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: SpanKind
     source: str
-    """The way it came in: `gateway`, later also `otlp`, `langfuse` …"""
+    """`gateway`, or the vocabulary that its source spoke: `otel`, `langfuse` …"""
     started_at_ns: int
     duration_ns: int
     first_token_ns: int | None = None
@@ -96,3 +124,29 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[AttemptDetail, ...] = ()
     request_headers: dict[str, str] = {}
     response_headers: dict[str, str] = {}
+    running: bool = False
+    """No end is known, and patches may still come; the duration goes until the last word."""
+    abandoned: bool = False
+    """No end was ever said; closed here because nothing came for long."""
+    wrapper: bool = False
+    """A model call below it in the same trace carries the usage: tokens, cost and call are counted there, not here."""
+    level: str = ""
+    """A `Level`, empty when nobody said."""
+    release: str = ""
+    version: str = ""
+    prompt_name: str = ""
+    prompt_version: str = ""
+    trace_name: str = ""
+    """What the application calls the whole trace."""
+    native_id: str = ""
+    """The source's own id, where it is not of OpenTelemetry's form."""
+    links: tuple[SpanLink, ...] = ()
+    """Further parents, and spans that it follows from."""
+    events: tuple[SpanEvent, ...] = ()
+    resource: dict[str, str] = {}
+    stated_at_ns: int = 0
+    """When the last patch of it was said, by its source's clock; 0 of a gateway call."""
+    fold: bytes = b""
+    """What the other fields do not tell of the patches it was made of; empty of a gateway call."""
+    deleted: bool = False
+    """Marks that the span is no longer at this start, but at another that was said later."""

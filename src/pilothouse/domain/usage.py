@@ -33,6 +33,10 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Characters read out."""
     searches: int = 0
     """Web searches that the provider ran, or units of a rerank."""
+    pages: int = 0
+    """Pages of documents read, where they are what is billed."""
+    annotated_pages: int = 0
+    """Pages that were read and annotated by a schema; not among `pages`."""
 
     @property
     def input_total(self) -> int:

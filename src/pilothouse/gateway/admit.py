@@ -24,12 +24,17 @@ class Admit:
     async def __call__(self, call: Call, following: Next) -> Reply:
         """Pass an admitted call on; raises a `CallerError` for every other."""
         index = self._index()
-        key = call.key = find_key(index, call.arrival.headers, self._clock.now_ns(), call.arrival.query)
+        arrival, now_ns = call.arrival, self._clock.now_ns()
+        if arrival.key_id:
+            key = call.key = index.key_of(arrival.key_id, now_ns)
+        else:
+            key = call.key = find_key(index, arrival.headers, now_ns, arrival.query)
         body = call.body = await call.read_body()
         head = call.head = call.arrival.dialect.read_head(body, call.arrival.ask)
         model = head.model_name or call.arrival.ask.model
         if not model:
-            raise ModelMissing("the request names no model; set the field 'model'", param="model")
+            field = arrival.dialect.model_field
+            raise ModelMissing(f"the request names no model; set the field {field!r}", param=field)
         resolution = index.resolve(model)
         index.check_scope(key, model, resolution)
         call.admission = Admission(body, head, resolution, index)

@@ -47,9 +47,9 @@ class GatewayApp:
             found = self._router.find(scope["path"], scope["query_string"], headers.get(b"content-type", b""))
             spoken, ask = found or (None, NO_ASK)
         if spoken is None or scope["method"] != "POST":
-            await self._side(scope, send, allowed="POST" if spoken else "")
+            await self._side(scope, receive, send, allowed="POST" if spoken else "")
             return
-        arrival = self._arrive(spoken, ask, headers, scope["query_string"])
+        arrival = self._arrive(spoken, ask, headers, scope)
         client = Client(receive, self._parts.options.max_body_bytes, arrival.headers, self._watch)
         call = Call(arrival, client.read_body, self._monotonic_ns)
         try:
@@ -64,7 +64,7 @@ class GatewayApp:
         finally:
             client.release()
 
-    def _arrive(self, spoken: Dialect, ask: Ask, headers: dict[bytes, bytes], query: bytes) -> Arrival:
+    def _arrive(self, spoken: Dialect, ask: Ask, headers: dict[bytes, bytes], scope: dict[str, Any]) -> Arrival:
         traceparent = headers.get(b"traceparent")
         context = parse_traceparent(traceparent) if traceparent else None
         now_ns = self._now_ns()
@@ -73,8 +73,9 @@ class GatewayApp:
         if context is not None:
             trace_id, parent_span_id = context.trace_id, context.parent_span_id
         return Arrival(
-            call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers, ask, query
-        )
+            call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers, ask,
+            scope["path"], scope["query_string"],
+        )  # fmt: skip
 
     def _answer(self, call: Call, reply: Reply, scope: dict[str, Any]) -> bool:
         """Send a whole answer in one step; False where the server cannot, or not now."""
@@ -121,12 +122,20 @@ class GatewayApp:
                     await send({"type": "http.response.body", "body": event, "more_body": True})
             except PilothouseError as error:
                 ending = Ending(Outcome.CUT, error)
+                if _is_sound(call, reply):
+                    # It has no place for an error; the connection closes before the answer's end.
+                    return ending
                 fail = reply.fail or call.arrival.dialect.render_stream_error
                 tail = fail(error, call.arrival.id)
                 reply.note_sent(tail, limit_bytes)
                 await send({"type": "http.response.body", "body": tail, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return ending
+
+
+def _is_sound(call: Call, reply: Reply) -> bool:
+    kind = next((value for name, value in reply.headers if name == b"content-type"), b"")
+    return call.arrival.dialect.binary and not kind.startswith(b"text/event-stream")
 
 
 def _broken() -> Ending:

@@ -5,7 +5,10 @@ import msgspec
 from pilothouse.domain.call import Attempt
 from pilothouse.errors import PilothouseError, UpstreamError
 from pilothouse.gateway.call import Call, Routing
-from pilothouse.transport.base import Response
+from pilothouse.transport.base import Request, Response
+
+_REQUEST_IDS = (b"x-request-id", b"request-id", b"x-amzn-requestid", b"apim-request-id", b"x-ms-request-id")
+"""Headers by which providers name a call, the most telling first."""
 
 
 class AttemptClock(msgspec.Struct):
@@ -19,14 +22,17 @@ class AttemptClock(msgspec.Struct):
     _status: int = 0
     _upstream_request_id: str = ""
     _ended: bool = False
+    request: Request | None = None
+    """What was sent."""
 
     @property
     def number(self) -> int:
         """Which attempt of the call this is, from 1."""
         return len(self._call.attempts) + (0 if self._ended else 1)
 
-    def sent(self) -> None:
-        """Note the moment at which the upstream begins to be waited for."""
+    def sent(self, request: Request) -> None:
+        """Note what is sent, and the moment at which the upstream begins to be waited for."""
+        self.request = request
         self._started_ns = self._received_ns = self._call.elapsed_ns()
 
     def received(self) -> None:
@@ -35,15 +41,17 @@ class AttemptClock(msgspec.Struct):
 
     def ready(self) -> None:
         """Note that the first event can go out, and so what the gateway itself has cost."""
-        self._call.exchange.overhead_ns = self._started_ns + self._call.elapsed_ns() - self._received_ns
+        exchange = self._call.exchange
+        exchange.overhead_ns = self._started_ns + self._call.elapsed_ns() - self._received_ns - exchange.fetch_ns
 
     def answered(self, response: Response) -> None:
         """Note the head of the answer."""
         self._first_byte_ns = self._call.elapsed_ns()
         self._status = response.status
-        for name, value in response.headers:
-            if name == b"x-request-id":
-                self._upstream_request_id = value.decode("latin-1")[:128]
+        headers = dict(response.headers)
+        name = next(filter(headers.get, _REQUEST_IDS), None)
+        if name is not None:
+            self._upstream_request_id = headers[name].decode("latin-1")[:128]
 
     def first_content(self, now_ns: int) -> None:
         """Note the first byte of a streamed answer's content."""

@@ -12,6 +12,7 @@ from pilothouse.domain.snapshot import Target
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
 from pilothouse.gateway.index import Deployment, Index, Resolution
+from pilothouse.protocols.answer_check import AnswerCheck
 from pilothouse.protocols.base import NO_ASK, Ask, Dialect, Head
 
 Message = MutableMapping[str, Any]
@@ -34,8 +35,14 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     headers: dict[bytes, bytes]
     """Names in lower case; of a repeated header the last."""
     ask: Ask = NO_ASK
+    path: str = ""
+    """As the caller wrote it; empty stands for the dialect's own."""
     query: bytes = b""
     """The query string, which may hold a key and is therefore never recorded."""
+    key_id: str = ""
+    """Of a deferred call: the virtual key in whose name it is made, since no secret comes with it."""
+    batch_id: str = ""
+    """Of a deferred call: the batch that it is a line of."""
 
 
 class Admission(msgspec.Struct, frozen=True, gc=False):
@@ -70,6 +77,20 @@ class Exchange(msgspec.Struct):
     upstream_dialect: str = ""
     """Set when the call had to be converted."""
     losses: tuple[Loss, ...] = ()
+    """Of the request."""
+    unsaid: list[Loss] = []
+    """Of the answer, so far."""
+    check: AnswerCheck | None = None
+    """Of a converted answer against the caller's own schema."""
+    withheld: bytes = b""
+    """A whole answer that the caller does not get, in its own dialect."""
+    fetched: tuple[str, ...] = ()
+    """What was fetched for the request, and from where."""
+    fetch_ns: int = 0
+    """Time spent waiting for it."""
+    told_cost_usd: str = ""
+    """What the caller was told that the call costs."""
+    told_price_version: str = ""
 
 
 class Call(msgspec.Struct):
@@ -83,6 +104,9 @@ class Call(msgspec.Struct):
     body: bytes = b""
     head: Head | None = None
     admission: Admission | None = None
+    """Remember writes it anew for a call that goes on from an earlier one."""
+    kept: bool = False
+    """Written by remember: whether the gateway itself keeps the answer for the caller."""
     routing: Routing | None = None
     attempts: list[Attempt] = []
     exchange: Exchange = msgspec.field(default_factory=Exchange)
@@ -143,7 +167,7 @@ class Next(Protocol):
 class Stage(Protocol):
     """One step of the pipeline."""
 
-    async def __call__(self, call: Call, following: Next) -> Reply: ...
+    def __call__(self, call: Call, following: Next) -> Awaitable[Reply]: ...
 
 
 def admitted(call: Call) -> Admission:

@@ -1,9 +1,15 @@
 """Convert: when the account does not speak the caller's dialect, the call goes through the domain."""
 
-from pilothouse.catalog.facts import facts
+from collections.abc import Callable
+from functools import cache
+
+import msgspec
+
+from pilothouse.catalog.facts import Facts
 from pilothouse.domain.facts import Loss
-from pilothouse.errors import EndpointUnknown, InvalidRequest
+from pilothouse.errors import EndpointUnknown, InvalidRequest, MediaNotFetched
 from pilothouse.gateway.call import Call, Routing, admitted
+from pilothouse.gateway.fetch import Fetcher
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.protocols import conversion, table
 from pilothouse.protocols.base import Dialect
@@ -11,7 +17,20 @@ from pilothouse.protocols.conversion import Conversion
 
 _ALLOW = b"x-pilothouse-unsupported"
 """Header by which a caller overrules the installation's rule: `drop` or `refuse`."""
+_OFF_SCHEMA = b"x-pilothouse-off-schema"
+"""Header by which a caller overrules the installation's rule: `refuse` or `note`."""
+_MS = 1_000_000
 _NANOSECONDS = 1_000_000_000
+
+
+class Means(msgspec.Struct, frozen=True):
+    """What converting goes by."""
+
+    options: GatewayOptions
+    facts: Callable[[], Facts]
+    """What is known of models now."""
+    fetcher: Fetcher | None = None
+    """None fetches nothing."""
 
 
 def upstream_dialect(call: Call, routing: Routing) -> Dialect:
@@ -20,9 +39,7 @@ def upstream_dialect(call: Call, routing: Routing) -> Dialect:
     names = routing.deployment.provider.dialects
     if spoken.name in names:
         return spoken
-    served = table.names()
-    # A provider's table may name a dialect of a plug-in that is not installed.
-    found = conversion.target(spoken, [name for name in names if name in served], table.dialect)
+    found = _target(spoken.name, names)
     if found is None:
         target = routing.target
         raise EndpointUnknown(
@@ -31,32 +48,69 @@ def upstream_dialect(call: Call, routing: Routing) -> Dialect:
     return found
 
 
-def convert(call: Call, routing: Routing, spoken: Dialect, options: GatewayOptions) -> Conversion:
+@cache
+def _target(spoken: str, names: tuple[str, ...]) -> Dialect | None:
+    """Return the first of a provider's dialects that calls in another one can be converted to."""
+    served = table.names()
+    # A provider's table may name a dialect of a plug-in that is not installed.
+    return conversion.target(table.dialect(spoken), [name for name in names if name in served], table.dialect)
+
+
+async def convert(call: Call, routing: Routing, spoken: Dialect, means: Means) -> Conversion:
     """Return the call converted to the dialect; raises `InvalidRequest` when that would lose what matters.
 
-    What is lost, and what the caller allowed to be lost, is noted in the call's exchange.
+    What is lost, what the caller allowed to be lost, and what was fetched is noted in the call's exchange.
     """
-    arrival, model = call.arrival, routing.target.model
+    arrival, model, options, fetcher = call.arrival, routing.target.model, means.options, means.fetcher
+    account = routing.deployment.account
+    known = means.facts().of(account.provider, model, account.name)
     task = conversion.Task(
-        arrival.dialect, spoken, admitted(call).body, arrival.ask, model, facts(model), arrival.id,
-        arrival.started_at_ns // _NANOSECONDS,
+        arrival.dialect, spoken, admitted(call).body, arrival.ask, model, known, arrival.id,
+        arrival.started_at_ns // _NANOSECONDS, lambda: call.elapsed_ns() // _MS,
+        _said(call, _OFF_SCHEMA, (b"refuse", b"note"), options.off_schema),
     )  # fmt: skip
     converted = conversion.convert(task)
     if converted is None:
         raise AssertionError("a dialect was chosen that cannot be converted to")
     call.exchange.upstream_dialect = spoken.name
-    call.exchange.losses = converted.losses
-    refused = [loss for loss in converted.losses if loss.essential]
-    if refused and _refuses(call, options):
-        raise _refusal(refused, spoken)
+    strict = _said(call, _ALLOW, (b"refuse", b"drop"), options.unsupported)
+    if converted.wanted and fetcher is not None and not (strict and _is_refused_anyway(converted)):
+        converted = await _filled(call, converted, fetcher, strict=strict)
+    losses = converted.losses
+    if call.kept:
+        # what the gateway keeps itself is not lost
+        losses = tuple(loss for loss in losses if loss.field != "store")
+    exchange = call.exchange
+    exchange.losses, exchange.unsaid, exchange.check = losses, converted.unsaid, converted.check
+    if losses and strict:
+        refused = [loss for loss in losses if loss.essential]
+        if refused:
+            raise _refusal(refused, spoken)
     return converted
 
 
-def _refuses(call: Call, options: GatewayOptions) -> bool:
-    said = call.arrival.headers.get(_ALLOW, b"").lower()
-    if said in (b"drop", b"refuse"):
-        return said == b"refuse"
-    return options.unsupported == "refuse"
+def _is_refused_anyway(converted: Conversion) -> bool:
+    """Return whether the call loses what matters and no fetching would bring."""
+    return any(loss.essential and not loss.address for loss in converted.losses)
+
+
+async def _filled(call: Call, converted: Conversion, fetcher: Fetcher, *, strict: bool) -> Conversion:
+    """Return the call with what it names by address; raises `MediaNotFetched` when `strict` and one is missing."""
+    exchange, began_ns = call.exchange, call.elapsed_ns()
+    fetched = await fetcher.fetch(converted.wanted)
+    exchange.fetch_ns += call.elapsed_ns() - began_ns
+    exchange.fetched += fetched.notes
+    missing = next((item for item in converted.wanted if item.address in fetched.failures), None)
+    if missing is not None and strict:
+        reason = fetched.failures[missing.address]
+        raise MediaNotFetched(f"{missing.field} could not be fetched from {reason}", param=missing.field)
+    return converted.filled(fetched.found)
+
+
+def _said(call: Call, header: bytes, words: tuple[bytes, bytes], usual: str) -> bool:
+    """Return whether the first of the words holds, said by the caller or else by the operator."""
+    said = call.arrival.headers.get(header, b"").lower()
+    return (said if said in words else usual.encode()) == words[0]
 
 
 def _refusal(losses: list[Loss], spoken: Dialect) -> InvalidRequest:

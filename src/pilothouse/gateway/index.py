@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from pilothouse.domain.access import KeyKind, Permission, VirtualKey, digest, model_allowed, well_formed
+from pilothouse.domain.redaction.projects import Redactors
 from pilothouse.domain.snapshot import Account, Alias, Snapshot, Target
 from pilothouse.errors import (
     KeyExpired,
@@ -50,10 +51,17 @@ class Index:
     """Answers every question that the gateway asks of its snapshot, without I/O."""
 
     def __init__(
-        self, snapshot: Snapshot, make: MakeDeployment, on_broken: Callable[[Account, Exception], None]
+        self,
+        snapshot: Snapshot,
+        make: MakeDeployment,
+        on_broken: Callable[[Account, Exception], None],
+        redactors: Redactors | None = None,
     ) -> None:
         self.version = snapshot.version
+        self.redactors = redactors or Redactors()
+        """What each project redacts."""
         self._keys = {key.digest: key for key in snapshot.keys}
+        self._keys_by_id = {key.id: key for key in snapshot.keys}
         self._aliases: dict[str, Alias] = {alias.name: alias for alias in snapshot.aliases}
         self.deployments: dict[str, Deployment] = {}
         for account in snapshot.accounts:
@@ -75,13 +83,14 @@ class Index:
         found = self._keys.get(digest(secret))
         if found is None:
             raise KeyUnknown(_why_unknown(secret.decode("latin-1")))
-        if found.revoked_at_ns is not None and found.revoked_at_ns <= now_ns:
-            raise KeyRevoked(f"the key {found.hint} ({found.name}) was revoked; create a new one under Settings, Keys")
-        if found.expires_at_ns is not None and found.expires_at_ns <= now_ns:
-            raise KeyExpired(f"the key {found.hint} ({found.name}) has expired; create a new one under Settings, Keys")
-        if Permission.INFERENCE not in found.permissions:
-            raise PermissionMissing(f"the key {found.hint} ({found.name}) has no permission 'inference'")
-        return found
+        return _valid(found, now_ns)
+
+    def key_of(self, key_id: str, now_ns: int) -> VirtualKey:
+        """Return the key of an id; raises `KeyUnknown`, `KeyRevoked` or `KeyExpired`."""
+        found = self._keys_by_id.get(key_id)
+        if found is None:
+            raise KeyUnknown("the key in whose name the call was to be made is gone; it was revoked or has expired")
+        return _valid(found, now_ns)
 
     def resolve(self, model: str) -> Resolution:
         """Return where a model name leads; raises `ModelUnknown` that says which names exist."""
@@ -142,6 +151,16 @@ class Index:
         hint = f"; did you mean {close[0]!r}?" if close else "."
         more = f" and {len(known) - _LISTED_MODELS} more" if len(known) > _LISTED_MODELS else ""
         return f"no model {model!r}{hint} There are: {', '.join(known[:_LISTED_MODELS])}{more}"
+
+
+def _valid(key: VirtualKey, now_ns: int) -> VirtualKey:
+    if key.revoked_at_ns is not None and key.revoked_at_ns <= now_ns:
+        raise KeyRevoked(f"the key {key.hint} ({key.name}) was revoked; create a new one under Settings, Keys")
+    if key.expires_at_ns is not None and key.expires_at_ns <= now_ns:
+        raise KeyExpired(f"the key {key.hint} ({key.name}) has expired; create a new one under Settings, Keys")
+    if Permission.INFERENCE not in key.permissions:
+        raise PermissionMissing(f"the key {key.hint} ({key.name}) has no permission 'inference'")
+    return key
 
 
 def _why_unknown(secret: str) -> str:

@@ -5,13 +5,13 @@ import asyncio
 import msgspec
 
 from pilothouse.domain.ids import render_traceparent
-from pilothouse.errors import ClientDisconnected, PilothouseError, UpstreamError
+from pilothouse.errors import ClientDisconnected, PilothouseError, UpstreamError, UpstreamProtocol
 from pilothouse.gateway.attempt import AttemptClock
 from pilothouse.gateway.call import Admission, Call, Headers, Next, Reply, Routing, admitted
-from pilothouse.gateway.convert import convert, upstream_dialect
-from pilothouse.gateway.options import GatewayOptions
-from pilothouse.gateway.replies import call_headers
-from pilothouse.gateway.stream import Stream
+from pilothouse.gateway.convert import Means, convert, upstream_dialect
+from pilothouse.gateway.replies import call_headers, converted_headers
+from pilothouse.gateway.stream import Stream, refuse_page
+from pilothouse.gateway.telling import Telling
 from pilothouse.protocols.base import JSON, Dialect
 from pilothouse.protocols.conversion import Conversion
 from pilothouse.providers.base import Outbound, Pooled
@@ -45,9 +45,11 @@ class Provide:
     A failure before content is therefore a proper HTTP error, whatever status the upstream began with.
     """
 
-    def __init__(self, transport: Transport, options: GatewayOptions) -> None:
+    def __init__(self, transport: Transport, means: Means, telling: Telling | None = None) -> None:
+        options = means.options
         self._transport = transport
-        self._options = options
+        self._telling = telling
+        self._means = means
         self._reply_limit_bytes = options.max_reply_bytes
         self._silence_ns = int(options.between_bytes_timeout_s * 1e9)
         self._timeouts = Timeouts(
@@ -63,7 +65,9 @@ class Provide:
         if routing is None:
             raise AssertionError("a stage ran before route")
         spoken = upstream_dialect(call, routing)
-        converted = None if spoken is call.arrival.dialect else convert(call, routing, spoken, self._options)
+        converted = None
+        if spoken is not call.arrival.dialect:
+            converted = await convert(call, routing, spoken, self._means)
         way = Way(routing, spoken, converted)
         while (reply := await self._attempt(call, admission, way)) is None:
             pass
@@ -77,7 +81,7 @@ class Provide:
             if prepared is not None and not prepared.ready:
                 await prepared.prepare(self._transport.send)
             request = self._request(call, admission, way)
-            attempt.sent()
+            attempt.sent(request)
             response = await self._transport.send(request)
             attempt.answered(response)
             return await self._read(call, admission, way, attempt, response)
@@ -127,24 +131,30 @@ class Provide:
             if response.status != 200:
                 body = await response.read(_ERROR_BODY_BYTES)
                 raise provider.failure(response.status, response.headers, body)
-            if admission.head.streamed and way.spoken.scan is not None:
+            if admission.head.streamed and way.spoken.scan is not None and not _came_whole(way.spoken, response):
                 return await self._stream(call, way, attempt, response)
             body = await response.read(self._reply_limit_bytes)
             attempt.received()
         except BaseException:
             await response.close()
             raise
-        found = way.spoken.read_reply(body)
+        try:
+            found = way.spoken.read_reply(body)
+        except UpstreamProtocol as error:
+            refuse_page(response, error)
+            raise
         if found.error is not None:
             raise provider.failure(found.error.status or 200, response.headers, found.error.raw)
         exchange = call.exchange
         exchange.model_served, exchange.usage, exchange.finish_reason = found.model, found.usage, found.finish_reason
         if way.converted is not None:
-            body = way.converted.reply(body)
+            body = _checked(call, way.converted, body)
         attempt.end(None)
         reply = _reply(call, response, attempt, body)
+        if self._telling is not None:
+            reply.about += self._telling.headers(call)
         if way.converted is not None:
-            reply.headers = _typed(reply.headers, JSON)
+            reply.headers = _typed(reply.headers, JSON) + converted_headers(call, response.headers)
         return reply
 
     async def _stream(self, call: Call, way: Way, attempt: AttemptClock, response: Response) -> Reply:
@@ -153,16 +163,41 @@ class Provide:
             scan = way.converted.scan()
             fail = scan.fail
         elif way.spoken.scan is not None:
+            if way.spoken.codec is None:
+                # What is only passed on could be anything, a web page too.
+                refuse_page(response)
             scan = way.spoken.scan(arrival.ask, hide_usage=call.exchange.usage_asked_for_caller)
+            fail = None if way.spoken.stream_error is None else way.spoken.stream_error(arrival.ask)
         else:
             raise AssertionError("a dialect that does not stream was asked to")
         rest = Stream(call, attempt, response, scan, self._silence_ns).events()
+        if self._telling is not None and self._telling.tells_stream(call, arrival.dialect.stream_type(arrival.ask)):
+            rest = self._telling.stream(call, scan, rest)
         first = await anext(rest, b"")
         reply = _reply(call, response, attempt, first)
         if not arrival.dialect.binary:
             reply.headers = _typed(reply.headers, arrival.dialect.stream_type(arrival.ask))
+        if way.converted is not None:
+            reply.headers += converted_headers(call, response.headers)
         reply.rest, reply.fail = rest, fail
         return reply
+
+
+def _came_whole(spoken: Dialect, response: Response) -> bool:
+    """Return whether JSON came in place of a stream that is only passed on, so that its usage or error is read."""
+    if spoken.codec is not None:
+        return False
+    return any(name == b"content-type" and value.startswith(JSON) for name, value in response.headers)
+
+
+def _checked(call: Call, converted: Conversion, body: bytes) -> bytes:
+    """Return an answer in the caller's dialect; raises `AnswerOffSchema`, the answer withheld but recorded."""
+    out = converted.reply(body)
+    refusal = converted.check.refusal if converted.check is not None else None
+    if refusal is not None:
+        call.exchange.withheld = out
+        raise refusal
+    return out
 
 
 def _typed(headers: Headers, content_type: bytes) -> Headers:

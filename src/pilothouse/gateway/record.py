@@ -7,8 +7,11 @@ from functools import partial
 
 from pilothouse import instruments
 from pilothouse.domain.call import CallRecord, Outcome
+from pilothouse.domain.redaction.projects import Redactors
+from pilothouse.domain.redaction.records import Bodies
+from pilothouse.domain.redaction.records import call as redacted
 from pilothouse.errors import Blame, ClientDisconnected, InternalError, PilothouseError, ShuttingDown, SpoolFull
-from pilothouse.gateway.call import Call, Ending, Next, Reply
+from pilothouse.gateway.call import Call, Ending, Exchange, Next, Reply
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.gateway.replies import refusal
 from pilothouse.protocols.base import Ask
@@ -33,8 +36,11 @@ _NO_ROOM = (
 class Record:
     """The outermost stage: turns errors into replies in the caller's dialect, and records the call at its end."""
 
-    def __init__(self, spool: SpoolWriter, options: GatewayOptions) -> None:
+    def __init__(
+        self, spool: SpoolWriter, options: GatewayOptions, redactors: Callable[[], Redactors] = Redactors
+    ) -> None:
         self._spool = spool
+        self._redactors = redactors
         self._limit_bytes = options.record_body_bytes
         self._needs_room = spool.options.on_full == "refuse"
 
@@ -85,27 +91,36 @@ class Record:
         dialect, headers, limit_bytes = arrival.dialect, arrival.headers, self._limit_bytes
         recorded = {_RECORDED_HEADERS[n]: v.decode("latin-1") for n, v in headers.items() if n in _RECORDED_HEADERS}
         shown = body if dialect.shown is None else _shown(dialect.shown, body, arrival.ask)
+        sent = reply.sent if reply else []
+        redactor = self._redactors().of(key.project_id) if key is not None else None
+        said, answered = (b"", b"") if redactor else (shown[:limit_bytes], _joined(sent)[:limit_bytes])
         # By position, which is a microsecond faster than by name: in the order of the fields, a line for each group.
-        return CallRecord(
+        record = CallRecord(
             arrival.id, arrival.trace_id, arrival.span_id, arrival.parent_span_id,
             key.project_id if key else "", key.id if key else "",
             arrival.started_at_ns, duration_ns, exchange.overhead_ns,
             exchange.first_token_ns, exchange.last_token_ns,
             ending.outcome, _status(reply, ending), error.code if error else "", error.detail if error else "",
-            dialect.operation, dialect.name, dialect.path,
+            dialect.operation, dialect.name, arrival.path or dialect.path,
             head.streamed if head else False, (head.model_name or arrival.ask.model) if head else arrival.ask.model,
             exchange.model_served,
             routing.target.account if routing else "", routing.deployment.account.provider if routing else "",
             routing.alias if routing else "",
             exchange.usage, exchange.usage_asked_for_caller, exchange.finish_reason, tuple(call.attempts),
             recorded, {n.decode(): v.decode("latin-1") for n, v in reply.headers} if reply else {},
-            shown[:limit_bytes], _joined(reply.sent, limit_bytes) if reply else b"",
-            len(body), reply.sent_bytes if reply else 0,
+            said, answered, len(body), reply.sent_bytes if reply else 0,
             _text(headers, b"x-pilothouse-user-id") or (head.user_id if head else ""),
             _text(headers, b"x-pilothouse-session-id"), _text(headers, b"x-pilothouse-environment"),
             head.labels if head else {}, exchange.upstream_dialect,
-            tuple([f"{loss.field}: {loss.reason}" for loss in exchange.losses]) if exchange.losses else (),
+            _lost(exchange) if exchange.losses or exchange.unsaid else (),
+            exchange.check.told if exchange.check is not None else "",
+            b"" if redactor else exchange.withheld[:limit_bytes],
+            exchange.fetched, arrival.batch_id,
+            told_cost_usd=exchange.told_cost_usd, told_price_version=exchange.told_price_version,
         )  # fmt: skip
+        if redactor is None:
+            return record
+        return redacted(record, Bodies(shown, _joined(sent), exchange.withheld, limit_bytes, dialect.fold), redactor)
 
 
 def _shown(show: Callable[[bytes, Ask], bytes], body: bytes, ask: Ask) -> bytes:
@@ -116,9 +131,12 @@ def _shown(show: Callable[[bytes, Ask], bytes], body: bytes, ask: Ask) -> bytes:
         return b""
 
 
-def _joined(events: list[bytes], limit_bytes: int) -> bytes:
-    whole = events[0] if len(events) == 1 else b"".join(events)
-    return whole[:limit_bytes]
+def _lost(exchange: Exchange) -> tuple[str, ...]:
+    return tuple([f"{loss.field}: {loss.reason}" for loss in (*exchange.losses, *exchange.unsaid)])
+
+
+def _joined(events: list[bytes]) -> bytes:
+    return events[0] if len(events) == 1 else b"".join(events)
 
 
 def _status(reply: Reply | None, ending: Ending) -> int:

@@ -1,6 +1,7 @@
 """Route: which account and upstream model serve the call."""
 
 import random
+from collections.abc import Awaitable
 
 from pilothouse.domain.snapshot import Target
 from pilothouse.gateway.call import Call, Next, Reply, Routing, admitted
@@ -9,13 +10,13 @@ from pilothouse.gateway.call import Call, Next, Reply, Routing, admitted
 class Route:
     """Draws one of the targets that the model name leads to, by weight."""
 
-    async def __call__(self, call: Call, following: Next) -> Reply:
+    def __call__(self, call: Call, following: Next) -> Awaitable[Reply]:
         """Pass the call on with its target."""
         admission = admitted(call)
         resolution = admission.resolution
         target = _draw(resolution.targets)
         call.routing = Routing(resolution.alias, target, admission.index.deployments[target.account])
-        return await following(call)
+        return following(call)
 
 
 def _draw(targets: tuple[Target, ...]) -> Target:

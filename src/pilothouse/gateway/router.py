@@ -8,13 +8,23 @@ import msgspec
 
 from pilothouse.protocols.base import NO_ASK, Ask, Dialect
 
-_PREFIXES = ("/openai", "/anthropic", "/gemini", "/genai", "/bedrock", "/cohere")
+_PREFIXES = ("/openai", "/anthropic", "/gemini", "/genai", "/bedrock", "/cohere", "/mistral")
 """Base URLs that people set when several kinds of API share one host; what follows is the API's own path."""
 _GEMINI = re.compile(
-    r"/(?:v1|v1beta|v1beta1|v1alpha)/(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/(.+):(\w+)"
+    r"/(?:v1|v1beta|v1beta1|v1alpha)/(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?"
+    r"(?:models/)?((?!models/).+):(\w+)"
 )
+"""The AI SDK leaves `models/` out before a name with a slash."""
 _BEDROCK = re.compile(r"/model/(.+)/(converse|converse-stream)")
 _AZURE = re.compile(r"/openai/deployments/([^/]+)(/.+)")
+
+
+def bare(path: str) -> str:
+    """Return the path below the API's own root, without a prefix that tells kinds of API apart on one host."""
+    for prefix in _PREFIXES:
+        if path.startswith(f"{prefix}/"):
+            return path[len(prefix) :]
+    return path
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -53,10 +63,8 @@ class Router:
         if azure is not None:
             found = self.exact.get(f"/v1{azure[2]}")
             return None if found is None else (found, Ask(model=azure[1], content_type=content_type))
-        for prefix in _PREFIXES:
-            if path.startswith(f"{prefix}/"):
-                return self.find(path[len(prefix) :], query, content_type)
-        return self._named_in_path(path, query)
+        below = bare(path)
+        return self._named_in_path(path, query) if below is path else self.find(below, query, content_type)
 
     def _named_in_path(self, path: str, query: bytes) -> tuple[Dialect, Ask] | None:
         named = _GEMINI.fullmatch(path) or _BEDROCK.fullmatch(path)

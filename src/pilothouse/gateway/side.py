@@ -9,17 +9,23 @@ from pilothouse import instruments
 from pilothouse.domain.clock import Clock
 from pilothouse.errors import EndpointUnknown, MethodNotAllowed, ModelUnknown, PilothouseError
 from pilothouse.gateway.admit import find_key
-from pilothouse.gateway.call import Headers, Send
+from pilothouse.gateway.call import Headers, Receive, Send
 from pilothouse.gateway.index import Index
+from pilothouse.gateway.resources import Resources
+from pilothouse.gateway.router import bare
+from pilothouse.protocols.cohere_chat import errors as cohere_errors
 from pilothouse.protocols.openai_error import render_error
 
 _JSON = b"application/json"
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _MODELS = "/v1/models"
+_MISTRAL = "/mistral/"
+_SUCCESSORS = {"/v1/chat": "/v2/chat", "/v1/embed": "/v2/embed"}
+"""Paths of the first version of Cohere's API, whose callers are told in their own form what to call."""
 
 
 class Side:
-    """Answers `/v1/models`, `/healthz`, `/readyz` and `/metrics`, and tells of paths that do not exist."""
+    """Answers `/v1/models`, `/healthz`, `/readyz`, `/metrics` and resources, and tells of paths that do not exist."""
 
     def __init__(
         self,
@@ -27,9 +33,11 @@ class Side:
         clock: Clock,
         checks: Callable[[], dict[str, str | None]],
         serves: Callable[[], bool],
+        resources: Resources | None = None,
     ) -> None:
         self._index = index
         self._clock = clock
+        self._resources = resources
         self._serves = serves
         """Whether calls can be served at all."""
         self._checks = checks
@@ -41,12 +49,16 @@ class Side:
             "/metrics": self._metrics,
         }
 
-    async def __call__(self, scope: dict[str, Any], send: Send, allowed: str) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send, allowed: str) -> None:
         """Answer one request; `allowed` names the method of a path that exists for another."""
+        if self._resources is not None and not allowed and self._resources.has(scope["path"]):
+            await self._resources(scope, receive, send)
+            return
         try:
             status, content_type, body = self._answer(scope, allowed)
         except PilothouseError as error:
-            status, content_type, body = error.status, _JSON, render_error(error, "")
+            render = cohere_errors.render_error if bare(scope["path"]) in _SUCCESSORS else render_error
+            status, content_type, body = error.status, _JSON, render(error, "")
         headers: Headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
         if status == MethodNotAllowed.status:
             headers.append((b"allow", (allowed or "GET").encode()))
@@ -57,9 +69,16 @@ class Side:
         path: str = scope["path"]
         if allowed:
             raise MethodNotAllowed(f"{path} takes {allowed}, not {scope['method']}")
-        answer = self._paths.get(path)
-        if answer is None and path.startswith(f"{_MODELS}/"):
+        below = bare(path)
+        answer = self._paths.get(below if below == _MODELS else path)
+        if answer is None and below.startswith(f"{_MODELS}/"):
             answer = self._model
+        successor = _SUCCESSORS.get(below)
+        if successor is not None:
+            raise EndpointUnknown(
+                f"{path} is the first version of Cohere's API, which the gateway does not serve; call {successor}, in "
+                "the SDK with ClientV2"
+            )
         if answer is None:
             raise EndpointUnknown(
                 f"the gateway has no path {path}; it serves /v1/chat/completions, /v1/responses, /v1/messages, "
@@ -76,14 +95,14 @@ class Side:
         )
 
     def _models(self, scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
-        data = [_model(name, owner) for name, owner in self._names(scope)]
+        data = [_model(scope["path"], name, owner) for name, owner in self._names(scope)]
         return 200, _JSON, msgspec.json.encode({"object": "list", "data": data})
 
     def _model(self, scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
-        wanted = scope["path"][len(_MODELS) + 1 :]
+        wanted = bare(scope["path"])[len(_MODELS) + 1 :]
         for name, owner in self._names(scope):
             if name == wanted:
-                return 200, _JSON, msgspec.json.encode(_model(name, owner))
+                return 200, _JSON, msgspec.json.encode(_model(scope["path"], name, owner))
         raise ModelUnknown(f"no model {wanted!r} that this key may call; GET /v1/models lists them", param="model")
 
     def _alive(self, _scope: dict[str, Any]) -> tuple[int, bytes, bytes]:
@@ -104,5 +123,7 @@ class Side:
         return 200, _TEXT, instruments.render().encode()
 
 
-def _model(name: str, owner: str) -> dict[str, str | int]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+def _model(path: str, name: str, owner: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"id": name, "object": "model", "created": 0, "owned_by": owner}
+    # Mistral's SDK takes no model without a kind and without word of what it can do.
+    return {**found, "type": "base", "capabilities": {}} if path.startswith(_MISTRAL) else found

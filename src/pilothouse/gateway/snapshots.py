@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pilothouse import instruments
 from pilothouse.domain import snapshot as snapshot_file
+from pilothouse.domain.redaction.projects import Redactors
 from pilothouse.domain.secret import SecretBox
 from pilothouse.domain.snapshot import Account, Snapshot
 from pilothouse.errors import PilothouseError, SnapshotMissing
@@ -26,6 +27,9 @@ class Snapshots(Loop):
         self._secrets = secrets
         self._seen: tuple[int, int, int] | None = None
         self._index: Index | None = None
+        self._redactors = Redactors()
+        self._made: dict[str, Deployment] = {}
+        """Of the snapshot in force, by account id."""
         self.problem: str | None = "the platform has not written a snapshot yet"
         """Why the file could not be taken over, None when it was."""
 
@@ -65,11 +69,18 @@ class Snapshots(Loop):
         _log.info("snapshot %d in force", snapshot.version)
 
     def _build(self, snapshot: Snapshot) -> Index:
-        return Index(snapshot, self._deployment, _log_broken)
+        self._redactors = self._redactors.renewed(snapshot.redaction, self._secrets)
+        index = Index(snapshot, self._deployment, _log_broken, self._redactors)
+        self._made = {made.account.id: made for made in index.deployments.values()}
+        return index
 
     def _deployment(self, account: Account) -> Deployment:
+        made = self._made.get(account.id)
+        if made is not None and made.account == account:
+            # It knows which of its keys rest, and may hold a token.
+            return made
         secret = self._secrets.open(account.sealed_secret, f"account:{account.id}") if account.sealed_secret else ""
-        options = AccountOptions(account=account.name, base_url=account.base_url, secret=secret)
+        options = AccountOptions(account.name, account.base_url, secret, account.headers)
         provider = make(account.provider, options)
         return Deployment(account, provider, provider if isinstance(provider, Prepared) else None)
 

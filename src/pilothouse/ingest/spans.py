@@ -1,31 +1,44 @@
 """A gateway call's record as the span that the store keeps."""
 
 import logging
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from operator import attrgetter
 
+import msgspec
+
+from pilothouse.catalog.charges import charge
 from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.call import Attempt, CallRecord, Operation, Outcome
 from pilothouse.domain.money import Cost, CostStatus
-from pilothouse.domain.span import AttemptDetail, Span, SpanKind, SpanStatus
+from pilothouse.domain.redaction.records import REDACTED
+from pilothouse.domain.span import GATEWAY, AttemptDetail, Span, SpanKind, SpanStatus
+from pilothouse.domain.usage import Usage
 from pilothouse.errors import SettingsInvalid
 from pilothouse.protocols.table import dialect
 
 _log = logging.getLogger(__name__)
-
-SOURCE = "gateway"
 
 INPUT_CUT = "pilothouse.input.cut"
 """Attribute of a span whose recorded request is shorter than the request was."""
 OUTPUT_CUT = "pilothouse.output.cut"
 OUTPUT_RAW = "pilothouse.output.raw"
 """Attribute of a span whose recorded stream could not be put together and is shown as it came."""
-_UNITS = ("tier", "images", "audio_s", "characters", "searches", "estimated")
+_UNITS = ("tier", "images", "audio_s", "characters", "searches", "pages", "annotated_pages", "estimated")
 """Of a usage, what is no token; kept as attributes."""
+UNITS = tuple(f"pilothouse.usage.{name}" for name in _UNITS)
+_units_of: Callable[[Usage], tuple[object, ...]] = attrgetter(*_UNITS)
 UPSTREAM_DIALECT = "pilothouse.upstream.dialect"
 """Attribute of a span whose call was converted: what was spoken with the provider."""
 DROPPED = "pilothouse.dropped"
 """Attributes, numbered, of a span whose request held what its provider could not take: `field: reason`."""
+FETCHED = "pilothouse.fetched"
+"""Attributes, numbered, of a span for whose request something was fetched: `host: type, bytes, time`."""
+SCHEMA = "pilothouse.schema"
+"""Attribute of a span whose answer was checked against the caller's schema: what came of it."""
 USAGE_ASKED = "pilothouse.usage.asked_for_caller"
+BATCH = "pilothouse.batch.id"
+"""Attribute of a span whose call was a line of a batch."""
 
 _KINDS = {
     Operation.EMBEDDINGS: SpanKind.EMBEDDING,
@@ -43,6 +56,30 @@ def record_to_span(record: CallRecord, catalog: Catalog) -> Span:
     return _assemble(record, _text(output), _cost(record, catalog), attributes)
 
 
+def usage_units(usage: Usage) -> dict[str, str]:
+    """Return what a usage counts besides tokens, as attributes of its span."""
+    counts = _units_of(usage)
+    return {name: str(value) for name, value in zip(UNITS, counts, strict=True) if value} if any(counts) else {}
+
+
+def usage_of(span: Span) -> Usage | None:
+    """Return the usage of a gateway's span with what it counts besides tokens, which the store keeps as attributes."""
+    units = {name: span.attributes[key] for name, key in zip(_UNITS, UNITS, strict=True) if key in span.attributes}
+    if span.usage is None or not units:
+        return span.usage
+    try:
+        return msgspec.convert({**msgspec.structs.asdict(span.usage), **units}, Usage, strict=False)
+    except msgspec.ValidationError:
+        return span.usage
+
+
+def cost_of_call(row: Span, usage: Usage | None, catalog: Catalog) -> Cost:
+    """Price a kept call with all that the gateway knew, such as the account and the name that was sent upstream."""
+    sent = row.attempts[-1].model if row.attempts else ""
+    names = row.model_served, sent, row.model_requested
+    return charge(catalog, row.provider, row.account, names, (usage, row.started_at_ns))
+
+
 def _assemble(record: CallRecord, output: str, cost: Cost, attributes: dict[str, str]) -> Span:
     return Span(
         project_id=record.project_id,
@@ -51,7 +88,7 @@ def _assemble(record: CallRecord, output: str, cost: Cost, attributes: dict[str,
         parent_span_id=record.parent_span_id,
         name=f"{record.operation} {record.model_requested}".rstrip(),
         kind=_KINDS.get(record.operation, SpanKind.LLM),
-        source=SOURCE,
+        source=GATEWAY,
         started_at_ns=record.started_at_ns,
         duration_ns=record.duration_ns,
         first_token_ns=record.first_token_ns,
@@ -94,27 +131,42 @@ def _assemble(record: CallRecord, output: str, cost: Cost, attributes: dict[str,
 
 
 def _attributes(record: CallRecord) -> dict[str, str]:
-    attributes: dict[str, str] = {}
-    if record.path:
-        attributes["url.path"] = record.path
-    if record.request_size_bytes > len(record.request_body):
-        attributes[INPUT_CUT] = "true"
-    if record.response_size_bytes > len(record.response_body):
-        attributes[OUTPUT_CUT] = "true"
+    told = {
+        "url.path": record.path,
+        BATCH: record.batch_id,
+        UPSTREAM_DIALECT: record.upstream_dialect,
+        SCHEMA: record.schema_check,
+    }
+    attributes = {name: text for name, text in told.items() if text}
+    attributes.update(dict.fromkeys(_cuts(record), "true"))
+    for rule, count in (record.redacted or {}).items():
+        attributes[f"{REDACTED}{rule}"] = str(count)
     if record.usage_asked_for_caller:
         attributes[USAGE_ASKED] = "true"
     if record.usage is not None:
-        units = ((name, getattr(record.usage, name)) for name in _UNITS)
-        attributes.update({f"pilothouse.usage.{name}": str(value) for name, value in units if value})
-    if record.upstream_dialect:
-        attributes[UPSTREAM_DIALECT] = record.upstream_dialect
+        attributes.update(usage_units(record.usage))
+    for number, note in enumerate(record.fetched):
+        attributes[f"{FETCHED}.{number}"] = note
     for number, loss in enumerate(record.losses):
         attributes[f"{DROPPED}.{number}"] = loss
     return attributes
 
 
+def _cuts(record: CallRecord) -> Iterable[str]:
+    if record.redacted is not None:
+        return (f"pilothouse.{part}.cut" for part in record.cut)
+    sizes = (
+        (INPUT_CUT, record.request_size_bytes, record.request_body),
+        (OUTPUT_CUT, record.response_size_bytes, record.response_body),
+    )
+    return (name for name, size_bytes, body in sizes if size_bytes > len(body))
+
+
 def _output(record: CallRecord, attributes: dict[str, str]) -> bytes:
-    if not record.streamed or not record.response_body:
+    if record.withheld_body:
+        # What the model said tells more than the error that stood in for it, which the span has anyway.
+        return record.withheld_body
+    if record.whole or not record.streamed or not record.response_body:
         return record.response_body
     try:
         fold = dialect(record.dialect).fold
@@ -129,17 +181,12 @@ def _output(record: CallRecord, attributes: dict[str, str]) -> bytes:
 
 def _cost(record: CallRecord, catalog: Catalog) -> Cost:
     """Price by the most telling name of the model: what the answer says, what was sent upstream, what was asked for."""
-    at = datetime.fromtimestamp(record.started_at_ns / 1e9, UTC)
+    if record.told_cost_usd:
+        # What the caller was told stands, whatever the prices have become since.
+        return Cost(CostStatus.PRICED, Decimal(record.told_cost_usd), record.told_price_version)
     sent = record.attempts[-1].model if record.attempts else ""
-    names = [name for name in (record.model_served, sent, record.model_requested) if name] or [""]
-    first = catalog.price(record.provider, names[0], record.usage, at, record.account)
-    if first.status is not CostStatus.UNPRICED:
-        return first
-    for name in names[1:]:
-        cost = catalog.price(record.provider, name, record.usage, at, record.account)
-        if cost.status is CostStatus.PRICED:
-            return cost
-    return first
+    names = record.model_served, sent, record.model_requested
+    return charge(catalog, record.provider, record.account, names, (record.usage, record.started_at_ns))
 
 
 def _attempt(attempt: Attempt) -> AttemptDetail:

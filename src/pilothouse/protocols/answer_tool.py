@@ -32,7 +32,7 @@ def answer_tool(output: OutputFormat, renamed: dict[str, str], taken: set[str]) 
     name = tool_name(output.name or _NAME, taken)
     if name in taken:
         name = tool_name(f"{_NAME}.", taken)
-    return AnswerTool(name, output.description or _ABOUT, schema, Memo(renamed, name, wrapped))
+    return AnswerTool(name, output.description or _ABOUT, schema, Memo(renamed, name, wrapped, output.schema))
 
 
 def wrap(schema: dict[str, Any]) -> dict[str, Any]:

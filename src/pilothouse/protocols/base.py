@@ -4,7 +4,7 @@ Every verb is pure, never blocks and keeps no state; only the scan of a stream i
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -12,11 +12,15 @@ from pilothouse.domain.call import Operation
 from pilothouse.domain.chat import ChatReply, ChatRequest, Event
 from pilothouse.domain.embeddings import EmbeddingsReply, EmbeddingsRequest
 from pilothouse.domain.facts import Loss, ModelFacts
+from pilothouse.domain.rate_limits import RateLimit
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
 
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 JSON = b"application/json"
+
+Fail: TypeAlias = Callable[[PilothouseError, str], bytes]
+"""Renders an error, given the id of the request."""
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -120,6 +124,8 @@ class Memo(msgspec.Struct, frozen=True):
     """The forced tool whose arguments are the answer, when a schema had to be asked for that way."""
     wrapped: bool = False
     """Whether the schema was put into an object, because the target takes no other: the answer stands under `value`."""
+    schema: dict[str, Any] | None = None
+    """The caller's own, when the target is not held to all of it: the answer is checked against it."""
 
 
 NO_MEMO = Memo()
@@ -140,6 +146,10 @@ class Echo(msgspec.Struct, frozen=True):
     id: str = ""
     """The call's own id, from which dialects with ids of their own form make one when the provider gave none."""
     created_s: int = 0
+    variant: str = ""
+    """The form of the answer; see `Ask`."""
+    elapsed_ms: Callable[[], int] | None = None
+    """Since the call came; None where nobody knows."""
 
 
 class StreamReader(Protocol):
@@ -181,6 +191,8 @@ class ChatCodec(msgspec.Struct, frozen=True):
     write_reply: Callable[[ChatReply, Echo], bytes]
     reader: Callable[[Memo], StreamReader]
     writer: Callable[[Echo], StreamWriter]
+    says_broken: bool = True
+    """Whether there is a word for the end of an answer that broke its own format; else such an answer is an error."""
 
 
 class EmbeddingsCodec(msgspec.Struct, frozen=True):
@@ -204,6 +216,14 @@ def _event_stream(_ask: Ask) -> bytes:
     return EVENT_STREAM
 
 
+def _no_limits(_limits: Sequence[RateLimit], _now_s: float) -> tuple[tuple[bytes, bytes], ...]:
+    return ()
+
+
+def _comment(name: bytes, value: bytes) -> bytes:
+    return b": %b: %b\n\n" % (name, value)
+
+
 class Dialect(msgspec.Struct, frozen=True):
     """One dialect: its verbs as plain functions."""
 
@@ -221,8 +241,8 @@ class Dialect(msgspec.Struct, frozen=True):
     model."""
     read_reply: Callable[[bytes], Reply]
     """Raises `UpstreamProtocol` when the bytes are not an answer of this dialect."""
-    render_error: Callable[[PilothouseError, str], bytes]
-    render_stream_error: Callable[[PilothouseError, str], bytes]
+    render_error: Fail
+    render_stream_error: Fail
     """For a stream that passes through; a converted one fails by its writer."""
     scan: Callable[..., Scan] | None = None
     """`scan(ask, *, hide_usage)`; None when the dialect does not stream."""
@@ -241,5 +261,15 @@ class Dialect(msgspec.Struct, frozen=True):
     error_status: Callable[[PilothouseError, int], int] = _own_status
     """The HTTP status by which callers of this dialect know an error; given ours."""
     error_headers: Callable[[PilothouseError], tuple[tuple[bytes, bytes], ...]] = _no_error_headers
+    stream_error: Callable[[Ask], Fail] | None = None
+    """Where the form of a stream decides how it ends in an error; None: always by `render_stream_error`."""
     stream_type: Callable[[Ask], bytes] = _event_stream
     """The content type of a streamed answer."""
+    stream_note: Callable[[bytes, bytes], bytes] = _comment
+    """A name and a value as a stream of server-sent events has them beside the answer, so that clients pass over it."""
+    limit_headers: Callable[[Sequence[RateLimit], float], tuple[tuple[bytes, bytes], ...]] = _no_limits
+    """Rate limits in the words of callers of this dialect, given the Unix time; none where they know none."""
+    request_id_header: bytes = b""
+    """By which callers find the id of their call, where it is not `x-request-id`."""
+    model_field: str = "model"
+    """The field of the body that names the model, where the path does not."""

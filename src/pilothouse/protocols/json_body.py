@@ -1,7 +1,7 @@
 """Request bodies of JSON dialects: read the few fields that matter, rewrite them, leave every other byte alone."""
 
 import json
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -55,6 +55,17 @@ def read_object(body: bytes) -> dict[str, msgspec.Raw]:
         raise _invalid_json(body, error) from error
     except RecursionError as error:
         raise InvalidJson("the request body is nested too deeply") from error
+
+
+def objects_of(value: Any, name: str) -> list[dict[str, Any]]:
+    """Return a list of objects, such as the messages; raises `InvalidRequest` naming what is none."""
+    if not isinstance(value, list):
+        raise InvalidRequest(f"{name} must be a list of objects", param=name)
+    items = cast("list[Any]", value)
+    wrong = next((place for place, item in enumerate(items) if not isinstance(item, dict)), None)
+    if wrong is not None:
+        raise InvalidRequest(f"{name}.{wrong} must be an object", param=f"{name}.{wrong}")
+    return items
 
 
 def needs_canonical(body: bytes) -> bool:

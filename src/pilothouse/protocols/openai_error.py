@@ -86,7 +86,7 @@ def upstream_words(error: PilothouseError, read: Callable[[bytes], ErrorBody | N
 
 def render_error(error: PilothouseError, request_id: str) -> bytes:
     """Return the error as an OpenAI error object, in the provider's own words where those help the caller."""
-    return _ENCODER.encode(_document(error, request_id))
+    return _ENCODER.encode({"error": fields(error, request_id)})
 
 
 def render_stream_error(error: PilothouseError, request_id: str) -> bytes:
@@ -94,7 +94,8 @@ def render_stream_error(error: PilothouseError, request_id: str) -> bytes:
     return b"data: " + render_error(error, request_id) + b"\n\n"
 
 
-def _document(error: PilothouseError, request_id: str) -> dict[str, Any]:
+def fields(error: PilothouseError, request_id: str) -> dict[str, Any]:
+    """Return what an error object says, in the provider's own words where those help the caller."""
     shown = upstream_words(error)
     own_code = _CODES.get(type(error), error.code)
     own_type = _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
@@ -111,7 +112,7 @@ def _document(error: PilothouseError, request_id: str) -> dict[str, Any]:
         inner["param"] = shown.param or error.param
         # A code of the provider's stays; a bare status in its place says less than ours.
         inner["code"] = own_code if not shown.code or shown.code.isdigit() else shown.code
-    return {"error": inner}
+    return inner
 
 
 def _around(whole: dict[str, Any]) -> dict[str, Any]:

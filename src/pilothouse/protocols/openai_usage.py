@@ -41,6 +41,7 @@ class RawUsage(msgspec.Struct):
 
 
 _PRICED_TIERS = frozenset({"flex", "priority", "scale", "batch", "fast"})
+_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _NO_PROMPT_DETAILS = PromptDetails()
 _NO_COMPLETION_DETAILS = CompletionDetails()
 
@@ -60,6 +61,11 @@ def tiered(usage: Usage | None, tier: Any) -> Usage | None:
     if usage is None or not isinstance(tier, str) or tier not in _PRICED_TIERS:
         return usage
     return msgspec.structs.replace(usage, tier=tier)
+
+
+def tier_word(tier: str) -> str:
+    """Return a tier in OpenAI's words, which its SDK holds answers to; another provider's own is the usual one."""
+    return tier if tier in _TIERS or not tier else "default"
 
 
 def buckets(raw: RawUsage) -> Usage | None:

@@ -12,6 +12,7 @@ from pilothouse.protocols.loose import ANY
 
 OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_NULL = msgspec.Raw(b"null")
 
 
 def members(raw: msgspec.Raw | bytes, path: str) -> dict[str, msgspec.Raw]:
@@ -20,7 +21,9 @@ def members(raw: msgspec.Raw | bytes, path: str) -> dict[str, msgspec.Raw]:
         found = OBJECT.decode(raw)
     except msgspec.DecodeError as error:
         raise InvalidRequest(f"{path}: must be an object", param=path) from error
-    return {key: value for key, value in found.items() if bytes(value) != b"null"}
+    if _NULL not in found.values():
+        return found
+    return {key: value for key, value in found.items() if value != _NULL}
 
 
 def items(raw: msgspec.Raw | None, path: str) -> list[msgspec.Raw]:

@@ -65,7 +65,7 @@ class Turns(ABC):
                 self._instruct(message, place)
             else:
                 self.speak(message, place)
-        self.begin()
+        self._begin()
         self._end()
         self._pair_tools()
 
@@ -88,8 +88,12 @@ class Turns(ABC):
             self.lose(f"messages.{place}.name", f"{self.title} has no names of speakers")
         self.add("assistant" if message.role is Role.ASSISTANT else "user", self.groups(message, place))
 
-    def begin(self) -> None:
-        """Put a word of the user's before a conversation that the model begins."""
+    def _begin(self) -> None:
+        """Have somebody speak where only the system does, and the user first."""
+        if not self.turns and self.system and not self._own:
+            self.lose("messages", "nobody but the system speaks; its words are sent as the user's")
+            self.add("user", [[block] for block in self.system])
+            self.system = []
         if self.turns and self.turns[0].role == "assistant" and not self._own:
             opening = Turn("user")
             opening.groups.append(self.text(_OPENING))
@@ -97,15 +101,26 @@ class Turns(ABC):
 
     def _instruct(self, message: Message, place: int) -> None:
         """A system message between turns keeps its place, as such or as a part of the user's turn."""
-        # Nothing may stand between a call and its result.
-        called = bool(self.turns) and bool(self.turns[-1].ids(self.call_id))
-        if (self._facts.mid_system or self._own) and not called:
+        if self._stands(message, place):
             self.add("system", self.groups(message, place))
             return
         said = "\n".join(part.text for part in message.parts if isinstance(part, Text))
         if said.strip():
             self.lose(f"messages.{place}", "the system message is sent as a part of the user's turn")
             self.add("user", [self.text(f"<system>\n{said}\n</system>")])
+
+    def _stands(self, message: Message, place: int) -> bool:
+        """Return whether a system message may stand where it does."""
+        last = self.turns[-1] if self.turns else None
+        if self._own:
+            # Nothing may stand between a call and its result.
+            return last is None or not last.ids(self.call_id)
+        if not self._facts.mid_system or not all(isinstance(part, Text) for part in message.parts):
+            return False
+        # Claude takes text behind a turn of the user's, where nobody or the model speaks next.
+        following = (later.role for later in self._request.messages[place + 1 :] if later.role not in _SYSTEM)
+        speaks_next = next(following, Role.ASSISTANT)
+        return last is not None and last.role in ("user", "system") and speaks_next is Role.ASSISTANT
 
     def _end(self) -> None:
         last = self.turns[-1] if self.turns else None
@@ -138,6 +153,8 @@ class Turns(ABC):
 
     def _settle(self, turn: Turn, asked: list[str]) -> None:
         answered = turn.ids(self.result_id)
+        if not asked and not answered:
+            return
         missing = [identity for identity in asked if identity not in answered]
         if missing:
             self.lose("messages", f"{len(missing)} tool calls have no result; a failed one is sent for each")

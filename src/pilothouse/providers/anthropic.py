@@ -7,6 +7,7 @@ import msgspec
 from pilothouse.domain.clock import Clock, SystemClock
 from pilothouse.errors import EndpointUnknown
 from pilothouse.providers.base import AccountOptions, Outbound, Provider, ProviderKind
+from pilothouse.providers.batches import AnthropicBatches, BatchAccount, Exchange
 from pilothouse.providers.keyed import Auth, KeyedAccount, model_names
 from pilothouse.providers.openai_compatible import strip_endpoint
 from pilothouse.transport.base import Headers, Origin, Request
@@ -35,8 +36,8 @@ class AnthropicRow(msgspec.Struct, frozen=True, kw_only=True):
         return AnthropicAccount(self, options, clock or SystemClock())
 
 
-class AnthropicAccount(KeyedAccount):
-    """One account."""
+class AnthropicAccount(BatchAccount, KeyedAccount):
+    """One account, with its batch service."""
 
     dialects = tuple(_PATHS)
 
@@ -46,6 +47,8 @@ class AnthropicAccount(KeyedAccount):
         prefix = strip_endpoint(path, (*_PATHS.values(), _MODELS)) if path else _USUAL
         self._targets = {name: (prefix + ending).encode() for name, ending in _PATHS.items()}
         self._models_target = f"{prefix}{_MODELS}?limit=1000".encode()
+        exchange = Exchange(self, self._ring, self._origin, Auth.API_KEY, (*self._shared, *_VERSION))
+        self._batches = AnthropicBatches(exchange, prefix)
 
     def __repr__(self) -> str:
         return f"AnthropicAccount({self._account!r} at {self._origin.netloc})"

@@ -1,10 +1,10 @@
 """The port of a provider: one account, where calls go and with which key, and what its failures mean.
 
-None of the methods blocks or does I/O; the secret stands only in the headers of the requests they return.
+No method blocks, and only those given a `send` do I/O; the secret stands only in the headers of requests.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -75,6 +75,8 @@ class ProviderKind(msgspec.Struct, frozen=True):
     """Calls cost nothing: the operator's own hardware."""
     managed: bool = False
     """Made by the installation itself, not by people."""
+    several_keys: bool = True
+    """Whether an account may have several keys, one a line."""
 
 
 class Provider(Protocol):
@@ -131,6 +133,104 @@ class Prepared(Protocol):
 
         Raises an `UpstreamError` when there is no token to be had.
         """
+        ...
+
+
+class BatchLine(msgspec.Struct, frozen=True):
+    """One request of a batch, its body already in the provider's dialect and with the provider's model name."""
+
+    key: str
+    """Ours, unique in the job; `[A-Za-z0-9_-]{1,64}`. Comes back with the result."""
+    body: bytes
+
+
+class BatchJob(msgspec.Struct, frozen=True):
+    """What is handed to a provider's batch service at once: one dialect, one model."""
+
+    name: str
+    """Unique, ours: by it a job is found again whose submission was not heard of; `[a-z0-9_-]{1,64}`."""
+    dialect: str
+    """One of the service's `batch_dialects`."""
+    model: str
+    """The provider's model name."""
+    lines: Sequence[BatchLine]
+
+
+class BatchLimits(msgspec.Struct, frozen=True):
+    """How much one job may hold."""
+
+    lines: int
+    size_bytes: int
+    """Of all bodies together."""
+
+
+JobStatus = Literal["running", "ended", "failed", "expired", "cancelled"]
+"""How far a job of a batch service is."""
+
+
+class BatchState(msgspec.Struct, frozen=True):
+    """How far a job is."""
+
+    status: JobStatus
+    """`ended`, `expired` and `cancelled` may have results; `failed` has none, and `detail` says why."""
+    succeeded: int = 0
+    failed: int = 0
+    detail: str = ""
+
+
+class BatchResult(msgspec.Struct, frozen=True):
+    """What became of one line."""
+
+    key: str
+    status: int
+    """HTTP status the line would have had alone; 0 for lines that were never run (expired, cancelled)."""
+    body: bytes
+    """An answer of the job's dialect, or the error document as the provider gave it."""
+
+
+@runtime_checkable
+class BatchService(Protocol):
+    """What a `Provider` may do besides: run many requests later, for less.
+
+    Unlike the other methods of an account these talk to it, through the `send` they are given, and may take as long as
+    the transfer of a whole job. All raise an `UpstreamError`, and all may be cancelled at any await.
+    """
+
+    @property
+    def batch_dialects(self) -> tuple[str, ...]:
+        """Names of the dialects that a job may be in."""
+        ...
+
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """How much one job may hold."""
+        ...
+
+    async def submit(self, job: BatchJob, send: Send) -> str:
+        """Hand the job over and return the upstream's id of it, by which alone it is known from now on.
+
+        When the error does not say that the job was refused, it may have been taken: `find` tells.
+        """
+        ...
+
+    async def find(self, name: str, send: Send) -> str | None:
+        """Return the id of the job submitted under the name; None when there is none or the service cannot tell."""
+        ...
+
+    async def look(self, upstream_id: str, send: Send) -> BatchState:
+        """Return how far the job is."""
+        ...
+
+    def results(self, upstream_id: str, send: Send) -> AsyncIterator[BatchResult]:
+        """Yield what became of each line, once and in any order, as it comes in: memory holds a few lines at a time.
+
+        A line that the service says nothing of, as some do of lines they did not come to, is not yielded: it was not
+        run either, as with status 0. Asked before the job has ended, this raises `UpstreamProtocol`.
+        """
+        ...
+
+    async def cancel(self, upstream_id: str, send: Send) -> None:
+        """Ask for the job's end; lines that have run keep their results. A job that has ended stays as it is."""
         ...
 
 

@@ -1,5 +1,7 @@
 """The keys of one account: read from one text, picked by weight, left alone for a while after a refusal."""
 
+import hashlib
+
 import msgspec
 
 from pilothouse.domain.clock import Clock
@@ -28,6 +30,11 @@ class Key(msgspec.Struct):
 
     def __repr__(self) -> str:
         return "Key(***)"
+
+    @property
+    def hint(self) -> str:
+        """By which the key is known again, whatever its place among the account's keys; tells nothing of it."""
+        return hashlib.sha256(self.secret.encode()).hexdigest()[:8]
 
     def is_in(self, headers: Headers) -> bool:
         """Return whether one of the headers carries the key."""
@@ -64,6 +71,10 @@ class KeyRing:
         chosen = max(fit, key=lambda key: key.current)
         chosen.current -= sum(key.weight for key in fit)
         return chosen
+
+    def known(self, hint: str) -> list[Key]:
+        """Return the key of that hint; all keys when it is not, or no longer, among them."""
+        return [key for key in self._keys if key.hint == hint] or list(self._keys)
 
     def failed(self, request: Request, error: UpstreamError) -> bool:
         """Let the key of a refused request rest; returns whether the same call may be tried at once with another."""

@@ -96,9 +96,9 @@ class OpenAIAccount(KeyedAccount):
     def __init__(self, row: OpenAICompatible, options: AccountOptions, clock: Clock) -> None:
         super().__init__(options, clock, needs_secret=row.needs_secret)
         self._row = row
-        self._origin, prefix = _join(row, options)
-        self._targets = {name: (prefix + path).encode() for name, path in row.paths.items()}
-        self._models_target = (prefix + row.models_path).encode()
+        self._origin, self._prefix = _join(row, options)
+        self._targets = {name: (self._prefix + path).encode() for name, path in row.paths.items()}
+        self._models_target = (self._prefix + row.models_path).encode()
         self.dialects = tuple(self._targets)
 
     def __repr__(self) -> str:

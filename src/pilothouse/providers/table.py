@@ -7,10 +7,11 @@ from pilothouse.providers.azure import AzureRow
 from pilothouse.providers.base import AccountOptions, Provider, ProviderKind, Row
 from pilothouse.providers.bedrock import BedrockRow
 from pilothouse.providers.google import GeminiRow, VertexRow
+from pilothouse.providers.openai import OpenAIRow
 from pilothouse.providers.openai_compatible import OLD_LIMIT, USUAL_PATHS, Fixes, OpenAICompatible, usual
 
 ROWS: dict[str, Row] = {
-    "openai": OpenAICompatible(
+    "openai": OpenAIRow(
         title="OpenAI",
         base_url="https://api.openai.com/v1",
         paths=usual(
@@ -34,7 +35,14 @@ ROWS: dict[str, Row] = {
     "mistral": OpenAICompatible(
         title="Mistral AI",
         base_url="https://api.mistral.ai/v1",
-        paths=usual("openai_chat", "openai_embeddings", "openai_moderations", "openai_transcriptions"),
+        paths={
+            "mistral_chat": USUAL_PATHS["openai_chat"],
+            "mistral_embeddings": USUAL_PATHS["openai_embeddings"],
+            "mistral_fim": "/fim/completions",
+            "mistral_agents": "/agents/completions",
+            "mistral_ocr": "/ocr",
+            **usual("openai_chat", "openai_embeddings", "openai_moderations", "openai_transcriptions"),
+        },
         # Fields that Mistral does not know are refused; usage comes in every stream.
         fixes=Fixes(renamed=OLD_LIMIT.renamed, dropped=("stream_options",)),
     ),
@@ -42,7 +50,9 @@ ROWS: dict[str, Row] = {
         title="Cohere",
         base_url="https://api.cohere.com",
         paths={
+            "cohere_chat": "/v2/chat",
             "openai_chat": "/compatibility/v1/chat/completions",
+            "cohere_embeddings": "/v2/embed",
             "openai_embeddings": "/compatibility/v1/embeddings",
             "cohere_rerank": "/v2/rerank",
         },

@@ -64,7 +64,7 @@ def _from_limits(known: dict[str, str], now_s: float) -> float | None:
     spent: list[float] = []
     waits: list[float] = []
     for remaining, reset in _LIMITS:
-        wait_s = _reset_s(known.get(reset, ""), now_s)
+        wait_s = reset_s(known.get(reset, ""), now_s)
         if wait_s is not None:
             waits.append(wait_s)
             if _number(known.get(remaining, "")) == 0:
@@ -74,7 +74,8 @@ def _from_limits(known: dict[str, str], now_s: float) -> float | None:
     return min(waits) if waits else None
 
 
-def _reset_s(text: str, now_s: float) -> float | None:
+def reset_s(text: str, now_s: float) -> float | None:
+    """Return the seconds until a reset, told as a duration or a time, from the Unix time `now_s`; None for neither."""
     if not text:
         return None
     span = duration_s(text)

@@ -2,7 +2,7 @@
 
 Loopback and private networks are allowed, since self-hosted models live there. Link-local addresses and the clouds'
 metadata services are refused: whoever may add an account must not be able to read the machine's own credentials.
-A name that resolves to such an address is not seen here; whoever connects has to look again.
+A name that resolves to such an address is not seen here; the transport looks again before it connects.
 """
 
 import ipaddress
@@ -10,34 +10,17 @@ import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
+from pilothouse.domain.networks import Address, off_limits
 from pilothouse.errors import InvalidRequest
 
 _METADATA_NAMES = frozenset(
     {"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"}
 )
-_REFUSED = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "169.254.0.0/16",
-        "fe80::/10",
-        "fd00:ec2::/32",  # AWS metadata over IPv6
-        "fd20:ce::/32",  # Google metadata over IPv6
-        "100.100.100.200/32",  # Alibaba metadata
-        "168.63.129.16/32",  # Azure's wire server
-        "192.0.0.192/32",  # Oracle metadata
-        "224.0.0.0/4",
-        "ff00::/8",
-        "255.255.255.255/32",
-    )
-)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NUMERIC = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]*|[0-9]+)){0,3}")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 _MAX_URL_CHARS = 2048
 _PARAM = "base_url"
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def base_url(text: str) -> str:
@@ -80,7 +63,7 @@ def _check_host(host: str) -> None:
     address = _address(name)
     if address is None and not _HOST.fullmatch(name):
         raise InvalidRequest("the base URL's host is not valid", param=_PARAM)
-    if name in _METADATA_NAMES or (address is not None and _refused(address)):
+    if name in _METADATA_NAMES or (address is not None and off_limits(address)):
         raise InvalidRequest(f"{host} is a link-local or metadata address, which no model is served from", param=_PARAM)
 
 
@@ -95,26 +78,6 @@ def _address(name: str) -> Address | None:
         return ipaddress.IPv4Address(socket.inet_aton(name))
     except OSError:
         raise InvalidRequest("the base URL's host is not valid", param=_PARAM) from None
-
-
-def _refused(address: Address) -> bool:
-    return any(
-        inner in network for inner in _unwrapped(address) for network in _REFUSED if inner.version == network.version
-    )
-
-
-def _unwrapped(address: Address) -> list[Address]:
-    found: list[Address] = [address]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id:
-            found.append(ipaddress.IPv6Address(int(address)))
-        if address.ipv4_mapped:
-            found.append(address.ipv4_mapped)
-        if address.sixtofour:
-            found.append(address.sixtofour)
-        if address in _NAT64:
-            found.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    return found
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -34,7 +34,7 @@ async def bootstrap(registry: Registry, people: People) -> Bootstrap:
     project = projects[0] if projects else await registry.create_project("default", actor=_ACTOR)
     key_secret = None
     if not await registry.has_keys():
-        permissions = (Permission.INFERENCE, Permission.READ)
+        permissions = (Permission.INFERENCE, Permission.INGEST, Permission.READ)
         new = NewKey(project_id=project.id, name="first key", permissions=permissions)
         _, key_secret = await registry.create_key(new, actor=_ACTOR)
     return Bootstrap(project, key_secret, await people.first_run_link(), await _unreadable(registry))

@@ -33,6 +33,8 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     open_models: bool = True
     enabled: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every call; shown to people, so no place for secrets."""
 
     def __repr__(self) -> str:
         """Leave the secret out."""
@@ -49,6 +51,7 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] | UnsetType = UNSET
     open_models: bool | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
+    headers: tuple[tuple[str, str], ...] | UnsetType = UNSET
 
     def __repr__(self) -> str:
         """Leave the secret out."""

@@ -15,6 +15,7 @@ from pilothouse.domain.snapshot import Account, Alias, Snapshot, Target
 from pilothouse.errors import Conflict, InvalidRequest, KeyExpired, KeyRevoked, KeyUnknown, NotFound, SettingsInvalid
 from pilothouse.registry import addresses, kinds, managed, rules
 from pilothouse.registry.changes import AccountChange, ManagedAlias, NewAccount, NewKey
+from pilothouse.registry.redaction import RedactionPolicies
 from pilothouse.registry.sealing import Sealer
 from pilothouse.registry.writer import Change, Outcome, Writer
 from pilothouse.store.metadata.database import Metadata, Transaction
@@ -39,6 +40,7 @@ class Registry:
         self._sealer = Sealer(secret_box)
         self._clock = clock
         self._writer = Writer(metadata, clock)
+        self.redaction = RedactionPolicies(metadata, self._writer, secret_box, clock)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Have `listener` called on the event loop after each change that the gateway must see."""
@@ -164,6 +166,7 @@ class Registry:
             open_models=new.open_models,
             enabled=new.enabled,
             created_at_ns=self._clock.now_ns(),
+            headers=rules.headers(new.headers),
         )
         kinds.check(account.provider, account.base_url, has_secret=bool(account.sealed_secret))
 
@@ -286,6 +289,7 @@ class Registry:
                 keys=tuple(tx.keys.alive_since(now_ns - ENDED_KEYS_NS)),
                 accounts=tuple(tx.accounts.all()),
                 aliases=tuple(tx.aliases.all()),
+                redaction=tuple(tx.redaction.all()),
             )
         )
 
@@ -349,6 +353,7 @@ def _checked(change: AccountChange) -> AccountChange:
         models=UNSET if change.models is UNSET else rules.models(change.models),
         open_models=change.open_models,
         enabled=change.enabled,
+        headers=UNSET if change.headers is UNSET else rules.headers(change.headers),
     )
 
 

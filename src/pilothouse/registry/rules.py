@@ -16,6 +16,8 @@ _MAX_LIST = 1000
 _MAX_TARGETS = 100
 _MAX_WEIGHT = 1_000_000
 _MAX_SECRET_CHARS = 16_384
+_MAX_HEADERS = 32
+_MAX_HEADER_CHARS = 4096
 _MIN_PASSWORD_CHARS = 12
 _MAX_PASSWORD_CHARS = 256
 
@@ -79,6 +81,18 @@ def secret(text: str) -> str:
             "the provider key contains characters that no key has (such as typographic quotes): copy it again",
             param="secret",
         )
+    return found
+
+
+def headers(wanted: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return an account's headers, names in lower case and each once; which names may be set its provider knows."""
+    found = tuple((name.strip().lower(), value.strip()) for name, value in wanted)
+    if len(found) > _MAX_HEADERS or any(len(name) + len(value) > _MAX_HEADER_CHARS for name, value in found):
+        raise InvalidRequest(
+            f"an account sends at most {_MAX_HEADERS} headers of {_MAX_HEADER_CHARS} characters", param="headers"
+        )
+    if len({name for name, _value in found}) < len(found):
+        raise InvalidRequest("a header stands there twice", param="headers")
     return found
 
 

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
-from litestar.types import ControllerRouterHandler
 
 from pilothouse.errors import InvalidJson, InvalidRequest
 from pilothouse.server import errors, openapi, ui
 from pilothouse.server.addresses import Addresses
 from pilothouse.server.api import ROUTES
-from pilothouse.server.attempts import Attempts
+from pilothouse.server.attempts import MOST_SHARED, Attempts
 from pilothouse.server.auth import guard, permit_of
 from pilothouse.server.edge import Edge
 from pilothouse.server.live import LiveTail
@@ -45,9 +44,10 @@ class ApiRequest(Request[Any, Any, Any]):
             raise InvalidJson(f"The body is not valid JSON: {error}") from error
 
 
-def create_app(parts: ServerParts, *, static: Path = ui.FOLDER) -> Litestar:
+def create_app(parts: ServerParts, *, surfaces: Sequence[Router] = (), static: Path = ui.FOLDER) -> Litestar:
     """Return the application; `static` is the folder of the built web UI.
 
+    `surfaces` are those of other products' SDKs. Their routes find the key of a request and check it themselves.
     Before its server waits for open connections to end, call `end_streams`.
     """
     document = openapi.document()
@@ -57,12 +57,14 @@ def create_app(parts: ServerParts, *, static: Path = ui.FOLDER) -> Litestar:
         "live_tail": live_tail,
         "once": Once(parts.replies),
         "attempts": Attempts(parts.clock),
+        "wrong_tokens": Attempts(parts.clock),
+        "shared_reads": Attempts(parts.clock, MOST_SHARED),
         "ui": ui.Ui(static, parts.options.prefix),
         "openapi_document": document,
     }
-    routes: Sequence[ControllerRouterHandler] = ROUTES
+    foreign = frozenset(found for surface in surfaces for found in operations(surface))
     app = Litestar(
-        route_handlers=routes,
+        route_handlers=[*ROUTES, *surfaces],
         dependencies={name: Provide(openapi.Given(value), sync_to_thread=False) for name, value in given.items()},
         guards=[guard, refuse_unknown_parameters],
         exception_handlers={Exception: errors.render},
@@ -70,15 +72,19 @@ def create_app(parts: ServerParts, *, static: Path = ui.FOLDER) -> Litestar:
         request_max_body_size=parts.options.max_body_bytes,
         openapi_config=None,
         logging_config=None,
-        state=State({"parts": parts, "live_tail": live_tail, "known": openapi.query_parameters(document)}),
+        state=State(
+            {"parts": parts, "live_tail": live_tail, "known": openapi.query_parameters(document), "foreign": foreign}
+        ),
         on_startup=[live_tail.start],
         on_shutdown=[live_tail.close],
     )
     served = operations(app)
     for method, path in served:
-        permit_of(method, path)
-    app.state["addresses"] = Addresses(served)
-    app.asgi_handler = Edge(app.asgi_handler, parts.options, app.state["addresses"])
+        if (method, path) not in foreign:
+            permit_of(method, path)
+    app.state["addresses"] = Addresses(served, _deep(app))
+    elsewhere = {name: surface.path for surface in surfaces for name in surface.opt.get("known_elsewhere", ())}
+    app.asgi_handler = Edge(app.asgi_handler, parts.options, app.state["addresses"], elsewhere)
     return app
 
 
@@ -87,11 +93,20 @@ async def end_streams(app: Litestar) -> None:
     await app.state["live_tail"].close()
 
 
-def operations(app: Litestar) -> list[tuple[str, str]]:
-    """Return method and path of every route that the application serves, in the form of the table of permits."""
+def operations(app: Litestar | Router) -> list[tuple[str, str]]:
+    """Return method and path of every route that is served, in the form of the table of permits."""
     found: list[tuple[str, str]] = []
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             path = route.path_format
             found += [(method, path) for method in sorted(route.methods - {"OPTIONS"})]
     return found
+
+
+def _deep(app: Litestar) -> frozenset[str]:
+    """Return the paths whose parameter may hold slashes."""
+    return frozenset(
+        route.path_format
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and any(one.type is Path for one in route.path_parameters.values())
+    )

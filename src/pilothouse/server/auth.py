@@ -30,11 +30,11 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 async def guard(connection: Connection, _: BaseRouteHandler) -> None:
     """Let the request through to its handler, or raise why not."""
     method = str(scope.values(connection)["method"])
-    if method == "OPTIONS":
+    if method == "OPTIONS" or (method, scope.route(connection)) in connection.app.state["foreign"]:
         return
     parts: ServerParts = connection.app.state["parts"]
     permit = permit_of(method, scope.route(connection))
-    if permit.reach is Reach.OPEN or (permit.metrics and parts.options.metrics_public):
+    if permit.reach in (Reach.OPEN, Reach.SDK) or (permit.metrics and parts.options.metrics_public):
         return
     caller = await identify(connection, parts, lenient=permit.reach is Reach.SIGN_IN)
     scope.values(connection)[scope.CALLER] = caller
@@ -100,17 +100,17 @@ async def _from_bearer(parts: ServerParts, header: str) -> Caller:
         raise KeyMissing("The Authorization header must be `Bearer` and a key.")
     if secret.startswith(KeyKind.LOCAL):
         if parts.local_token and hmac.compare_digest(secret.encode(), parts.local_token.encode()):
-            return Caller(CallerKind.LOCAL, permissions=frozenset(Permission))
+            return Caller(CallerKind.LOCAL, permissions=frozenset(Permission), name="command line")
         raise KeyUnknown("This local token is not the one of the running installation; it changes at every start.")
     key = await parts.registry.authenticate_key(secret)
-    return Caller(CallerKind.KEY, key.id, frozenset(key.permissions), key.project_id)
+    return Caller(CallerKind.KEY, key.id, frozenset(key.permissions), key.project_id, name=key.name)
 
 
 async def _from_cookie(parts: ServerParts, secret: str) -> Caller:
     session = await parts.people.session(secret)
     if session is None:
         raise SessionMissing("The session has ended; sign in again.")
-    return Caller(CallerKind.PERSON, session.person.id, session=session)
+    return Caller(CallerKind.PERSON, session.person.id, session=session, name=session.person.name)
 
 
 async def _authorize(connection: Connection, parts: ServerParts, permit: Permit, caller: Caller) -> None:

@@ -36,6 +36,8 @@ class Caller(msgspec.Struct, frozen=True):
     """The key's own project; empty when the caller may choose."""
     session: Session | None = None
     """Of a person."""
+    name: str = ""
+    """As people know the caller."""
 
     @property
     def person(self) -> Person | None:

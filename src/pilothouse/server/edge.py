@@ -1,6 +1,7 @@
 """The outermost layer of every answer: request ids, trace context, host check, security headers, HEAD, counting."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, cast
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,9 +14,11 @@ from pilothouse.server.errors import send_problem
 from pilothouse.server.options import ServerOptions
 from pilothouse.server.scope import REQUEST_ID
 
+_API = "/api/v1"
 _REQUEST_ID_FORM = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "media-src 'self'; "
     "font-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
@@ -26,15 +29,23 @@ _SECURITY = (
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-robots-tag", b"noindex, nofollow"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
 
 
 class Edge:
-    """Wraps the application; every answer passes through here, also those to addresses that do not exist."""
+    """Wraps the application; every answer passes through here, also those to addresses that do not exist.
 
-    def __init__(self, app: ASGIApp, options: ServerOptions, addresses: Addresses) -> None:
+    `known_elsewhere` are first segments of paths that SDKs know at the root and below `/api/v1`, and the prefix below
+    which each is served.
+    """
+
+    def __init__(
+        self, app: ASGIApp, options: ServerOptions, addresses: Addresses, known_elsewhere: Mapping[str, str]
+    ) -> None:
         self._app = app
+        self._known_elsewhere = known_elsewhere
         self._addresses = addresses
         self._prefix = options.prefix
         self._hosts = options.allowed_hosts if options.checks_host else None
@@ -57,6 +68,7 @@ class Edge:
             await send_problem(answer.send, refused, request_id, method)
             return
         self._strip_prefix(values)
+        self._reroute(values, headers)
         if method == "HEAD":
             values["method"] = "GET"
             answer.head_only = True
@@ -70,6 +82,19 @@ class Edge:
         path: str = scope["path"]
         if self._prefix and (path == self._prefix or path.startswith(self._prefix + "/")):
             scope["path"] = path[len(self._prefix) :] or "/"
+            scope["raw_path"] = scope["path"].encode()
+
+    def _reroute(self, scope: dict[str, Any], headers: Mapping[bytes, bytes]) -> None:
+        """Serve what an SDK asks for at the address that it knows, unless that is one of ours or a page."""
+        path: str = scope["path"]
+        below = path.removeprefix(_API)
+        surface = self._known_elsewhere.get(below[1:].partition("/")[0])
+        if surface is None:
+            return
+        page = b"text/html" in headers.get(b"accept", b"")
+        # our own API takes no key from this header, so whoever sends it means the SDK's
+        if b"x-api-key" in headers or (not page and self._addresses.allow(path) is None):
+            scope["path"] = surface + below
             scope["raw_path"] = scope["path"].encode()
 
 

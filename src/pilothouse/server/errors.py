@@ -17,6 +17,7 @@ from pilothouse.errors import (
     EndpointUnknown,
     InternalError,
     InvalidJson,
+    InvalidQuery,
     InvalidRequest,
     MethodNotAllowed,
     PilothouseError,
@@ -34,7 +35,7 @@ _HIDDEN = "Something went wrong here. The log of this installation has the reaso
 _WRITES = frozenset({"POST", "PUT", "PATCH"})
 
 
-class FieldError(msgspec.Struct, frozen=True):
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that is wrong with a request."""
 
     pointer: str
@@ -42,6 +43,12 @@ class FieldError(msgspec.Struct, frozen=True):
     parameter: str
     """The query parameter, path parameter or header; empty when the fault is in the body."""
     detail: str
+    position: int | None = None
+    """In the parameter `q`: the first character at fault, counted from 0."""
+    length: int | None = None
+    """Characters at fault."""
+    expected: tuple[str, ...] = ()
+    """What could stand there."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -140,6 +147,15 @@ def render(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 def _fields(error: PilothouseError, method: str) -> list[FieldError]:
     if isinstance(error, FieldsInvalid):
         return error.fields
+    if isinstance(error, InvalidQuery):
+        in_body = method in _WRITES
+        name = error.param or "q"
+        return [
+            FieldError(
+                f"#/{name}" if in_body else "", "" if in_body else name, error.detail, error.position, error.length,
+                error.expected,
+            )
+        ]  # fmt: skip
     if error.param is None:
         return []
     if error.param.startswith(("/", "#/")):

@@ -29,12 +29,15 @@ CONFIG = OpenAPIConfig(
     security=[{"key": []}, {"session": []}],
 )
 
+_GIVEN = ("parts", "live_tail", "once", "attempts", "wrong_tokens", "shared_reads")
+"""What the app gives to its routes by name."""
+
 
 @cache
 def document() -> bytes:
     """Return the OpenAPI document as indented JSON with a final newline; needs no database."""
     # Only the shapes of the routes are asked for, so nothing stands behind them.
-    nothing = {name: Provide(Given(None), sync_to_thread=False) for name in ("parts", "live_tail", "once", "attempts")}
+    nothing = {name: Provide(Given(None), sync_to_thread=False) for name in _GIVEN}
     app = Litestar([API], openapi_config=CONFIG, dependencies=nothing, logging_config=None)
     schema = app.openapi_schema.to_schema()
     schema["components"]["schemas"].update(_problem_schemas())
@@ -74,6 +77,8 @@ def _add_headers(operation: dict[str, Any], method: str, path: str) -> None:
     wanted: list[tuple[str, str]] = []
     if PERMITS[method, path].reach is Reach.PROJECT and "{project_id}" not in path:
         wanted.append(("X-Pilothouse-Project", "Id of the project; the first one that you may see when left out."))
+    if path.startswith("/api/v1/shared"):
+        wanted.append(("X-Pilothouse-Share", "The token of a share link, `phv_…`; all that these addresses ask for."))
     if method == "POST" and "201" in operation["responses"] and "/session" not in path:
         wanted.append(("Idempotency-Key", "The same key and body within 24 hours give the first answer again."))
     for name, description in wanted:

@@ -5,6 +5,7 @@ import binascii
 import difflib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -16,12 +17,15 @@ from pilothouse.errors import InvalidRequest
 from pilothouse.server import scope
 from pilothouse.server.parts import Parts
 from pilothouse.server.scope import Connection
-from pilothouse.server.views import at
+from pilothouse.server.views import at, to_ns
 
 _DEFAULT_RANGE = timedelta(hours=24)
 MAX_LIMIT = 200
+MAX_TEXT = 1_000
+_MAX_DIGITS = 9
 _LIMIT = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 From = Annotated[str, QueryParameter(name="from", description="Start, RFC 3339; 24 hours before `to` when left out.")]
 To = Annotated[str, QueryParameter(name="to", description="End, RFC 3339; now when left out.")]
@@ -29,6 +33,7 @@ Limit = Annotated[
     str,
     QueryParameter(name="limit", schema_extra=_LIMIT),
 ]
+Asked = Annotated[str, QueryParameter(name="q", description="A query, see docs/reference/query.md.")]
 Cursor = Annotated[str, QueryParameter(name="cursor", description="`next_cursor` of the page before.")]
 
 
@@ -57,11 +62,32 @@ async def time_range(parts: Parts, range_from: From = "", range_to: To = "") -> 
 
 async def paging(limit: Limit = "50", cursor: Cursor = "") -> Paging:
     """Read `limit` and `cursor`; raises `InvalidRequest` when the limit is not a number from 1 to 200."""
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:6]) <= MAX_LIMIT):
+    return Paging(whole(limit, "limit", 1, MAX_LIMIT), cursor)
+
+
+def whole(text: str, param: str, least: int, most: int) -> int:
+    """Return the whole number of a parameter; raises `InvalidRequest` that names it when it is none within bounds."""
+    digits = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    if not (digits and least <= int(text) <= most):
         raise InvalidRequest(
-            f"`limit` must be a whole number from 1 to {MAX_LIMIT}, not {limit[:20]!r}.", param="limit"
+            f"`{param}` must be a whole number from {least} to {most}, not {text[:20]!r}.", param=param
         )
-    return Paging(int(limit), cursor)
+    return int(text)
+
+
+def one_of(kind: type[E], text: str, param: str) -> E:
+    """Return the member that a parameter names; raises `InvalidRequest` that names the parameter and all members."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidRequest(f"`{param}` must be one of {', '.join(kind)}, not {text[:40]!r}.", param=param) from None
+
+
+def checked_text(text: str, least: int = 0, most: int = MAX_TEXT) -> str:
+    """Return what is searched for; raises `InvalidRequest` when its characters are too few or too many."""
+    if not least <= len(text) <= most:
+        raise InvalidRequest(f"`text` must have from {least} to {most} characters.", param="text")
+    return text
 
 
 def moment(text: str, param: str) -> datetime:
@@ -104,6 +130,17 @@ def cut(items: Sequence[T], page: Paging, id_of: Callable[[T], str]) -> tuple[li
     chosen = list(items[start : start + page.limit])
     more = start + page.limit < len(items)
     return chosen, base64.urlsafe_b64encode(id_of(chosen[-1]).encode()).decode() if more else None
+
+
+def before_ns(page: Paging) -> int | None:
+    """Return before when what a page shows was, of a list that begins with the newest; None on the first page."""
+    return to_ns(moment(page.cursor, "cursor")) if page.cursor else None
+
+
+def newest(found: Sequence[T], page: Paging, at_ns: Callable[[T], int]) -> tuple[list[T], str | None]:
+    """Return a page of such a list, of which one more than its limit was asked for, and the cursor of the next page."""
+    shown = list(found[: page.limit])
+    return shown, at(at_ns(shown[-1])).isoformat() if len(found) > page.limit else None
 
 
 def _decode(cursor: str) -> str:

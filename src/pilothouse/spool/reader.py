@@ -1,6 +1,7 @@
 """The draining side: batches with boundaries and a token that outlive a crash of the reader."""
 
 import logging
+import math
 import os
 import sqlite3
 import time
@@ -108,11 +109,33 @@ class SpoolReader:
             if spool is None:
                 return None
             if self._in_flight is None:
-                found = self._next_range(spool, max_bytes, max_records, linger_s)
+                found = self._next_range(spool, self._acked_id, (max_bytes, max_records, linger_s))
                 if found is None:
                     return None
                 self._store(self._acked_id, found)
             return self._load(spool, *(self._in_flight or (0, 0)))
+
+    def look_ahead(self, batch: Batch, max_bytes: int = BATCH_BYTES, max_records: int = BATCH_RECORDS) -> Batch | None:
+        """Return the full batch behind one that is not acknowledged yet, without handing it out; None for less."""
+        with self._translated():
+            spool = self._follow()
+            if spool is None or not batch.token.startswith(f"{self._spool_id}-"):
+                return None
+            found = self._next_range(spool, batch.last_id, (max_bytes, max_records, math.inf))
+            return None if found is None else self._load(spool, *found)
+
+    def hand_out(self, batch: Batch) -> bool:
+        """Hand out what was looked at ahead, when all before it is acknowledged; False when that is not so."""
+        with self._translated():
+            if (
+                self._follow() is None
+                or self._in_flight is not None
+                or not batch.token.startswith(f"{self._spool_id}-")
+                or batch.first_id <= self._acked_id
+            ):
+                return False
+            self._store(self._acked_id, (batch.first_id, batch.last_id))
+            return True
 
     def ack(self, batch: Batch) -> None:
         """Note durably that the batch has arrived; the writer then deletes it. Raises `DataFolderUnwritable`."""
@@ -198,14 +221,15 @@ class SpoolReader:
             self._spool = None
 
     def _next_range(
-        self, spool: sqlite3.Connection, max_bytes: int, max_records: int, linger_s: float
+        self, spool: sqlite3.Connection, after_id: int, bounds: tuple[int, int, float]
     ) -> tuple[int, int] | None:
+        max_bytes, max_records, linger_s = bounds
         version = int(spool.execute("PRAGMA data_version").fetchone()[0])
         if version == self._seen_version:
             return None
         rows = spool.execute(
             "SELECT id, at_ns, records, size_bytes FROM groups WHERE id > ? ORDER BY id LIMIT ?",
-            (self._acked_id, _SCAN_GROUPS),
+            (after_id, _SCAN_GROUPS),
         ).fetchall()
         if not rows:
             self._seen_version = version

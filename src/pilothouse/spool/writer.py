@@ -33,6 +33,7 @@ _GROUP_RECORDS = 1000
 _GROUP_BYTES = 4 * 1024**2
 _IDLE_S = 0.25
 _BREATH_S = 0.002
+_CATCH_UP_S = 0.002
 _HOUSEKEEPING_S = 0.1
 _RETRY_MIN_S = 0.05
 _RETRY_MAX_S = 2.0
@@ -170,6 +171,17 @@ class SpoolWriter:
     def offer_soon(self, make: Callable[[], CallRecord]) -> None:
         """Offer what `make` returns at the end of the loop's turn, together with all others; `close` waits for it."""
         self._gatherer.add(make)
+
+    async def caught_up(self, timeout_s: float = 2.0) -> bool:
+        """Wait until all that was offered so far is committed; False when the disk does not let that be in time."""
+        self._gatherer.flush()
+        offered_bytes = self._offered_bytes
+        ends_at = time.monotonic() + timeout_s
+        while self._settled_bytes < offered_bytes:
+            if time.monotonic() >= ends_at:
+                return False
+            await asyncio.sleep(_CATCH_UP_S)
+        return True
 
     async def append(self, kind: str, payload: bytes) -> None:
         """Write one encoded record and return when it is durable.

@@ -8,6 +8,7 @@ gauge of open connections stays untouched.
 import asyncio
 import contextlib
 import io
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from msgspec import Struct
 from yarl import URL
 
 from pilothouse import instruments
+from pilothouse.domain.networks import reachable
 from pilothouse.errors import (
     ShuttingDown,
     UpstreamCut,
@@ -26,7 +28,7 @@ from pilothouse.errors import (
     UpstreamUnreachable,
 )
 from pilothouse.transport.base import Origin, Request, Timeouts
-from pilothouse.transport.dial import Dialer, explain
+from pilothouse.transport.dial import Address, AddressRefused, Dialer, explain
 from pilothouse.transport.head import HeadWriter
 from pilothouse.transport.options import TransportOptions
 
@@ -70,7 +72,7 @@ class AiohttpTransport:
         total_at = asyncio.get_running_loop().time() + request.timeouts.total_s
         path = _Path()
         try:
-            return await self._attempt(self._sessions[0], request, total_at, path)
+            return await self._attempt(self._sessions[1 if request.once else 0], request, total_at, path)
         except _Stale:
             return await self._attempt(self._sessions[1], request, total_at, _Path())
 
@@ -99,6 +101,7 @@ class AiohttpTransport:
             ssl=self._dialer.tls,
             use_dns_cache=False,
             resolver=aiohttp.ThreadedResolver(),
+            socket_factory=_socket,
         )
         return aiohttp.ClientSession(
             connector=connect(keepalive_timeout=options.idle_s) if reuse else connect(force_close=True),
@@ -262,6 +265,13 @@ async def _until(total_at: float, peer: str) -> AsyncGenerator[None]:
         if not limit.expired():
             raise
         raise UpstreamTimeout(f"the call to {peer} took longer than its total limit") from error
+
+
+def _socket(address: Address) -> socket.socket:
+    family, kind, protocol, _, (host, port, *_) = address
+    if not reachable(host, port, host):
+        raise AddressRefused
+    return socket.socket(family, kind, protocol)
 
 
 @contextlib.contextmanager

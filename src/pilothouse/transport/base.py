@@ -86,6 +86,8 @@ class Request(Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     more_headers: Headers = ()
     """Sent behind `headers`: those of this call alone."""
+    once: bool = False
+    """Never sent twice, not even when a kept-alive connection dies before any byte of the answer."""
 
 
 class Response(Protocol):

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import certifi
 from msgspec import Struct
 
+from pilothouse.domain.networks import reachable
 from pilothouse.errors import SettingsInvalid, UpstreamUnreachable
 from pilothouse.transport.base import Origin
 from pilothouse.transport.options import TransportOptions
@@ -20,6 +21,8 @@ _ATTEMPT_DELAY_S = 0.25
 _MAX_TUNNEL_BYTES = 16384
 
 Address = tuple[int, int, int, str, Any]
+Fit = Callable[[str, int, str], bool]
+"""Whether a host may be reached on a port at one of its addresses, in the text form of an IP address."""
 _P = TypeVar("_P", bound=asyncio.Protocol)
 
 
@@ -46,6 +49,10 @@ class Proxy(Struct, frozen=True):
         return cls(host, port, b"Basic " + base64.b64encode(pair.encode()))
 
 
+class AddressRefused(OSError):
+    """None of a host's addresses may be connected to."""
+
+
 def tls_context(ca_file: str) -> ssl.SSLContext:
     """Return a verifying client context; raises `SettingsInvalid` when the file holds no authorities."""
     try:
@@ -59,6 +66,8 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
 
 def explain(error: OSError) -> tuple[str, str]:
     """Return the metric's outcome and the reason in words for a connection that was not made."""
+    if isinstance(error, AddressRefused):
+        return "refused", "its address is not one that may be reached"
     if isinstance(error, socket.gaierror):
         return "dns", "the host name does not resolve"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -73,7 +82,9 @@ def explain(error: OSError) -> tuple[str, str]:
 class Dialer:
     """Opens connections as the options say."""
 
-    def __init__(self, options: TransportOptions) -> None:
+    def __init__(self, options: TransportOptions, fit: Fit = reachable) -> None:
+        """`fit` looks at each address that a name has led to, before any connection."""
+        self._fit = fit
         self._ca_file = options.ca_file
         # A file of the operator's is read at once, so that a mistake in it is told at start.
         self._tls = tls_context(options.ca_file) if options.ca_file else None
@@ -103,7 +114,10 @@ class Dialer:
         loop = asyncio.get_running_loop()
         proxy = self.proxy_for(origin)
         host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
-        addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses: Sequence[Address] = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [address for address in addresses if self._fit(host, port, str(address[4][0]))]
+        if not addresses:
+            raise AddressRefused
         sock = await _race(_interleave(addresses))
         try:
             secure = origin.scheme == "https"

@@ -71,7 +71,7 @@ class HeadWriter:
             lines += _LINE % pair
         # A value that smuggles a line break or a NUL changes one of the counts.
         count = len(headers)
-        if lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
+        if lines.count(b"\n") != count or lines.count(b"\r") != count or 0 in lines:
             raise InvalidRequest("a header value holds CR, LF or NUL", param=_culprit(headers))
         return lines, flags
 

@@ -8,8 +8,8 @@ class TransportOptions(Struct, frozen=True):
 
     implementation: str = "pool"
     """A name of `transport/table.py`: `pool` (fast, default) or `aiohttp` (extra `aiohttp`)."""
-    max_connections_per_origin: int = 1024
-    """Calls beyond it wait in the order in which they came."""
+    max_connections_per_origin: int = 8192
+    """Each open call or stream has one. Calls beyond it wait in the order in which they came."""
     queue_s: float = 30.0
     """How long a call may wait for a free connection before it fails with `UpstreamTimeout`."""
     idle_s: float = 30.0

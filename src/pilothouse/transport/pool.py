@@ -6,6 +6,7 @@ import re
 from collections import deque
 
 from pilothouse import instruments
+from pilothouse.domain.networks import reachable
 from pilothouse.errors import (
     InvalidRequest,
     ShuttingDown,
@@ -17,7 +18,7 @@ from pilothouse.errors import (
 from pilothouse.transport.base import Origin, Request, Timeouts
 from pilothouse.transport.burst import Burst
 from pilothouse.transport.connection import Connection
-from pilothouse.transport.dial import Dialer, explain
+from pilothouse.transport.dial import Dialer, Fit, explain
 from pilothouse.transport.head import HeadWriter
 from pilothouse.transport.options import TransportOptions
 from pilothouse.transport.response import PooledResponse, Stale
@@ -28,9 +29,10 @@ _HOST = re.compile(r"[0-9A-Za-z_.:-]+")
 class PooledTransport:
     """Sends requests over kept-alive connections, the most recently used first."""
 
-    def __init__(self, options: TransportOptions | None = None) -> None:
+    def __init__(self, options: TransportOptions | None = None, fit: Fit = reachable) -> None:
+        """`fit` says which addresses may be connected to; by itself none where a machine's own credentials are."""
         self._options = options or TransportOptions()
-        self._dialer = Dialer(self._options)
+        self._dialer = Dialer(self._options, fit)
         self._burst = Burst()
         self._pools: dict[Origin, OriginPool] = {}
         self._sweeper: asyncio.TimerHandle | None = None
@@ -44,11 +46,14 @@ class PooledTransport:
         head = pool.writer.render(request)
         timeouts = request.timeouts
         total_at = pool.loop.time() + timeouts.total_s
-        connection = pool.idle.pop() if pool.idle else await pool.acquire(timeouts, total_at)
+        connection = await pool.connect(request, total_at) if request.once or not pool.idle else pool.idle.pop()
         waiter = connection.start(head, request, total_at)
         try:
             return await waiter
         except Stale:
+            if request.once:
+                _give_up(waiter, connection, pool)
+                raise UpstreamCut(f"{pool.peer} closed the connection without an answer") from None
             # The peer closed a kept-alive connection as we wrote; nothing of an answer was seen. The slot is ours.
             connection = await pool.dial(timeouts, total_at)
         except BaseException:
@@ -131,6 +136,13 @@ class OriginPool:
         self.alive: set[Connection] = set()
         self._shut = False
         self.writer = _writer(origin, dialer)
+
+    async def connect(self, request: Request, total_at: float) -> Connection:
+        """Return a connection of the caller's own, for what goes out once a new one: none that the peer may close."""
+        if request.once and self.idle:
+            self.idle.pop().abort()
+            return await self.dial(request.timeouts, total_at)
+        return await self.acquire(request.timeouts, total_at)
 
     async def acquire(self, timeouts: Timeouts, total_at: float) -> Connection:
         """Return a connection of the caller's own: a new one while there are slots, else the next that comes free."""

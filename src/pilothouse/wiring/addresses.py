@@ -15,6 +15,7 @@ from pilothouse.wiring.data_folder import Layout, write_private
 HOST = "127.0.0.1"
 STORE = "store"
 LOCAL_MODEL = "local-model"
+INGEST = "ingest"
 
 
 class Address(msgspec.Struct, frozen=True):

@@ -11,10 +11,13 @@ import msgspec
 
 from pilothouse.errors import LocalModelUnavailable, PilothouseError
 from pilothouse.providers import local
+from pilothouse.server.otlp import grpc_door
+from pilothouse.server.otlp.grpc_door import Served
 from pilothouse.settings import Settings, masked
 from pilothouse.wiring import addresses, ports
 from pilothouse.wiring.data_folder import FORMAT, LOW_DISK_BYTES, Layout
 from pilothouse.wiring.findings import Finding, State
+from pilothouse.wiring.probes import Readiness
 from pilothouse.wiring.spools import depths
 
 _ANSWER_S = 3.0
@@ -59,6 +62,8 @@ def run(settings: Settings, *, probe: bool) -> Iterator[Finding]:
     with httpx.Client(timeout=_ANSWER_S, trust_env=False) as client:
         yield _gateway(settings, client)
         yield from _platform(settings, client)
+        yield _ingest(layout, client)
+        yield _otlp_grpc(settings)
         yield _store(settings, layout, client)
     yield from _spools(layout)
     yield _local_model(settings)
@@ -123,8 +128,38 @@ def _platform(settings: Settings, client: httpx.Client) -> Iterator[Finding]:
         return
     yield Finding("platform", State.OK, f"answers on port {options.port}")
     for part in answer.parts:
+        if part.name == addresses.INGEST:
+            continue  # it is asked itself
         state = State.OK if part.ok else State.FAILED
         yield Finding(f"platform: {part.name}", state, part.detail or "ok", "" if part.ok else "see its log")
+
+
+def _ingest(layout: Layout, client: httpx.Client) -> Finding:
+    address = addresses.find(layout, addresses.INGEST)
+    if address is None:
+        return Finding("ingest", State.SKIPPED, "has no process of its own", "it is a part of the platform")
+    answer = _ask(client, f"{address.url}/readyz", Readiness)
+    if not isinstance(answer, Readiness):
+        return Finding("ingest", State.SKIPPED, "its process does not run", "start it with `pilothouse up`")
+    if not answer.ready:
+        return Finding("ingest", State.FAILED, answer.detail, "see its log in the data folder")
+    return Finding("ingest", State.OK, f"answers on port {address.port}")
+
+
+def _otlp_grpc(settings: Settings) -> Finding:
+    options, name = settings.otlp, "OTLP/gRPC"
+    if not options.grpc_enabled:
+        return Finding(name, State.SKIPPED, "switched off by otlp.grpc_enabled")
+    match grpc_door.probe(ports.url(options.grpc_host, options.grpc_port).removeprefix("http://"), _ANSWER_S):
+        case Served.OURS:
+            return Finding(name, State.OK, f"answers on port {options.grpc_port}")
+        case Served.NOBODY:
+            return _silent(name, options.grpc_port, "PILOTHOUSE_OTLP__GRPC_PORT")
+        case Served.OTHERS:
+            holder = ports.holder(options.grpc_port) or "another program"
+            text = f"port {options.grpc_port} is used by {holder}, which is not ours"
+            mend = "stop it, or choose another port with PILOTHOUSE_OTLP__GRPC_PORT, and start again"
+            return Finding(name, State.WARNING, text, mend)
 
 
 def _silent(name: str, port: int, setting: str) -> Finding:

@@ -53,8 +53,10 @@ class JoinedWritesProtocol(HttpToolsProtocol):
             "client": self.client,
             "scheme": self.scheme,
             "root_path": self.root_path,
-            "query_string": b"",
         }
+        # Most requests of a connection go to the same place as the one before.
+        self._asked_url = b""
+        self._asked = "", b"", b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application; called by the event loop."""
@@ -89,14 +91,9 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         version = parser.get_http_version()
         if version != "1.1":
             scope["http_version"] = version
-        raw_path = self.url
-        if not raw_path.startswith(b"/") or b"?" in raw_path or b"#" in raw_path:
-            parsed = httptools.parse_url(raw_path)
-            raw_path = parsed.path
-            scope["query_string"] = parsed.query or b""
-        path = raw_path.decode("ascii")
-        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
-        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        if self.url != self._asked_url:
+            self._read_url()
+        scope["path"], scope["raw_path"], scope["query_string"] = self._asked
         before: Any = self.cycle
         cycle = self.cycle = JoinedCycle(self, scope, keep_alive=version != "1.0" and parser.should_keep_alive())
         scope["extensions"] = {ANSWER: cycle.answer}
@@ -105,6 +102,16 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.application))
+
+    def _read_url(self) -> None:
+        raw_path, query = self.url, b""
+        if not raw_path.startswith(b"/") or b"?" in raw_path or b"#" in raw_path:
+            parsed = httptools.parse_url(raw_path)
+            raw_path, query = parsed.path, parsed.query or b""
+        path = raw_path.decode("ascii")
+        path = self.root_path + (unquote(path) if "%" in path else path)
+        self._asked = path, self.root_path.encode("ascii") + raw_path, query
+        self._asked_url = self.url
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body to the application."""

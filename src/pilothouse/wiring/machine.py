@@ -29,6 +29,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     ready_url: str
     stop_turn: int
+    roles: str = ""
+    """What the process runs, in the form of `serve --roles`; empty means its role."""
     needed: bool = True
     stop_s: float = 3.2
 
@@ -61,9 +63,12 @@ class Machine:
     def _parts(self) -> list[Part]:
         gateway, server = self.settings.gateway, self.settings.server
         parts = [
-            Part(role="platform", ready_url=ports.url(server.host, server.port, "/readyz"), stop_turn=1),
+            self._platform(ports.url(server.host, server.port, "/readyz")),
             Part(role="gateway", ready_url=ports.url(gateway.host, gateway.port, "/readyz"), stop_turn=0),
         ]
+        if self.settings.ingest.apart:
+            ingest = addresses.settle(self.layout, addresses.INGEST)
+            parts.append(Part(role=addresses.INGEST, ready_url=f"{ingest.url}/readyz", stop_turn=1))
         if self.settings.telemetry.url:
             addresses.forget(self.layout, addresses.STORE)
         else:
@@ -77,6 +82,10 @@ class Machine:
         else:
             addresses.forget(self.layout, addresses.LOCAL_MODEL)
         return parts
+
+    def _platform(self, ready_url: str) -> Part:
+        roles = "api" if self.settings.ingest.apart else "api,ingest"
+        return Part(role="platform", roles=roles, ready_url=ready_url, stop_turn=1)
 
     def _wants_local_model(self) -> bool:
         chosen = self.settings
@@ -92,7 +101,15 @@ class Machine:
     def _member(self, part: Part) -> Member:
         spec = ChildSpec(
             role=part.role,
-            argv=(sys.executable, "-m", "pilothouse.cli.main", "serve", "--roles", part.role, "--supervised"),
+            argv=(
+                sys.executable,
+                "-m",
+                "pilothouse.cli.main",
+                "serve",
+                "--roles",
+                part.roles or part.role,
+                "--supervised",
+            ),
             environment=sources.child_environment(self._environment()),
             ready_url=part.ready_url,
             stop_s=part.stop_s,

@@ -1,54 +1,40 @@
-"""The platform process: API and UI, the snapshot's publisher, and ingest."""
+"""The platform process: API and UI, the ways in for telemetry, and the snapshot's publisher."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
-import msgspec
-
-from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.access import KeyKind, mint
 from pilothouse.domain.clock import SystemClock
 from pilothouse.domain.secret import SecretBox
-from pilothouse.ingest.loop import IngestLoop
 from pilothouse.plugins import pick
+from pilothouse.registry.batches import Batches
+from pilothouse.registry.library import library
 from pilothouse.registry.people import People, PeopleOptions
 from pilothouse.registry.publisher import Publisher
+from pilothouse.registry.receipts import Ledger
 from pilothouse.registry.registry import Registry
 from pilothouse.registry.replies import Replies
 from pilothouse.registry.secrets import load_secret_key
 from pilothouse.server.app import create_app, end_streams
-from pilothouse.server.parts import ServerParts, SpoolStats
+from pilothouse.server.otlp.door import Door
+from pilothouse.server.parts import Health, ServerParts, SpoolStats
 from pilothouse.settings import Settings
 from pilothouse.store.metadata.database import Metadata
-from pilothouse.store.metadata.options import MetadataOptions
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.transport.base import Transport
 from pilothouse.transport.table import TRANSPORTS
 from pilothouse.wiring import addresses, managed, welcome
 from pilothouse.wiring.data_folder import Layout, write_private
+from pilothouse.wiring.doors import open_door
 from pilothouse.wiring.http_server import HttpOptions, HttpServer
-from pilothouse.wiring.prices import overrides_of
+from pilothouse.wiring.lifecycle import serve_lifecycle
+from pilothouse.wiring.metadata import metadata_options
+from pilothouse.wiring.prices import price_file, priced_by
+from pilothouse.wiring.probes import Neighbour
+from pilothouse.wiring.process import calm_collector
 from pilothouse.wiring.spools import depths
-from pilothouse.wiring.telemetry import open_telemetry, telemetry_options
-
-
-@asynccontextmanager
-async def serve_ingest(settings: Settings, layout: Layout, drain_s: float) -> AsyncGenerator[None]:
-    """Drain the spools into the store; on exit the running batch ends first."""
-    telemetry = Telemetry(telemetry_options(settings, layout))
-    # not before the schema is up: a store without our tables refuses records, and refused records are set aside
-    catalog = Catalog()
-    prices = overrides_of(Path(settings.ingest.prices) if settings.ingest.prices else None, catalog)
-    loop = IngestLoop(layout.spool, telemetry, catalog, settings.ingest)
-    async with AsyncExitStack() as parts:
-        parts.push_async_callback(telemetry.close)
-        parts.push_async_callback(loop.stop, min(drain_s, 5.0))
-        if prices is not None:
-            await prices.start()
-            parts.push_async_callback(prices.stop)
-        await parts.enter_async_context(open_telemetry(telemetry, on_open=loop.start))
-        yield
+from pilothouse.wiring.surfaces import surfaces
+from pilothouse.wiring.telemetry import Opening, open_telemetry, telemetry_options
 
 
 @asynccontextmanager
@@ -56,55 +42,89 @@ async def serve_api(settings: Settings, layout: Layout, drain_s: float) -> Async
     """Serve API and UI, and publish the gateway's snapshot."""
     clock = SystemClock()
     async with AsyncExitStack() as parts:
-        metadata = Metadata(_metadata_options(settings, layout))
-        await metadata.connect()
-        parts.push_async_callback(metadata.close)
-        await metadata.migrate()
+        metadata = await parts.enter_async_context(_metadata(settings, layout))
         box = SecretBox(load_secret_key(layout.secret_key))
         registry = Registry(metadata, box, clock)
         people = People(metadata, clock, PeopleOptions(session_hours=settings.server.session_hours))
         parts.callback(people.close)
         local_model = addresses.find(layout, addresses.LOCAL_MODEL)
         greeting = await managed.set_up(registry, people, settings, local_model)
-        publisher = Publisher(registry, layout.snapshot)
-        await publisher.publish()
-        await publisher.start()
-        parts.push_async_callback(publisher.stop)
+        publisher = await parts.enter_async_context(_publishing(registry, layout))
         transport: Transport = pick("transport", TRANSPORTS, settings.transport.implementation)(settings.transport)
         parts.push_async_callback(transport.close)
         telemetry = Telemetry(telemetry_options(settings, layout))
         parts.push_async_callback(telemetry.close)
-        opening = await parts.enter_async_context(open_telemetry(telemetry))
-
-        async def publishing() -> str | None:
-            return publisher.ping()
-
+        lifecycle = await parts.enter_async_context(serve_lifecycle(settings, layout, metadata, transport))
+        opening = await parts.enter_async_context(open_telemetry(telemetry, on_open=lifecycle.start))
+        # of its own, not that of ingest: the two roles may be processes apart
+        catalog = await parts.enter_async_context(priced_by(price_file(settings)))
+        ledger, held = Ledger(metadata), library(metadata, clock)
+        door = await parts.enter_async_context(open_door(settings, layout, registry, ledger, clock))
         app = create_app(
             ServerParts(
                 registry=registry,
                 people=people,
+                batches=Batches(metadata, clock),
+                library=held,
                 telemetry=telemetry,
                 transport=transport,
                 options=settings.server,
+                catalog=catalog,
                 clock=clock,
                 replies=Replies(metadata, box, clock),
                 local_token=_local_token(parts, layout),
                 gateway_url=f"http://{settings.gateway.host}:{settings.gateway.port}",
                 spool_stats=lambda: _spool_stats(layout),
-                health={"snapshot publisher": publishing, "store schema": opening.problem},
-            )
+                door=door,
+                receipts=ledger,
+                lifecycle=lifecycle.services,
+                health=_health(publisher, opening, door) | lifecycle.health,
+                neighbours={addresses.INGEST: Neighbour(layout, addresses.INGEST, transport)},
+            ),
+            surfaces=surfaces(door, telemetry, registry, held, clock),
         )
         server = await parts.enter_async_context(HttpServer(app, _http_options(settings, drain_s)))
         welcome.leave(layout, greeting)
-        # before the server drains: a live tail never ends by itself
-        parts.push_async_callback(end_streams, app)
+        calm_collector()
+        parts.push_async_callback(end_streams, app)  # before the server drains: a live tail never ends by itself
         yield server
 
 
-def _metadata_options(settings: Settings, layout: Layout) -> MetadataOptions:
-    if settings.metadata.url:
-        return settings.metadata
-    return msgspec.structs.replace(settings.metadata, url=f"sqlite:///{layout.metadata}")
+@asynccontextmanager
+async def _metadata(settings: Settings, layout: Layout) -> AsyncGenerator[Metadata]:
+    metadata = Metadata(metadata_options(settings, layout))
+    await metadata.connect()
+    try:
+        await metadata.migrate()
+        yield metadata
+    finally:
+        await metadata.close()
+
+
+@asynccontextmanager
+async def _publishing(registry: Registry, layout: Layout) -> AsyncGenerator[Publisher]:
+    publisher = Publisher(registry, layout.snapshot)
+    await publisher.publish()
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+def _health(publisher: Publisher, opening: Opening, door: Door) -> dict[str, Health]:
+    return {
+        "snapshot publisher": _asking(publisher.ping),
+        "store schema": _asking(opening.problem),
+        "telemetry spool": _asking(door.problem),
+    }
+
+
+def _asking(ping: Callable[[], str | None]) -> Health:
+    async def ask() -> str | None:
+        return ping()
+
+    return ask
 
 
 def _http_options(settings: Settings, drain_s: float) -> HttpOptions:

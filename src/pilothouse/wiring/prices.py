@@ -1,12 +1,15 @@
 """The file of the operator's own prices: read at the start, and again whenever it changes."""
 
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pilothouse.catalog.overrides import parse
 from pilothouse.catalog.prices import Catalog
 from pilothouse.errors import SettingsInvalid
 from pilothouse.loops import Loop
+from pilothouse.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -20,8 +23,6 @@ class PriceFile(Loop):
         self._catalog = catalog
         self._look_s = look_s
         self._seen: tuple[int, int] | None = None
-        self.problem: str | None = None
-        """Why the newest state of the file is not in force."""
 
     def load(self) -> None:
         """Read the file; raises `SettingsInvalid` when it is missing or wrong."""
@@ -33,18 +34,23 @@ class PriceFile(Loop):
                 f"the file of prices {self._path} cannot be read: {error}", param="ingest.prices"
             ) from error
         self._catalog.overrides = parse(text)
-        self.problem = None
+        self._catalog.overrides_problem = ""
+
+    def look(self) -> None:
+        """Read the file again when it has changed."""
+        if self._state() == self._seen:
+            return
+        try:
+            self.load()
+        except SettingsInvalid as error:
+            self._catalog.overrides_problem = error.detail
+            _log.error("%s; the prices before it stay in force", error.detail)
+        else:
+            _log.info("read the operator's prices: %d", len(self._catalog.overrides.rows))
 
     async def tick(self) -> float:
-        """Read the file again when it has changed."""
-        if self._state() != self._seen:
-            try:
-                self.load()
-            except SettingsInvalid as error:
-                self.problem = error.detail
-                _log.error("%s; the prices before it stay in force", error.detail)
-            else:
-                _log.info("read the operator's prices: %d", len(self._catalog.overrides.rows))
+        """Look at the file; returns the time until the next look."""
+        self.look()
         return self._look_s
 
     def _state(self) -> tuple[int, int] | None:
@@ -55,10 +61,25 @@ class PriceFile(Loop):
         return found.st_mtime_ns, found.st_size
 
 
-def overrides_of(path: Path | None, catalog: Catalog) -> PriceFile | None:
-    """Return the loop that keeps the file's prices in force, already read; None when no file is set."""
+def price_file(settings: Settings) -> Path | None:
+    """Return where the operator's own prices stand; None without them."""
+    return Path(settings.ingest.prices) if settings.ingest.prices else None
+
+
+@asynccontextmanager
+async def priced_by(path: Path | None) -> AsyncGenerator[Catalog]:
+    """Give a catalog in which the file's prices come first and are kept in force; without a file, list prices alone.
+
+    Raises `SettingsInvalid` when the file is missing or wrong at the start.
+    """
+    catalog = Catalog()
     if path is None:
-        return None
+        yield catalog
+        return
     file = PriceFile(path, catalog)
     file.load()
-    return file
+    await file.start()
+    try:
+        yield catalog
+    finally:
+        await file.stop()

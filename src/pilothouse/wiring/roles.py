@@ -19,10 +19,12 @@ TOGETHER: Mapping[str, str] = MappingProxyType(
     {
         "gateway": "pilothouse.wiring.gateway:serve",
         "api": "pilothouse.wiring.platform:serve_api",
-        "ingest": "pilothouse.wiring.platform:serve_ingest",
+        "ingest": "pilothouse.wiring.ingest:serve",
     }
 )
 """Roles that may share a process, in the order of their start."""
+APART: Mapping[str, str] = MappingProxyType({"ingest": "pilothouse.wiring.ingest:serve_apart"})
+"""Roles that answer for themselves where no other shares their process."""
 ALONE: Mapping[str, str] = MappingProxyType(
     {"store": "pilothouse.wiring.store:serve", "local-model": "pilothouse.wiring.local_model:serve"}
 )
@@ -51,6 +53,7 @@ def parse(text: str) -> tuple[str, ...]:
 def run(settings: Settings, roles: Sequence[str], *, supervised: bool) -> None:
     """Be these roles until SIGTERM or SIGINT; blocks. `supervised` ends them with the parent and within seconds."""
     process.keep_private()
+    process.raise_file_limit()
     process.start_logging(settings)
     if supervised:
         process.end_with_parent()
@@ -72,7 +75,8 @@ async def _serve(settings: Settings, layout: Layout, roles: Sequence[str], drain
     async with contextlib.AsyncExitStack() as parts:
         servers: list[HttpServer] = []
         for role in roles:
-            part = await parts.enter_async_context(load(TOGETHER[role])(settings, layout, drain_s))
+            serve = load((APART if len(roles) == 1 else TOGETHER).get(role, TOGETHER[role]))
+            part = await parts.enter_async_context(serve(settings, layout, drain_s))
             if isinstance(part, HttpServer):
                 servers.append(part)
         _log.info("%s is up", ", ".join(roles))

@@ -42,7 +42,7 @@ class Opening(Loop):
             await self._on_open()
         return _IDLE_S
 
-    async def problem(self) -> str | None:
+    def problem(self) -> str | None:
         """Return None once the schema is up, else why it is not."""
         return None if self._open else self.last_error or "waits for the telemetry store"
 

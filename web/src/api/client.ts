@@ -35,6 +35,7 @@ export interface Call {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   query?: Query;
   body?: unknown;
+  headers?: Record<string, string> | undefined;
   project?: string | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -58,8 +59,8 @@ export async function call<T>(path: string, options: Call = {}): Promise<T> {
 }
 
 /** The raw answer of a successful call; for streams. */
-export async function send(path: string, { method = "GET", query, body, project, signal }: Call): Promise<Response> {
-  const headers = new Headers({ accept: "application/json" });
+export async function send(path: string, { method = "GET", query, body, project, headers: more, signal }: Call): Promise<Response> {
+  const headers = new Headers({ accept: "application/json", ...more });
   if (project !== undefined) headers.set("x-pilothouse-project", project);
   if (body !== undefined) headers.set("content-type", "application/json");
   if (method !== "GET") headers.set("x-csrf-token", csrfToken);

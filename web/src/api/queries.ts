@@ -2,19 +2,29 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { call, setCsrfToken } from "./client";
 import type {
+  ActivityOrder,
+  BatchDetail,
+  BatchPage,
+  CatalogEntry,
+  Completions,
   Facets,
   KeyView,
   ModelView,
   Overview,
+  PriceBook,
   ProjectView,
   ProviderKindView,
   ProviderView,
+  ReceiptView,
   RouteView,
+  SessionDetail,
+  SessionPage,
   SessionView,
   SortField,
   SystemView,
-  Trace,
   TracePage,
+  UserDetail,
+  UserPage,
 } from "./types";
 
 interface Items<T> {
@@ -66,11 +76,66 @@ export const modelsQuery = queryOptions({
   staleTime: 60_000,
 });
 
+/** Every model and route with what it can do and costs. */
+export const catalogQuery = queryOptions({
+  queryKey: ["models", "catalog"],
+  queryFn: ({ signal }) => all<CatalogEntry>("/catalog", undefined, signal, 200),
+  staleTime: 30_000,
+});
+
+/** One name, also one that an account takes without listing it; null when nothing answers to it. */
+export const catalogEntryQuery = (name: string) =>
+  queryOptions({
+    queryKey: ["models", "catalog", name],
+    queryFn: async ({ signal }) => (await call<Items<CatalogEntry>>("/catalog", { signal, query: { name } })).items[0] ?? null,
+    enabled: name !== "",
+    staleTime: 30_000,
+  });
+
+export const pricesQuery = queryOptions({
+  queryKey: ["prices"],
+  queryFn: ({ signal }) => call<PriceBook>("/prices", { signal }),
+  staleTime: 30_000,
+});
+
 export const keysQuery = (project: string) =>
   queryOptions({
     queryKey: ["keys", project],
     queryFn: ({ signal }) => all<KeyView>("/keys", project, signal),
     staleTime: 30_000,
+  });
+
+const BATCH_PAGE_SIZE = 50;
+const RECEIPTS_POLL_MS = 5_000;
+
+/** What became of telemetry in the last hours. */
+export const receiptsQuery = (project: string, hours: number) =>
+  queryOptions({
+    queryKey: ["receipts", project, hours],
+    queryFn: async ({ signal }) => {
+      const from = new Date(Date.now() - hours * 3_600_000).toISOString();
+      return (await call<Items<ReceiptView>>("/receipts", { project, signal, query: { from } })).items;
+    },
+    refetchInterval: RECEIPTS_POLL_MS,
+    placeholderData: keepPreviousData,
+  });
+
+const BATCH_POLL_MS = 2_000;
+
+/** The project's batches, newest first; asked again and again while one of them is not over. */
+export const batchesQuery = (project: string) =>
+  infiniteQueryOptions({
+    queryKey: ["batches", project],
+    queryFn: ({ signal, pageParam }) => call<BatchPage>("/batches", { project, signal, query: { limit: BATCH_PAGE_SIZE, cursor: pageParam } }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: (query) => ((query.state.data?.pages[0]?.unfinished ?? 0) > 0 ? BATCH_POLL_MS : 5 * BATCH_POLL_MS),
+  });
+
+export const batchQuery = (project: string, id: string) =>
+  queryOptions({
+    queryKey: ["batches", project, id],
+    queryFn: ({ signal }) => call<BatchDetail>(`/batches/${encodeURIComponent(id)}`, { project, signal }),
   });
 
 export interface Span {
@@ -88,13 +153,9 @@ export const overviewQuery = (project: string, { from, to }: Span, models: reado
   });
 
 export interface TraceQuery {
-  models: readonly string[];
-  statuses: readonly string[];
-  keyIds: readonly string[];
-  userId?: string | undefined;
-  sessionId?: string | undefined;
   text?: string | undefined;
-  minDurationMs?: number | undefined;
+  /** In the query language. */
+  q?: string | undefined;
   sort: SortField;
   order: "asc" | "desc";
 }
@@ -120,7 +181,7 @@ export const traceSearchQuery = (project: string, span: Span, text: string) =>
       call<TracePage>("/traces", {
         project,
         signal,
-        query: traceParams(span, { models: [], statuses: [], keyIds: [], text, sort: "started_at", order: "desc" }, 8, ""),
+        query: traceParams(span, { text, sort: "started_at", order: "desc" }, 8, ""),
       }),
     enabled: text.length >= 2,
     placeholderData: keepPreviousData,
@@ -135,10 +196,11 @@ export const facetsQuery = (project: string, { from, to }: Span) =>
     staleTime: 30_000,
   });
 
-export const traceQuery = (project: string, traceId: string, at?: string) =>
+/** What could stand at a place of a query that is being written. */
+export const completionsQuery = (project: string, { from, to }: Span, q: string, at: number) =>
   queryOptions({
-    queryKey: ["trace", project, traceId],
-    queryFn: ({ signal }) => call<Trace>(`/traces/${encodeURIComponent(traceId)}`, { project, signal, query: { at } }),
+    queryKey: ["completions", project, from.getTime(), to.getTime(), q, at],
+    queryFn: ({ signal }) => call<Completions>("/query/completions", { project, signal, query: { from: from.toISOString(), to: to.toISOString(), q, at } }),
     staleTime: 30_000,
   });
 
@@ -146,13 +208,8 @@ function traceParams({ from, to }: Span, filter: TraceQuery, limit: number, curs
   return {
     from: from.toISOString(),
     to: to.toISOString(),
-    model: filter.models,
-    status: filter.statuses,
-    key_id: filter.keyIds,
-    user_id: filter.userId,
-    session_id: filter.sessionId,
     text: filter.text,
-    min_duration_ms: filter.minDurationMs,
+    q: filter.q,
     sort: filter.sort,
     order: filter.order,
     limit,
@@ -160,12 +217,64 @@ function traceParams({ from, to }: Span, filter: TraceQuery, limit: number, curs
   };
 }
 
+export interface ActivityQuery {
+  text?: string | undefined;
+  /** Of sessions only. */
+  userId?: string | undefined;
+  sort: ActivityOrder;
+  order: "asc" | "desc";
+}
+
+const ACTIVITY_PAGE_SIZE = 50;
+
+function activityParams({ from, to }: Span, filter: ActivityQuery, cursor: string) {
+  return { from: from.toISOString(), to: to.toISOString(), text: filter.text, user_id: filter.userId, sort: filter.sort, order: filter.order, limit: ACTIVITY_PAGE_SIZE, cursor };
+}
+
+/** Sessions of applications; `sessionQuery` is the person's own. */
+export const sessionsQuery = (project: string, span: Span, filter: ActivityQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["sessions", project, span.from.getTime(), span.to.getTime(), filter],
+    queryFn: ({ signal, pageParam }) => call<SessionPage>("/sessions", { project, signal, query: activityParams(span, filter, pageParam) }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+    staleTime: 10_000,
+  });
+
+/** One session, its traces page by page, the earliest first. */
+export const sessionTracesQuery = (project: string, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ["sessions", project, id],
+    queryFn: ({ signal, pageParam }) => call<SessionDetail>(`/sessions/${encodeURIComponent(id)}`, { project, signal, query: { limit: ACTIVITY_PAGE_SIZE, cursor: pageParam } }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    staleTime: 10_000,
+  });
+
+export const usersQuery = (project: string, span: Span, filter: ActivityQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["users", project, span.from.getTime(), span.to.getTime(), filter],
+    queryFn: ({ signal, pageParam }) => call<UserPage>("/users", { project, signal, query: activityParams(span, { ...filter, userId: undefined }, pageParam) }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+    staleTime: 10_000,
+  });
+
+export const userQuery = (project: string, id: string, { from, to }: Span) =>
+  queryOptions({
+    queryKey: ["users", project, id, from.getTime(), to.getTime()],
+    queryFn: ({ signal }) => call<UserDetail>(`/users/${encodeURIComponent(id)}`, { project, signal, query: { from: from.toISOString(), to: to.toISOString() } }),
+    staleTime: 10_000,
+  });
+
 /** All pages of a short list. */
-async function all<T>(path: string, project: string | undefined, signal: AbortSignal): Promise<T[]> {
+async function all<T>(path: string, project: string | undefined, signal: AbortSignal, limit?: number): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | null | undefined;
   do {
-    const page: Items<T> = await call<Items<T>>(path, { project, signal, query: { cursor } });
+    const page: Items<T> = await call<Items<T>>(path, { project, signal, query: { cursor, limit } });
     items.push(...page.items);
     cursor = page.next_cursor;
   } while (cursor !== null && cursor !== undefined);
@@ -180,7 +289,7 @@ export const neighboursQuery = (project: string, traceId: string, startedAt: str
     queryKey: ["neighbours", project, traceId],
     queryFn: async ({ signal }) => {
       const at = new Date(startedAt).getTime();
-      const plain = { models: [], statuses: [], keyIds: [], sort: "started_at" } as const;
+      const plain = { sort: "started_at" } as const;
       const page = (from: number, to: number, order: "asc" | "desc") =>
         call<TracePage>("/traces", { project, signal, query: traceParams({ from: new Date(from), to: new Date(to) }, { ...plain, order }, 3, "") });
       const day = 86_400_000;

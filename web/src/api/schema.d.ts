@@ -75,6 +75,41 @@ export interface paths {
         patch: operations["renameProject"];
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/redaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a project's redaction policy */
+        get: operations["getRedaction"];
+        /** Set a project's redaction policy */
+        put: operations["putRedaction"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/redaction/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try a redaction policy on a text */
+        post: operations["tryRedaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -249,6 +284,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/catalog": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List models with what they can do and cost */
+        get: operations["listCatalog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the prices in use */
+        get: operations["getPrices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/traces": {
         parameters: {
             query?: never;
@@ -317,6 +386,176 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/traces/{trace_id}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The spans of a trace without their bodies */
+        get: operations["getTraceTree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traces/{trace_id}/spans/{span_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One span with its bodies */
+        get: operations["getTraceSpan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traces/{trace_id}/matches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which spans of a trace hold a text */
+        get: operations["searchTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traces/{trace_id}/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pictures, sound and files of a trace */
+        get: operations["listTraceMedia"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traces/{trace_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The log records of a trace */
+        get: operations["listTraceLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List log records */
+        get: operations["listLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What log records can be narrowed to */
+        get: operations["listLogFacets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The metrics that applications sent */
+        get: operations["listMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures of a metric over time */
+        get: operations["metricFigures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The values of an attribute of a metric */
+        get: operations["listMetricValues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -326,6 +565,1053 @@ export interface paths {
         };
         /** Figures of a time range */
         get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/spans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List spans */
+        get: operations["listSpans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures over what a query finds */
+        get: operations["query"];
+        put?: never;
+        /** Figures over what a long query finds */
+        post: operations["postQuery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query/together": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Several figures of one time */
+        post: operations["queryTogether"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The fields of the query language */
+        get: operations["listQueryFields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query/completions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What could stand at a place of a query */
+        get: operations["completeQuery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List sessions */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One session with its traces */
+        get: operations["getSessionTraces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List users of applications */
+        get: operations["listUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One user over a time range */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List batches */
+        get: operations["listBatches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a batch */
+        get: operations["getBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel a batch */
+        post: operations["cancelBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{batch_id}/files/{which}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download a batch's file */
+        get: operations["getBatchFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List dashboards */
+        get: operations["listDashboards"];
+        put?: never;
+        /** Make a dashboard */
+        post: operations["createDashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{dashboard}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dashboard */
+        get: operations["getDashboard"];
+        /** Change a dashboard */
+        put: operations["putDashboard"];
+        post?: never;
+        /** Delete a dashboard */
+        delete: operations["deleteDashboard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List saved views */
+        get: operations["listViews"];
+        put?: never;
+        /** Save a view */
+        post: operations["createView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{view_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One saved view */
+        get: operations["getView"];
+        /** Change a saved view */
+        put: operations["putView"];
+        post?: never;
+        /** Delete a saved view */
+        delete: operations["deleteView"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/first/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Open a list with a view */
+        put: operations["putFirstView"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List share links */
+        get: operations["listShares"];
+        put?: never;
+        /** Share a trace by link */
+        post: operations["createShare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{share_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a share link */
+        delete: operations["revokeShare"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a project allows share links */
+        get: operations["getSharing"];
+        /** Allow share links or not */
+        put: operations["putSharing"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a share link leads to */
+        get: operations["getShared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The spans of a shared trace */
+        get: operations["getSharedTree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/spans/{span_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One span of a shared trace */
+        get: operations["getSharedSpan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/matches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search a shared trace */
+        get: operations["searchShared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Log records of a shared trace */
+        get: operations["listSharedLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Media of a shared trace */
+        get: operations["listSharedMedia"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/media/{media_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture, sound or document */
+        get: operations["getSharedMedia"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List comments */
+        get: operations["listComments"];
+        put?: never;
+        /** Write a comment */
+        post: operations["createComment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/comments/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many comments stand beside things */
+        get: operations["countComments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/comments/{comment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a comment */
+        delete: operations["deleteComment"];
+        options?: never;
+        head?: never;
+        /** Change a comment */
+        patch: operations["changeComment"];
+        trace?: never;
+    };
+    "/api/v1/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List prompts */
+        get: operations["listPrompts"];
+        put?: never;
+        /** Make a version of a prompt */
+        post: operations["createPromptVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{prompt}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a prompt */
+        get: operations["getPrompt"];
+        put?: never;
+        post?: never;
+        /** Delete a prompt */
+        delete: operations["deletePrompt"];
+        options?: never;
+        head?: never;
+        /** Change a prompt */
+        patch: operations["changePrompt"];
+        trace?: never;
+    };
+    "/api/v1/prompts/{prompt}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List versions of a prompt */
+        get: operations["listPromptVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{prompt}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a prompt's version */
+        get: operations["getPromptVersion"];
+        put?: never;
+        post?: never;
+        /** Delete a prompt's version */
+        delete: operations["deletePromptVersion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/{prompt}/labels/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Move a label */
+        put: operations["putPromptLabel"];
+        post?: never;
+        /** Take a label away */
+        delete: operations["deletePromptLabel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List datasets */
+        get: operations["listDatasets"];
+        put?: never;
+        /** Make a dataset */
+        post: operations["createDataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a dataset */
+        get: operations["getDataset"];
+        put?: never;
+        post?: never;
+        /** Delete a dataset */
+        delete: operations["deleteDataset"];
+        options?: never;
+        head?: never;
+        /** Change a dataset */
+        patch: operations["changeDataset"];
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List versions of a dataset */
+        get: operations["listDatasetVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/versions/{version}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List items */
+        get: operations["listDatasetItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make or change items */
+        post: operations["putDatasetItems"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dataset-items/{item}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove an item */
+        delete: operations["deleteDatasetItem"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/tags/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Move a tag */
+        put: operations["putDatasetTag"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List experiments */
+        get: operations["listExperiments"];
+        put?: never;
+        /** Make an experiment */
+        post: operations["createExperiment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{experiment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an experiment */
+        get: operations["getExperiment"];
+        put?: never;
+        post?: never;
+        /** Delete an experiment */
+        delete: operations["deleteExperiment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{experiment}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List an experiment's items */
+        get: operations["listExperimentItems"];
+        put?: never;
+        /** Note what came of items */
+        post: operations["linkExperimentItems"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of telemetry that was sent */
+        get: operations["listReceipts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download rows */
+        get: operations["streamExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List exports */
+        get: operations["listExports"];
+        put?: never;
+        /** Order an export */
+        post: operations["createExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an export */
+        get: operations["getExport"];
+        put?: never;
+        post?: never;
+        /** Delete an export */
+        delete: operations["deleteExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop an export */
+        post: operations["stopExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resume an export */
+        post: operations["resumeExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long a project keeps what */
+        get: operations["getRetention"];
+        /** Set how long a project keeps what */
+        put: operations["putRetention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a retention would remove */
+        post: operations["previewRetention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List revisions */
+        get: operations["listRevisions"];
+        put?: never;
+        /** Price or map kept spans anew */
+        post: operations["createRevision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/revisions/{revision_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a revision */
+        get: operations["getRevision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/revisions/{revision_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a revision */
+        post: operations["stopRevision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/revisions/{revision_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resume a revision */
+        post: operations["resumeRevision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List deletions */
+        get: operations["listDeletions"];
+        put?: never;
+        /** Delete a user's, a session's or a trace's data */
+        post: operations["createDeletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deletions/{deletion_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a deletion */
+        get: operations["getDeletion"];
         put?: never;
         post?: never;
         delete?: never;
@@ -355,6 +1641,49 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Abilities */
+        Abilities: {
+            task: components["schemas"]["Task"] | null;
+            tools: boolean | null;
+            structured_output: boolean | null;
+            thinking: boolean | null;
+            images: boolean | null;
+            documents: boolean | null;
+            audio: boolean | null;
+            video: boolean | null;
+        };
+        /**
+         * Action
+         * @description What happens to what a rule finds.
+         * @default mask
+         * @enum {string}
+         */
+        Action: "mask" | "hash" | "off";
+        /** Answer */
+        Answer: {
+            table?: components["schemas"]["Table"] | null;
+            problem?: components["schemas"]["Problem"] | null;
+        };
+        /** Answers */
+        Answers: {
+            items: components["schemas"]["Answer"][];
+        };
+        /** AppliedOverride */
+        AppliedOverride: {
+            number: number;
+            account: string;
+            provider: string;
+            model: string;
+            from: string | null;
+            like: string;
+            multiplier: string;
+        };
+        /** AttachmentView */
+        AttachmentView: {
+            name: string;
+            media_id: string;
+            content_type: string;
+        };
         /** AttemptDetail */
         AttemptDetail: {
             account: string;
@@ -371,6 +1700,45 @@ export interface components {
             /** @default  */
             upstream_request_id?: string;
         };
+        /** BatchDetail */
+        BatchDetail: {
+            batch: components["schemas"]["BatchView"];
+            errors: components["schemas"]["FaultView"][];
+            jobs: components["schemas"]["JobView"][];
+            queued_lines: number;
+            input_file: components["schemas"]["FileView"] | null;
+            output_file: components["schemas"]["FileView"] | null;
+            error_file: components["schemas"]["FileView"] | null;
+        };
+        /** BatchPage */
+        BatchPage: {
+            items: components["schemas"]["BatchView"][];
+            next_cursor: string | null;
+            unfinished: number;
+        };
+        /**
+         * BatchStatus
+         * @description How far a batch is.
+         * @enum {string}
+         */
+        BatchStatus: "validating" | "failed" | "in_progress" | "finalizing" | "completed" | "expired" | "cancelling" | "cancelled";
+        /** BatchView */
+        BatchView: {
+            id: string;
+            status: components["schemas"]["BatchStatus"];
+            endpoint: string;
+            key_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            started_at: string | null;
+            ended_at: string | null;
+            counts: components["schemas"]["CountsView"];
+            metadata: {
+                [key: string]: string;
+            };
+        };
         /** CallStats */
         CallStats: {
             requests: number;
@@ -385,12 +1753,376 @@ export interface components {
             cost_usd: string;
             unpriced: number;
         };
+        /** CatalogEntry */
+        CatalogEntry: {
+            name: string;
+            /** @enum {string} */
+            kind: "account_model" | "route";
+            account: string;
+            provider: string;
+            model: string;
+            title: string;
+            enabled: boolean;
+            listed: boolean;
+            abilities: components["schemas"]["Abilities"];
+            context_tokens: number | null;
+            deprecated: boolean;
+            price: components["schemas"]["Price"] | null;
+            targets: components["schemas"]["CatalogTarget"][];
+        };
+        /** CatalogPage */
+        CatalogPage: {
+            items: components["schemas"]["CatalogEntry"][];
+            next_cursor: string | null;
+        };
+        /** CatalogTarget */
+        CatalogTarget: {
+            name: string;
+            account: string;
+            model: string;
+            provider: string;
+            weight: number;
+            enabled: boolean;
+            context_tokens: number | null;
+            price: components["schemas"]["Price"] | null;
+        };
+        /** Chart */
+        Chart: {
+            title: string;
+            /**
+             * @default line
+             * @enum {string}
+             */
+            kind?: "line" | "bars" | "number" | "table";
+            /**
+             * @default spans
+             * @enum {string}
+             */
+            source?: "spans" | "traces" | "scores";
+            /**
+             * @default [
+             *       "count"
+             *     ]
+             */
+            measures?: string[];
+            /** @default  */
+            group_by?: string;
+            /** @default  */
+            q?: string;
+            /** @default 8 */
+            top?: number;
+            /** @default 2 */
+            width?: number;
+        };
+        /** CommentBody */
+        CommentBody: {
+            on: components["schemas"]["CommentOn"];
+            subject_id: string;
+            /** @default  */
+            part_id?: string;
+            text: string;
+        };
+        /** CommentChange */
+        CommentChange: {
+            text?: string;
+            resolved?: boolean;
+        };
+        /** CommentCount */
+        CommentCount: {
+            subject_id: string;
+            part_id: string;
+            count: number;
+            open: number;
+        };
+        /** CommentCounts */
+        CommentCounts: {
+            items: components["schemas"]["CommentCount"][];
+        };
+        /**
+         * CommentOn
+         * @description What a comment stands beside.
+         * @enum {string}
+         */
+        CommentOn: "trace" | "span" | "session" | "prompt" | "dataset_item";
+        /** CommentPage */
+        CommentPage: {
+            items: components["schemas"]["CommentView"][];
+            next_cursor: string | null;
+            total: number;
+        };
+        /** CommentView */
+        CommentView: {
+            id: string;
+            on: components["schemas"]["CommentOn"];
+            subject_id: string;
+            part_id: string;
+            text: string;
+            author: string;
+            author_name: string;
+            mine: boolean;
+            /** Format: date-time */
+            created_at: string;
+            edited_at: string | null;
+            resolved_at: string | null;
+            resolved_by: string;
+        };
+        /** Completion */
+        Completion: {
+            text: string;
+            about: string;
+            /** @enum {string} */
+            kind: "field" | "operator" | "value";
+        };
+        /** Completions */
+        Completions: {
+            begin: number;
+            end: number;
+            items: components["schemas"]["Completion"][];
+        };
         /**
          * CostStatus
          * @description Why a cost is what it is.
+         * @default unmetered
          * @enum {string}
          */
         CostStatus: "priced" | "unpriced" | "inconsistent" | "unmetered";
+        /** CountsView */
+        CountsView: {
+            total: number;
+            completed: number;
+            failed: number;
+        };
+        /** DashboardBody */
+        DashboardBody: {
+            name: string;
+            /** @default  */
+            description?: string;
+            charts?: components["schemas"]["Chart"][];
+        };
+        /** DashboardChange */
+        DashboardChange: {
+            name: string;
+            /** @default  */
+            description?: string;
+            charts: components["schemas"]["Chart"][];
+            version: number;
+        };
+        /** DashboardList */
+        DashboardList: {
+            items: components["schemas"]["DashboardView"][];
+        };
+        /** DashboardView */
+        DashboardView: {
+            id: string;
+            name: string;
+            description: string;
+            charts: components["schemas"]["Chart"][];
+            ready: boolean;
+            version: number;
+            created_at: string | null;
+            updated_at: string | null;
+            changed_by: string;
+        };
+        /** DatasetBody */
+        DatasetBody: {
+            name: string;
+            /** @default  */
+            description?: string;
+            metadata?: unknown;
+            input_schema?: unknown;
+            expected_output_schema?: unknown;
+        };
+        /** DatasetChangeBody */
+        DatasetChangeBody: {
+            name?: string;
+            description?: string;
+            metadata?: unknown;
+            input_schema?: unknown;
+            expected_output_schema?: unknown;
+        };
+        /** DatasetPage */
+        DatasetPage: {
+            items: components["schemas"]["DatasetView"][];
+            next_cursor: string | null;
+            total: number;
+        };
+        /** DatasetVersionPage */
+        DatasetVersionPage: {
+            items: components["schemas"]["VersionView"][];
+            next_cursor: string | null;
+            total: number;
+        };
+        /** DatasetView */
+        DatasetView: {
+            id: string;
+            name: string;
+            description: string;
+            metadata: unknown;
+            input_schema: unknown;
+            expected_output_schema: unknown;
+            version: number;
+            item_count: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** DeletionBody */
+        DeletionBody: {
+            /** @default  */
+            user_id?: string;
+            /** @default  */
+            session_id?: string;
+            /** @default  */
+            trace_id?: string;
+        };
+        /** DeletionPage */
+        DeletionPage: {
+            items: components["schemas"]["DeletionView"][];
+            next_cursor: string | null;
+        };
+        /**
+         * DeletionState
+         * @description How far a deletion is.
+         * @enum {string}
+         */
+        DeletionState: "waiting" | "removing" | "erasing" | "done";
+        /** DeletionView */
+        DeletionView: {
+            id: string;
+            subject: components["schemas"]["Subject"];
+            digest: string;
+            state: components["schemas"]["DeletionState"];
+            requested_by: string;
+            /** Format: date-time */
+            requested_at: string;
+            traces: number;
+            removed: {
+                [key: string]: number;
+            };
+            left: number | null;
+            removed_at: string | null;
+            erased_at: string | null;
+            detail: string;
+        };
+        /** DetectorRule */
+        DetectorRule: {
+            detector: string;
+            action?: components["schemas"]["Action"];
+        };
+        /** DetectorView */
+        DetectorView: {
+            name: string;
+            about: string;
+            sample: string;
+        };
+        /**
+         * Every
+         * @description How often an export runs.
+         * @enum {string}
+         */
+        Every: "hour" | "day" | "week";
+        /** ExperimentBody */
+        ExperimentBody: {
+            name: string;
+            /** @default  */
+            dataset?: string;
+            /** @default  */
+            description?: string;
+            metadata?: unknown;
+            dataset_version?: number | null;
+        };
+        /** ExperimentPage */
+        ExperimentPage: {
+            items: components["schemas"]["ExperimentView"][];
+            next_cursor: string | null;
+            total: number;
+        };
+        /** ExperimentView */
+        ExperimentView: {
+            id: string;
+            dataset_id: string;
+            dataset_version: number | null;
+            name: string;
+            description: string;
+            metadata: unknown;
+            item_count: number;
+            /** Format: date-time */
+            created_at: string;
+            ended_at: string | null;
+        };
+        /** ExportBody */
+        ExportBody: {
+            name: string;
+            what?: components["schemas"]["ExportWhat"];
+            where?: components["schemas"]["ExportFilter"];
+            format?: components["schemas"]["ExportFormat"];
+            target?: components["schemas"]["FolderTarget"] | components["schemas"]["S3Target"];
+            keys?: components["schemas"]["S3Keys"] | null;
+            schedule?: components["schemas"]["Schedule"] | null;
+            from_at?: string | null;
+            to_at?: string | null;
+        };
+        /** ExportDetail */
+        ExportDetail: {
+            export: components["schemas"]["ExportView"];
+            runs: components["schemas"]["RunView"][];
+        };
+        /** ExportFilter */
+        ExportFilter: {
+            /** @default  */
+            q?: string;
+            /** @default [] */
+            models?: string[];
+            /** @default [] */
+            statuses?: components["schemas"]["SpanStatus"][];
+            /** @default [] */
+            key_ids?: string[];
+            /** @default  */
+            user_id?: string;
+            /** @default  */
+            session_id?: string;
+            /** @default  */
+            text?: string;
+            min_duration_ms?: number | null;
+        };
+        /**
+         * ExportFormat
+         * @description How rows are written.
+         * @default jsonl
+         * @enum {string}
+         */
+        ExportFormat: "jsonl" | "parquet";
+        /** ExportList */
+        ExportList: {
+            items: components["schemas"]["ExportView"][];
+        };
+        /** ExportView */
+        ExportView: {
+            id: string;
+            name: string;
+            what: components["schemas"]["ExportWhat"];
+            where: components["schemas"]["ExportFilter"];
+            format: components["schemas"]["ExportFormat"];
+            target: components["schemas"]["FolderTarget"] | components["schemas"]["S3Target"];
+            has_keys: boolean;
+            schedule: components["schemas"]["Schedule"] | null;
+            /** Format: date-time */
+            next_from_at: string;
+            to_at: string | null;
+            paused: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            last_run: components["schemas"]["RunView"] | null;
+        };
+        /**
+         * ExportWhat
+         * @description Which rows are written.
+         * @default spans
+         * @enum {string}
+         */
+        ExportWhat: "spans" | "traces" | "scores" | "logs";
         /** Facet */
         Facet: {
             value: string;
@@ -403,12 +2135,139 @@ export interface components {
             key_ids: components["schemas"]["Facet"][];
             users: components["schemas"]["Facet"][];
         };
+        /** FaultView */
+        FaultView: {
+            code: string;
+            message: string;
+            line: number | null;
+            param: string | null;
+        };
+        /**
+         * FieldError
+         * @description One thing that is wrong with a request.
+         */
+        FieldError: {
+            pointer: string;
+            parameter: string;
+            detail: string;
+            /** @default null */
+            position?: number | null;
+            /** @default null */
+            length?: number | null;
+            /** @default [] */
+            expected?: string[];
+        };
+        /** FieldRule */
+        FieldRule: {
+            name: string;
+            action?: components["schemas"]["Action"];
+        };
+        /** Figures */
+        Figures: {
+            /** @default spans */
+            source?: string;
+            /** @default  */
+            q?: string;
+            group_by?: string[];
+            measure?: string[];
+            /** @default  */
+            order?: string;
+            /** @default 100 */
+            limit?: number;
+            /** @default 0 */
+            top?: number;
+        };
+        /** FileView */
+        FileView: {
+            id: string;
+            name: string;
+            size_bytes: number;
+            expires_at: string | null;
+        };
         /** FirstRun */
         FirstRun: {
             token: string;
             email: string;
             name: string;
             password: string;
+        };
+        /** FirstView */
+        FirstView: {
+            view_id: string | null;
+        };
+        /** FolderTarget */
+        FolderTarget: {
+            /** @default  */
+            path?: string;
+            /** @constant */
+            type: "folder";
+        };
+        /** ItemBody */
+        ItemBody: {
+            /** @default  */
+            id?: string;
+            input?: unknown;
+            expected_output?: unknown;
+            metadata?: unknown;
+            source_trace_id?: string;
+            source_span_id?: string;
+            status?: components["schemas"]["ItemStatus"];
+            splits?: string[];
+        };
+        /** ItemPage */
+        ItemPage: {
+            items: components["schemas"]["ItemView"][];
+            next_cursor: string | null;
+            total: number;
+        };
+        /**
+         * ItemStatus
+         * @description Whether an item is tried.
+         * @enum {string}
+         */
+        ItemStatus: "active" | "archived";
+        /** ItemView */
+        ItemView: {
+            id: string;
+            dataset_id: string;
+            input: unknown;
+            expected_output: unknown;
+            metadata: unknown;
+            source_trace_id: string;
+            source_span_id: string;
+            status: components["schemas"]["ItemStatus"];
+            splits: string[];
+            attachments: components["schemas"]["AttachmentView"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            changed_at: string;
+        };
+        /** ItemsBody */
+        ItemsBody: {
+            items: components["schemas"]["ItemBody"][];
+        };
+        /** ItemsPut */
+        ItemsPut: {
+            version: number;
+            items: components["schemas"]["ItemView"][];
+        };
+        /**
+         * JobState
+         * @description How far a native job is.
+         * @enum {string}
+         */
+        JobState: "planned" | "submitting" | "running" | "done" | "fallen" | "expired" | "cancelled";
+        /** JobView */
+        JobView: {
+            account: string;
+            provider: string;
+            model: string;
+            lines: number;
+            state: components["schemas"]["JobState"];
+            upstream_id: string;
+            detail: string;
+            submitted_at: string | null;
         };
         /** KeyBody */
         KeyBody: {
@@ -448,6 +2307,140 @@ export interface components {
             /** @enum {string} */
             status: "active" | "expired" | "revoked";
         };
+        /** LabelBody */
+        LabelBody: {
+            version: number;
+        };
+        /** LinkBody */
+        LinkBody: {
+            item_id: string;
+            trace_id: string;
+            /** @default  */
+            span_id?: string;
+        };
+        /** LinkPage */
+        LinkPage: {
+            items: components["schemas"]["LinkView"][];
+            next_cursor: string | null;
+            total: number;
+        };
+        /** LinkView */
+        LinkView: {
+            item_id: string;
+            trace_id: string;
+            span_id: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** LinksBody */
+        LinksBody: {
+            items: components["schemas"]["LinkBody"][];
+        };
+        /** LinksTaken */
+        LinksTaken: {
+            items: components["schemas"]["LinkView"][];
+        };
+        /**
+         * ListName
+         * @description A list of telemetry that can be kept as a view.
+         * @enum {string}
+         */
+        ListName: "traces" | "sessions" | "users";
+        /** ListedPrice */
+        ListedPrice: {
+            model: string;
+            since: string | null;
+            by_time_of_day: boolean;
+            url: string;
+            note: string;
+        };
+        /** LogFacets */
+        LogFacets: {
+            services: components["schemas"]["Facet"][];
+            names: components["schemas"]["Facet"][];
+            severities: components["schemas"]["Facet"][];
+        };
+        /** LogList */
+        LogList: {
+            items: components["schemas"]["LogView"][];
+            more: boolean;
+        };
+        /** LogRecordPage */
+        LogRecordPage: {
+            items: components["schemas"]["LogView"][];
+            next_cursor: string | null;
+        };
+        /** LogView */
+        LogView: {
+            id: string;
+            trace_id: string;
+            span_id: string;
+            /** Format: date-time */
+            at: string;
+            name: string;
+            severity: number;
+            severity_text: string;
+            body: string;
+            attributes: {
+                [key: string]: string;
+            };
+            resource: {
+                [key: string]: string;
+            };
+            scope_name: string;
+        };
+        /** MetricFigures */
+        MetricFigures: {
+            /** Format: date-time */
+            first_at: string;
+            step_s: number;
+            groups: components["schemas"]["MetricGroup"][];
+            more: boolean;
+        };
+        /** MetricGroup */
+        MetricGroup: {
+            group: string;
+            total: number;
+            values: {
+                [key: string]: (number | null)[];
+            };
+        };
+        /**
+         * MetricKind
+         * @description How the points of a metric are drawn.
+         * @enum {string}
+         */
+        MetricKind: "counter" | "sum" | "gauge" | "histogram" | "summary";
+        /** MetricList */
+        MetricList: {
+            items: components["schemas"]["MetricSummary"][];
+            more: boolean;
+        };
+        /** MetricSummary */
+        MetricSummary: {
+            name: string;
+            kind: components["schemas"]["MetricKind"];
+            unit: string;
+            description: string;
+            /** Format: date-time */
+            last_at: string;
+            point_count: number;
+            attributes: string[];
+        };
+        /** MetricValues */
+        MetricValues: {
+            items: components["schemas"]["Facet"][];
+        };
+        /** ModelChange */
+        ModelChange: {
+            model: string;
+            calls_before: number;
+            calls_after: number;
+            cost_before_usd: string;
+            cost_after_usd: string;
+            became_priced: number;
+            became_unpriced: number;
+        };
         /** ModelList */
         ModelList: {
             items: components["schemas"]["ModelView"][];
@@ -469,6 +2462,11 @@ export interface components {
             provider: string;
             targets: string[];
         };
+        /** OverrideView */
+        OverrideView: {
+            entry: components["schemas"]["AppliedOverride"];
+            rates: components["schemas"]["Rate"][];
+        };
         /** Overview */
         Overview: {
             /** Format: date-time */
@@ -487,24 +2485,102 @@ export interface components {
             at: string;
             stats: components["schemas"]["CallStats"];
         };
+        /**
+         * Part
+         * @description A part of what is recorded that can be left out as a whole.
+         * @enum {string}
+         */
+        Part: "input" | "output" | "metadata" | "attributes" | "events" | "documents";
         /** PartView */
         PartView: {
             name: string;
             ok: boolean;
             detail: string;
         };
+        /** PatternRule */
+        PatternRule: {
+            name: string;
+            pattern: string;
+            action?: components["schemas"]["Action"];
+        };
+        /**
+         * Per
+         * @description What an amount of a rate buys.
+         * @enum {string}
+         */
+        Per: "million_tokens" | "million_characters" | "request" | "image" | "minute" | "search" | "page";
         /**
          * Permission
          * @description What a virtual key may be used for.
          * @enum {string}
          */
-        Permission: "inference" | "read" | "write" | "admin";
+        Permission: "inference" | "ingest" | "read" | "write" | "admin";
         /** PersonView */
         PersonView: {
             id: string;
             email: string;
             name: string;
             role: components["schemas"]["Role"];
+        };
+        /** Policy */
+        Policy: {
+            /** @default [] */
+            detectors?: components["schemas"]["DetectorRule"][];
+            /** @default [] */
+            patterns?: components["schemas"]["PatternRule"][];
+            /** @default [] */
+            fields?: components["schemas"]["FieldRule"][];
+            /** @default [] */
+            off?: components["schemas"]["Part"][];
+        };
+        /** Price */
+        Price: {
+            status: components["schemas"]["PriceStatus"];
+            source: components["schemas"]["PriceSource"];
+            version: string;
+            detail: string;
+            rates: components["schemas"]["Rate"][];
+            service_tiers: components["schemas"]["TierRates"][];
+            override: components["schemas"]["AppliedOverride"] | null;
+            listed: components["schemas"]["ListedPrice"] | null;
+        };
+        /** PriceBook */
+        PriceBook: {
+            version: string;
+            newest_price_on: string | null;
+            overrides_version: string;
+            overrides_problem: string;
+            overrides: components["schemas"]["OverrideView"][];
+        };
+        /**
+         * PriceSource
+         * @description Who says what a model costs.
+         * @enum {string}
+         */
+        PriceSource: "list" | "override" | "self_hosted" | "nobody";
+        /**
+         * PriceStatus
+         * @description Whether calls of a model can be priced.
+         * @enum {string}
+         */
+        PriceStatus: "priced" | "free" | "unpriced";
+        /** PriceStep */
+        PriceStep: {
+            above_tokens: number;
+            usd: string;
+        };
+        /**
+         * Problem
+         * @description Every error of this API (RFC 9457).
+         */
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            code: string;
+            request_id: string;
+            errors: components["schemas"]["FieldError"][];
         };
         /** ProjectBody */
         ProjectBody: {
@@ -522,6 +2598,79 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /** PromptBody */
+        PromptBody: {
+            description?: string | null;
+            tags?: string[] | null;
+        };
+        /**
+         * PromptKind
+         * @description What a prompt is made of.
+         * @enum {string}
+         */
+        PromptKind: "text" | "chat";
+        /** PromptPage */
+        PromptPage: {
+            items: components["schemas"]["PromptView"][];
+            next_cursor: string | null;
+            total: number;
+        };
+        /** PromptVersionBody */
+        PromptVersionBody: {
+            name: string;
+            content: string | {
+                [key: string]: unknown;
+            }[];
+            config?: unknown;
+            /** @default  */
+            message?: string;
+            labels?: string[];
+            tags?: string[] | null;
+            description?: string | null;
+            parent?: string | null;
+        };
+        /** PromptVersionPage */
+        PromptVersionPage: {
+            items: components["schemas"]["PromptVersionView"][];
+            next_cursor: string | null;
+            total: number;
+        };
+        /** PromptVersionView */
+        PromptVersionView: {
+            prompt_id: string;
+            name: string;
+            kind: components["schemas"]["PromptKind"];
+            number: number;
+            digest: string;
+            content: string | {
+                [key: string]: unknown;
+            }[];
+            config: unknown;
+            native: unknown;
+            variables: string[];
+            labels: string[];
+            tags: string[];
+            message: string;
+            author: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** PromptView */
+        PromptView: {
+            id: string;
+            name: string;
+            kind: components["schemas"]["PromptKind"];
+            description: string;
+            tags: string[];
+            versions: number[];
+            labels: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
         /** ProviderBody */
         ProviderBody: {
             name: string;
@@ -536,6 +2685,9 @@ export interface components {
             open_models?: boolean;
             /** @default true */
             enabled?: boolean;
+            headers?: {
+                [key: string]: string;
+            };
         };
         /** ProviderDraft */
         ProviderDraft: {
@@ -546,6 +2698,9 @@ export interface components {
             secret?: string;
             /** @default  */
             account_id?: string;
+            headers?: {
+                [key: string]: string;
+            };
         };
         /** ProviderFailure */
         ProviderFailure: {
@@ -564,6 +2719,7 @@ export interface components {
             needs_secret: boolean;
             free: boolean;
             managed: boolean;
+            several_keys: boolean;
         };
         /** ProviderPage */
         ProviderPage: {
@@ -577,6 +2733,9 @@ export interface components {
             models?: string[];
             open_models?: boolean;
             enabled?: boolean;
+            headers?: {
+                [key: string]: string;
+            };
         };
         /** ProviderTest */
         ProviderTest: {
@@ -598,12 +2757,179 @@ export interface components {
             managed: boolean;
             /** Format: date-time */
             created_at: string;
+            headers: {
+                [key: string]: string;
+            };
         };
         /** Quantiles */
         Quantiles: {
             p50: number | null;
             p95: number | null;
             p99: number | null;
+        };
+        /** QueryField */
+        QueryField: {
+            name: string;
+            /** @enum {string} */
+            kind: "text" | "body" | "choice" | "number" | "flag" | "time" | "named";
+            unit: string;
+            about: string;
+            example: string;
+            choices: string[];
+            aliases: string[];
+        };
+        /** QueryFields */
+        QueryFields: {
+            items: components["schemas"]["QueryField"][];
+        };
+        /** Question */
+        Question: {
+            /** @default spans */
+            source?: string;
+            /** @default  */
+            q?: string;
+            group_by?: string[];
+            measure?: string[];
+            /** @default  */
+            order?: string;
+            /** @default 100 */
+            limit?: number;
+            /** @default 0 */
+            top?: number;
+            /** @default  */
+            from?: string;
+            /** @default  */
+            to?: string;
+        };
+        /** Questions */
+        Questions: {
+            questions: components["schemas"]["Figures"][];
+            /** @default  */
+            from?: string;
+            /** @default  */
+            to?: string;
+        };
+        /** Rate */
+        Rate: {
+            kind: string;
+            per: components["schemas"]["Per"];
+            usd: string;
+            steps: components["schemas"]["PriceStep"][];
+        };
+        /** ReceiptList */
+        ReceiptList: {
+            items: components["schemas"]["ReceiptView"][];
+        };
+        /**
+         * ReceiptOutcome
+         * @description What became of items, or of a whole request.
+         * @enum {string}
+         */
+        ReceiptOutcome: "accepted" | "rejected" | "refused" | "merged" | "set_aside";
+        /** ReceiptView */
+        ReceiptView: {
+            surface: string;
+            signal: string;
+            sdk_name: string;
+            sdk_version: string;
+            outcome: components["schemas"]["ReceiptOutcome"];
+            reason: string;
+            requests: number;
+            items: number;
+            sample: string;
+            /** Format: date-time */
+            last_at: string;
+        };
+        /** RedactionBody */
+        RedactionBody: {
+            version: number;
+            policy: components["schemas"]["Policy"];
+        };
+        /** RedactionView */
+        RedactionView: {
+            version: number;
+            policy: components["schemas"]["Policy"];
+            changed_at: string | null;
+            changed_by: string;
+            detectors: components["schemas"]["DetectorView"][];
+        };
+        /** Retention */
+        Retention: {
+            traces_days?: number | null;
+            bodies_days?: number | null;
+            logs_days?: number | null;
+            scores_days?: number | null;
+        };
+        /** RetentionPreview */
+        RetentionPreview: {
+            removed: {
+                [key: string]: number;
+            };
+        };
+        /** RetentionView */
+        RetentionView: {
+            retention: components["schemas"]["Retention"];
+            changed_by: string;
+            changed_at: string | null;
+            swept_at: string | null;
+            removed: {
+                [key: string]: number;
+            };
+        };
+        /** RevisionBody */
+        RevisionBody: {
+            kind: components["schemas"]["RevisionKind"];
+            from_at?: string | null;
+            to_at?: string | null;
+            /** @default  */
+            q?: string;
+            /** @default false */
+            dry_run?: boolean;
+        };
+        /**
+         * RevisionKind
+         * @description What is done to each span.
+         * @enum {string}
+         */
+        RevisionKind: "reprice" | "remap";
+        /** RevisionPage */
+        RevisionPage: {
+            items: components["schemas"]["RevisionView"][];
+            next_cursor: string | null;
+        };
+        /**
+         * RevisionState
+         * @description How far a revision is.
+         * @enum {string}
+         */
+        RevisionState: "waiting" | "running" | "stopped" | "failed" | "done";
+        /** RevisionView */
+        RevisionView: {
+            id: string;
+            kind: components["schemas"]["RevisionKind"];
+            dry_run: boolean;
+            q: string;
+            /** Format: date-time */
+            from_at: string;
+            /** Format: date-time */
+            to_at: string;
+            state: components["schemas"]["RevisionState"];
+            requested_by: string;
+            /** Format: date-time */
+            requested_at: string;
+            started_at: string | null;
+            ended_at: string | null;
+            total: number | null;
+            seen: number;
+            changed: number;
+            left: number;
+            became_priced: number;
+            became_unpriced: number;
+            cost_before_usd: string;
+            cost_after_usd: string;
+            models: components["schemas"]["ModelChange"][];
+            prices: string;
+            detail: string;
         };
         /**
          * Role
@@ -629,12 +2955,227 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /**
+         * RunState
+         * @description How far a run is.
+         * @enum {string}
+         */
+        RunState: "running" | "stopped" | "failed" | "done";
+        /** RunView */
+        RunView: {
+            /** Format: date-time */
+            from_at: string;
+            /** Format: date-time */
+            to_at: string;
+            state: components["schemas"]["RunState"];
+            files: number;
+            rows: number;
+            size_bytes: number;
+            rows_per_s: number | null;
+            reached_at: string | null;
+            /** Format: date-time */
+            started_at: string;
+            ended_at: string | null;
+            tries: number;
+            retry_at: string | null;
+            detail: string;
+        };
+        /** S3Keys */
+        S3Keys: {
+            access_key: string;
+            secret_key: string;
+            /** @default  */
+            session_token?: string;
+        };
+        /** S3Target */
+        S3Target: {
+            endpoint: string;
+            bucket: string;
+            /** @default us-east-1 */
+            region?: string;
+            /** @default  */
+            prefix?: string;
+            /** @constant */
+            type: "s3";
+        };
+        /** SavedViewBody */
+        SavedViewBody: {
+            list: components["schemas"]["ListName"];
+            name: string;
+            state: components["schemas"]["ViewState"];
+            /** @default false */
+            shared?: boolean;
+        };
+        /** SavedViewChange */
+        SavedViewChange: {
+            list: components["schemas"]["ListName"];
+            name: string;
+            state: components["schemas"]["ViewState"];
+            shared: boolean;
+            version: number;
+        };
+        /** SavedViewList */
+        SavedViewList: {
+            items: components["schemas"]["SavedViewView"][];
+        };
+        /** SavedViewView */
+        SavedViewView: {
+            id: string;
+            list: components["schemas"]["ListName"];
+            name: string;
+            shared: boolean;
+            state: components["schemas"]["ViewState"];
+            opens_first: boolean;
+            version: number;
+            changed_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** Schedule */
+        Schedule: {
+            every: components["schemas"]["Every"];
+            /** @default 0 */
+            hour?: number;
+            /** @default 0 */
+            weekday?: number;
+            /** @default 60 */
+            late_minutes?: number;
+        };
+        /** ScoreDetail */
+        ScoreDetail: {
+            id: string;
+            trace_id: string;
+            span_id: string;
+            session_id: string;
+            name: string;
+            type: components["schemas"]["ScoreType"];
+            number: number | null;
+            text: string;
+            comment: string;
+            source: string;
+            author: string;
+            /** Format: date-time */
+            at: string;
+            environment: string;
+            metadata: {
+                [key: string]: string;
+            };
+            /** @default  */
+            run_id?: string;
+            /** @default  */
+            config_id?: string;
+        };
+        /**
+         * ScoreType
+         * @description What a score's value is.
+         * @enum {string}
+         */
+        ScoreType: "numeric" | "categorical" | "boolean" | "text";
+        /** SessionDetail */
+        SessionDetail: {
+            session: components["schemas"]["SessionSummary"];
+            traces: components["schemas"]["TraceSummary"][];
+            next_cursor: string | null;
+        };
+        /** SessionPage */
+        SessionPage: {
+            items: components["schemas"]["SessionSummary"][];
+            next_cursor: string | null;
+        };
+        /** SessionSummary */
+        SessionSummary: {
+            session_id: string;
+            /** Format: date-time */
+            first_at: string;
+            /** Format: date-time */
+            last_at: string;
+            trace_count: number;
+            call_count: number;
+            users: string[];
+            models: string[];
+            usage: components["schemas"]["Usage"];
+            cost_usd: string | null;
+            unpriced_count: number;
+            error_count: number;
+            input_preview: string;
+            output_preview: string;
+        };
         /** SessionView */
         SessionView: {
             person: components["schemas"]["PersonView"] | null;
             csrf_token: string | null;
             first_run: boolean;
             version: string;
+        };
+        /** ShareBody */
+        ShareBody: {
+            trace_id: string;
+            /** @default  */
+            at?: string;
+            bodies: boolean;
+            /** @default 7 */
+            expires_days?: number;
+        };
+        /** ShareCreated */
+        ShareCreated: {
+            share: components["schemas"]["ShareView"];
+            token: string;
+            path: string;
+        };
+        /** ShareList */
+        ShareList: {
+            items: components["schemas"]["ShareView"][];
+        };
+        /** ShareView */
+        ShareView: {
+            id: string;
+            hint: string;
+            trace_id: string;
+            name: string;
+            bodies: boolean;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            revoked_at: string | null;
+            opened: number;
+            opened_at: string | null;
+        };
+        /** SharedMedia */
+        SharedMedia: {
+            id: string;
+            span_id: string;
+            field: string;
+            name: string;
+            content_type: string;
+            size_bytes: number;
+        };
+        /** SharedMediaList */
+        SharedMediaList: {
+            items: components["schemas"]["SharedMedia"][];
+        };
+        /** SharedView */
+        SharedView: {
+            trace_id: string;
+            name: string;
+            bodies: boolean;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        /** SharingBody */
+        SharingBody: {
+            allowed: boolean;
+        };
+        /** SharingView */
+        SharingView: {
+            allowed: boolean;
+            changed_by: string;
+            changed_at: string | null;
         };
         /** SignIn */
         SignIn: {
@@ -697,6 +3238,30 @@ export interface components {
             response_headers: {
                 [key: string]: string;
             };
+            running: boolean;
+            abandoned: boolean;
+            wrapper: boolean;
+            before_parent_ms: number;
+            level: string;
+            release: string;
+            version: string;
+            prompt_name: string;
+            prompt_version: string;
+            trace_name: string;
+            native_id: string;
+            links: components["schemas"]["SpanLink"][];
+            events: components["schemas"]["SpanEvent"][];
+            resource: {
+                [key: string]: string;
+            };
+        };
+        /** SpanEvent */
+        SpanEvent: {
+            at_ns: number;
+            name: string;
+            attributes?: {
+                [key: string]: string;
+            };
         };
         /**
          * SpanKind
@@ -704,9 +3269,29 @@ export interface components {
          * @enum {string}
          */
         SpanKind: "llm" | "embedding" | "chain" | "agent" | "tool" | "retriever" | "guard" | "other";
+        /** SpanLink */
+        SpanLink: {
+            trace_id: string;
+            span_id: string;
+            attributes?: {
+                [key: string]: string;
+            };
+        };
+        /** SpanMatches */
+        SpanMatches: {
+            span_ids: string[];
+            more: boolean;
+        };
+        /** SpanPage */
+        SpanPage: {
+            items: components["schemas"]["SpanDetail"][];
+            trace_ids: string[];
+            next_cursor: string | null;
+        };
         /**
          * SpanStatus
          * @description Whether the step did what it was for.
+         * @default ok
          * @enum {string}
          */
         SpanStatus: "ok" | "error" | "cancelled";
@@ -726,6 +3311,12 @@ export interface components {
             size_bytes: number | null;
             parts: number | null;
         };
+        /**
+         * Subject
+         * @description Whose data is removed.
+         * @enum {string}
+         */
+        Subject: "user" | "session" | "trace";
         /** SystemView */
         SystemView: {
             version: string;
@@ -736,6 +3327,19 @@ export interface components {
             parts: components["schemas"]["PartView"][];
             ready: boolean;
             snapshot_version: number | null;
+        };
+        /** Table */
+        Table: {
+            columns: string[];
+            rows: {
+                [key: string]: string | number | null;
+            }[];
+            step_s: number;
+            more: boolean;
+        };
+        /** TagBody */
+        TagBody: {
+            version: number;
         };
         /** TargetBody */
         TargetBody: {
@@ -750,10 +3354,36 @@ export interface components {
             model: string;
             weight: number;
         };
+        /**
+         * Task
+         * @description What a model is for.
+         * @enum {string}
+         */
+        Task: "chat" | "embedding" | "rerank" | "image" | "speech" | "transcription" | "moderation";
+        /** TierRates */
+        TierRates: {
+            name: string;
+            rates: components["schemas"]["Rate"][];
+        };
         /** Trace */
         Trace: {
             summary: components["schemas"]["TraceSummary"];
             spans: components["schemas"]["SpanDetail"][];
+            scores?: components["schemas"]["ScoreDetail"][];
+        };
+        /** TraceMediaList */
+        TraceMediaList: {
+            items: components["schemas"]["TraceMedium"][];
+        };
+        /** TraceMedium */
+        TraceMedium: {
+            id: string;
+            span_id: string;
+            field: string;
+            name: string;
+            content_type: string;
+            size_bytes: number;
+            address: string;
         };
         /** TracePage */
         TracePage: {
@@ -785,6 +3415,63 @@ export interface components {
             unpriced_count: number;
             input_preview: string;
             output_preview: string;
+            /** @default  */
+            match?: string;
+            /** @default false */
+            running?: boolean;
+        };
+        /** TreePage */
+        TreePage: {
+            spans: components["schemas"]["TreeSpan"][];
+            next_cursor: string | null;
+            summary?: components["schemas"]["TraceSummary"] | null;
+            scores?: components["schemas"]["ScoreDetail"][];
+        };
+        /** TreeSpan */
+        TreeSpan: {
+            span_id: string;
+            /** @default  */
+            parent_span_id?: string;
+            name: string;
+            kind: components["schemas"]["SpanKind"];
+            start_ms: number;
+            duration_ms: number;
+            ttft_ms?: number | null;
+            status?: components["schemas"]["SpanStatus"];
+            /** @default  */
+            error_code?: string;
+            /** @default  */
+            level?: string;
+            /** @default  */
+            model?: string;
+            /** @default 0 */
+            input_tokens?: number;
+            /** @default 0 */
+            output_tokens?: number;
+            cost_usd?: string | null;
+            cost_status?: components["schemas"]["CostStatus"];
+            /** @default false */
+            running?: boolean;
+            /** @default false */
+            abandoned?: boolean;
+            /** @default false */
+            wrapper?: boolean;
+            /** @default false */
+            has_body?: boolean;
+            /** @default [] */
+            attempts?: components["schemas"]["AttemptDetail"][];
+        };
+        /** TryBody */
+        TryBody: {
+            text: string;
+            policy?: components["schemas"]["Policy"] | null;
+        };
+        /** TryView */
+        TryView: {
+            text: string;
+            hits: {
+                [key: string]: number;
+            };
         };
         /** Usage */
         Usage: {
@@ -822,28 +3509,74 @@ export interface components {
             characters?: number;
             /** @default 0 */
             searches?: number;
+            /** @default 0 */
+            pages?: number;
+            /** @default 0 */
+            annotated_pages?: number;
         };
-        /**
-         * Problem
-         * @description Every error of this API (RFC 9457).
-         */
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-            code: string;
-            request_id: string;
-            errors: components["schemas"]["FieldError"][];
+        /** UserDetail */
+        UserDetail: {
+            user: components["schemas"]["UserSummary"];
+            step_s: number;
+            series: components["schemas"]["UserPoint"][];
         };
-        /**
-         * FieldError
-         * @description One thing that is wrong with a request.
-         */
-        FieldError: {
-            pointer: string;
-            parameter: string;
-            detail: string;
+        /** UserPage */
+        UserPage: {
+            items: components["schemas"]["UserSummary"][];
+            next_cursor: string | null;
+        };
+        /** UserPoint */
+        UserPoint: {
+            /** Format: date-time */
+            at: string;
+            trace_count: number;
+            error_count: number;
+            cost_usd: string;
+        };
+        /** UserSummary */
+        UserSummary: {
+            user_id: string;
+            /** Format: date-time */
+            first_at: string;
+            /** Format: date-time */
+            last_at: string;
+            session_count: number;
+            trace_count: number;
+            call_count: number;
+            models: string[];
+            usage: components["schemas"]["Usage"];
+            cost_usd: string | null;
+            unpriced_count: number;
+            error_count: number;
+        };
+        /** VersionView */
+        VersionView: {
+            number: number;
+            /** Format: date-time */
+            at: string;
+            author: string;
+            added: number;
+            changed: number;
+            removed: number;
+            tags: string[];
+        };
+        /** ViewState */
+        ViewState: {
+            /** @default  */
+            q?: string;
+            /** @default  */
+            text?: string;
+            /** @default  */
+            user_id?: string;
+            /** @default  */
+            range?: string;
+            from_at?: string | null;
+            to_at?: string | null;
+            /** @default  */
+            sort?: string;
+            /** @default true */
+            descending?: boolean;
+            columns?: string[] | null;
         };
     };
     responses: never;
@@ -1069,6 +3802,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProjectView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRedaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedactionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putRedaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedactionBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedactionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryRedaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TryView"];
                 };
             };
             /** @description What went wrong (RFC 9457). */
@@ -1544,6 +4378,74 @@ export interface operations {
             };
         };
     };
+    listCatalog: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Exactly this name; also one that an account takes without listing it. */
+                name?: string;
+                /** @description Substring of the name, in any case. */
+                text?: string;
+                /** @description Kind of provider, such as `openai`. */
+                provider?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CatalogPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPrices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceBook"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listTraces: {
         parameters: {
             query?: {
@@ -1567,6 +4469,8 @@ export interface operations {
                 sort?: "started_at" | "duration" | "ttft" | "tokens" | "cost";
                 order?: "desc" | "asc";
                 min_duration_ms?: number;
+                /** @description A query, see docs/reference/query.md. */
+                q?: string;
             };
             header?: {
                 /** @description Id of the project; the first one that you may see when left out. */
@@ -1706,6 +4610,406 @@ export interface operations {
             };
         };
     };
+    getTraceTree: {
+        parameters: {
+            query?: {
+                /** @description A time near the trace, RFC 3339; finds it faster. */
+                at?: string;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TreePage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTraceSpan: {
+        parameters: {
+            query?: {
+                /** @description A time near the trace, RFC 3339; finds it faster. */
+                at?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                trace_id: string;
+                span_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpanDetail"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchTrace: {
+        parameters: {
+            query: {
+                /** @description Substring of input, output, error, id, model or name. */
+                text: string;
+                /** @description A time near the trace, RFC 3339; finds it faster. */
+                at?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpanMatches"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTraceMedia: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceMediaList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTraceLogs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLogs: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                /** @description Substring of body, name or the value of an attribute. */
+                text?: string;
+                /** @description OpenTelemetry's number: 9 info, 13 warn, 17 error. */
+                min_severity?: number;
+                /** @description A `service.name`; may repeat. */
+                service?: string[];
+                /** @description Name of an event; may repeat. */
+                name?: string[];
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                trace_id?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogRecordPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLogFacets: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogFacets"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMetrics: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    metricFigures: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                /** @description Name of the metric. */
+                name?: string;
+                kind?: "counter" | "sum" | "gauge" | "histogram" | "summary";
+                /** @description As it was sent; the same name in another unit is another metric. */
+                unit?: string;
+                /** @description `attributes.…=value` or `resource.…=value`; all given must hold. */
+                where?: string[];
+                /** @description `attributes.…` or `resource.…`. */
+                group_by?: string;
+                top?: number;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricFigures"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMetricValues: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                /** @description Name of the metric. */
+                name?: string;
+                kind?: "counter" | "sum" | "gauge" | "histogram" | "summary";
+                /** @description As it was sent; the same name in another unit is another metric. */
+                unit?: string;
+                /** @description `attributes.…=value` or `resource.…=value`; all given must hold. */
+                where?: string[];
+                /** @description `attributes.…` or `resource.…`. */
+                attribute?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricValues"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOverview: {
         parameters: {
             query?: {
@@ -1732,6 +5036,3188 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSpans: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description A query, see docs/reference/query.md. */
+                q?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpanPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                source?: "spans" | "traces" | "scores";
+                /** @description A field, `time` or steps of it such as `time:1h`; may repeat. */
+                group_by?: string[];
+                /** @description count, error_rate, or sum, avg, min, max, p50, p90, p95, p99, uniq of a field, such as p95(latency_ms); may repeat. */
+                measure?: string[];
+                /** @description A group or measure; with `-` in front descending. */
+                order?: string;
+                limit?: number;
+                /** @description Of rows by time and one field: only so many of its values, those with most of the first measure. */
+                top?: number;
+                /** @description A query, see docs/reference/query.md. */
+                q?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Table"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postQuery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Question"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Table"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queryTogether: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Questions"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answers"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listQueryFields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryFields"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    completeQuery: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                /** @description A query, see docs/reference/query.md. */
+                q?: string;
+                /** @description The place, in characters from 0; the end of `q` when left out. */
+                at?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Completions"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                sort?: "last" | "cost" | "traces";
+                order?: "desc" | "asc";
+                /** @description Substring of the session or of its user. */
+                text?: string;
+                /** @description Only sessions of exactly this user. */
+                user_id?: string;
+                /** @description A query, see docs/reference/query.md. */
+                q?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSessionTraces: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDetail"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                sort?: "last" | "cost" | "traces";
+                order?: "desc" | "asc";
+                /** @description Substring of the user. */
+                text?: string;
+                /** @description A query, see docs/reference/query.md. */
+                q?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserDetail"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBatches: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The batch's id. */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchDetail"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The batch's id. */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBatchFile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The batch's id. */
+                batch_id: string;
+                which: "input" | "output" | "errors";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDashboards: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createDashboard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDashboard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The dashboard's id; `latency`, `cost` and `quality` are ready-made. */
+                dashboard: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDashboard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                dashboard: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDashboard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                dashboard: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listViews: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createView: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedViewBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getView: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putView: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedViewChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteView: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putFirstView: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstView"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listShares: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createShare: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareCreated"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeShare: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                share_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSharing: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharingView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSharing: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SharingBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharingView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getShared: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The token of a share link, `phv_…`; all that these addresses ask for. */
+                "X-Pilothouse-Share"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSharedTree: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The token of a share link, `phv_…`; all that these addresses ask for. */
+                "X-Pilothouse-Share"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TreePage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSharedSpan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The token of a share link, `phv_…`; all that these addresses ask for. */
+                "X-Pilothouse-Share"?: string;
+            };
+            path: {
+                span_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpanDetail"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchShared: {
+        parameters: {
+            query: {
+                /** @description Substring of input, output, error, id, model or name. */
+                text: string;
+            };
+            header?: {
+                /** @description The token of a share link, `phv_…`; all that these addresses ask for. */
+                "X-Pilothouse-Share"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpanMatches"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSharedLogs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The token of a share link, `phv_…`; all that these addresses ask for. */
+                "X-Pilothouse-Share"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSharedMedia: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The token of a share link, `phv_…`; all that these addresses ask for. */
+                "X-Pilothouse-Share"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedMediaList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSharedMedia: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The token of a share link, `phv_…`; all that these addresses ask for. */
+                "X-Pilothouse-Share"?: string;
+            };
+            path: {
+                media_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listComments: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description What they stand beside; may repeat. */
+                on?: string[];
+                subject_id?: string;
+                part_id?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createComment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countComments: {
+        parameters: {
+            query?: {
+                /** @description What they stand beside; may repeat. */
+                on?: string[];
+                /** @description At most 200; may repeat. */
+                subject_id?: string[];
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentCounts"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteComment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                comment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeComment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                comment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPrompts: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Part of the name. */
+                q?: string;
+                /** @description A tag that they have. */
+                tag?: string;
+                /** @description A label that a version of them has. */
+                label?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPromptVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptVersionBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptVersionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPrompt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The prompt's id, or its name when that holds no slash. */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePrompt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The prompt's id, or its name when that holds no slash. */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePrompt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The prompt's id, or its name when that holds no slash. */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPromptVersions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The prompt's id, or its name when that holds no slash. */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptVersionPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPromptVersion: {
+        parameters: {
+            query?: {
+                /** @description The prompt's name, where the address says `-` for it. */
+                name?: string;
+                /** @description `true` puts the prompts in that it names. */
+                composed?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The prompt's id, or its name when that holds no slash. */
+                prompt: string;
+                /** @description The version's number, a label such as `production`, or the start of its digest. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptVersionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePromptVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The prompt's id, or its name when that holds no slash. */
+                prompt: string;
+                /** @description The version's number, a label such as `production`, or the start of its digest. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putPromptLabel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The prompt's id, or its name when that holds no slash. */
+                prompt: string;
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePromptLabel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The prompt's id, or its name when that holds no slash. */
+                prompt: string;
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDatasets: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Part of the name. */
+                q?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createDataset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDataset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The dataset's id, or its name when that holds no slash. */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDataset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The dataset's id, or its name when that holds no slash. */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeDataset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The dataset's id, or its name when that holds no slash. */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetChangeBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDatasetVersions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The dataset's id, or its name when that holds no slash. */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetVersionPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDatasetItems: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description A split that they are in. */
+                split?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The dataset's id, or its name when that holds no slash. */
+                dataset: string;
+                /** @description The version's number, a tag, or `latest`. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDatasetItems: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The dataset's id, or its name when that holds no slash. */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ItemsBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemsPut"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDatasetItem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDatasetTag: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                /** @description The dataset's id, or its name when that holds no slash. */
+                dataset: string;
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TagBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listExperiments: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Part of the name. */
+                q?: string;
+                /** @description Id of their dataset. */
+                dataset_id?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createExperiment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExperimentBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getExperiment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                experiment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteExperiment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                experiment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listExperimentItems: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                experiment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    linkExperimentItems: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                experiment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinksBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinksTaken"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReceipts: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamExport: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                what?: "spans" | "traces" | "scores" | "logs";
+                format?: "jsonl" | "parquet";
+                /** @description Requested or served name; may repeat. */
+                model?: string[];
+                /** @description ok, error or cancelled; may repeat. */
+                status?: string[];
+                /** @description Id of a virtual key; may repeat. */
+                key_id?: string[];
+                user_id?: string;
+                session_id?: string;
+                /** @description Substring of input, output, error, id, model or name. */
+                text?: string;
+                min_duration_ms?: number;
+                /** @description A query, see docs/reference/query.md. */
+                q?: string;
+                /** @description Go on behind a row: `[started_at_ns, "trace_id", "id"]` of it, as JSON. */
+                after?: string;
+                /** @description Like X-Pilothouse-Project, for an EventSource has no headers. */
+                project_id?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": unknown;
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listExports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportList"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportDetail"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retention"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retention"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRevisions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRevision: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevisionBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRevision: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                revision_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopRevision: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                revision_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeRevision: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                revision_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeletions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Only receipts of this user. */
+                user_id?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionPage"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createDeletion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+                /** @description The same key and body within 24 hours give the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeletion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path: {
+                deletion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionView"];
                 };
             };
             /** @description What went wrong (RFC 9457). */

@@ -1,6 +1,7 @@
 /** Every change that the UI asks for. */
-import { call } from "./client";
+import { call, send } from "./client";
 import type {
+  BatchView,
   KeyBody,
   KeyCreated,
   ProjectView,
@@ -26,6 +27,19 @@ export const renameProject = (id: string, name: string) =>
 export const createKey = (project: string, body: KeyBody) => call<KeyCreated>("/keys", { method: "POST", project, body });
 export const revokeKey = (project: string, id: string) =>
   call<undefined>(`/keys/${encodeURIComponent(id)}`, { method: "DELETE", project });
+
+export const cancelBatch = (project: string, id: string) => call<BatchView>(`/batches/${encodeURIComponent(id)}/cancel`, { method: "POST", project });
+
+/** Hands one of a batch's files to the browser to be saved. */
+export async function batchFile(project: string, id: string, which: "input" | "output" | "errors"): Promise<void> {
+  const answer = await send(`/batches/${encodeURIComponent(id)}/files/${which}`, { project });
+  const url = URL.createObjectURL(await answer.blob());
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = `${id}-${which}.jsonl`;
+  link.click();
+  URL.revokeObjectURL(url);
+}
 
 export const createProvider = (body: ProviderBody) => call<ProviderView>("/providers", { method: "POST", body });
 export const updateProvider = (id: string, body: ProviderPatch) =>

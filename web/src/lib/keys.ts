@@ -27,6 +27,8 @@ export function useKeys(keymap: Keymap, enabled = true): void {
       const action = latest.current[name];
       if (action === undefined || event.defaultPrevented) return;
       if (typing(event.target) && !name.startsWith("mod+")) return;
+      // Enter on a button or a link is theirs.
+      if (name === "Enter" && event.target instanceof Element && event.target.closest("button, a[href]") !== null) return;
       event.preventDefault();
       action(event);
     };

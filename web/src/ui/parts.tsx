@@ -7,6 +7,7 @@ import {
   IconCircleMinus,
   IconCopy,
   IconExclamationCircleFilled,
+  IconProgress,
 } from "@tabler/icons-react";
 import { useEffect, useState, type ReactNode } from "react";
 import { copyText } from "@/lib/clipboard";
@@ -15,14 +16,14 @@ import { sentence } from "@/lib/format";
 import classes from "./parts.module.css";
 import { announce } from "./toast";
 
-export type Tone = "ok" | "warn" | "error" | "unknown" | "accent";
+export type Tone = "ok" | "warn" | "error" | "unknown" | "busy";
 
 const TONE_ICONS = {
   ok: IconCircleCheckFilled,
   warn: IconAlertTriangleFilled,
   error: IconExclamationCircleFilled,
   unknown: IconCircleMinus,
-  accent: IconCircleCheckFilled,
+  busy: IconProgress,
 } as const;
 
 /** A state by colour, shape and word; never by colour alone. */
@@ -99,6 +100,16 @@ export function CopyButton({ text, label, size = 28 }: { text: string | (() => s
         {done ? <IconCheck size={15} color="var(--ok)" /> : <IconCopy size={15} />}
       </ActionIcon>
     </Tooltip>
+  );
+}
+
+/** What is shown this once, to be copied. */
+export function ShownOnce({ text, label }: { text: string; label: string }) {
+  return (
+    <div className={classes.once}>
+      <code>{text}</code>
+      <CopyButton text={text} label={label} />
+    </div>
   );
 }
 

@@ -24,6 +24,7 @@ export const theme = createTheme({
     TagsInput: { defaultProps: { size: "sm" } },
     Textarea: { defaultProps: { size: "sm" } },
     Checkbox: { defaultProps: { size: "xs" } },
+    Radio: { defaultProps: { size: "xs" } },
     Switch: { defaultProps: { size: "xs" } },
     Menu: { defaultProps: { transitionProps: { duration: 80 }, position: "bottom-start", shadow: undefined } },
     Popover: { defaultProps: { transitionProps: { duration: 80 } } },

@@ -72,6 +72,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's."""
     model: str
     messages: tuple[Message, ...]
+    instructions: int = 0
+    """How many of the first messages stand beside the conversation in the caller's request (`system`)."""
     streamed: bool = False
     wants_usage: bool = False
     """Whether the caller wants usage in a stream whose dialect has it on request only."""

@@ -72,3 +72,11 @@ class OutputFormat(msgspec.Struct, frozen=True):
     description: str = ""
     schema: dict[str, Any] | None = None
     strict: bool | None = None
+    """Whether the caller asks for the answer to be held to the schema, where its dialect lets it choose."""
+    held: bool = False
+    """Whether the caller's dialect holds every answer to its schema, without a word for it."""
+
+    @property
+    def promised(self) -> bool:
+        """Whether the caller may rely on the schema."""
+        return self.held or self.strict is True

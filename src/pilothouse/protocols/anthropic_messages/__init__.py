@@ -1,6 +1,7 @@
 """Anthropic's Messages API, whole and streamed, and its count of tokens."""
 
 from pilothouse.domain.call import Operation
+from pilothouse.protocols import limit_headers
 from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.errors import (
     error_status,
@@ -9,7 +10,7 @@ from pilothouse.protocols.anthropic_messages.errors import (
     render_stream_error,
 )
 from pilothouse.protocols.anthropic_messages.fold import fold
-from pilothouse.protocols.anthropic_messages.head import MessagesHead, read_head, rewrite
+from pilothouse.protocols.anthropic_messages.head import MessagesHead, needs_canonical, read_head, rewrite
 from pilothouse.protocols.anthropic_messages.reply import read_count, read_reply
 from pilothouse.protocols.anthropic_messages.reply_in import read_reply as read_chat_reply
 from pilothouse.protocols.anthropic_messages.reply_out import write_reply
@@ -19,7 +20,6 @@ from pilothouse.protocols.anthropic_messages.scan import StreamScan
 from pilothouse.protocols.anthropic_messages.stream_in import StreamReader
 from pilothouse.protocols.anthropic_messages.stream_out import StreamWriter
 from pilothouse.protocols.base import ChatCodec, Dialect
-from pilothouse.protocols.json_body import needs_canonical
 
 __all__ = [
     "CODEC", "COUNT_TOKENS", "DIALECT", "MessagesHead", "StreamReader", "StreamScan", "StreamWriter", "fold",
@@ -34,6 +34,7 @@ CODEC = ChatCodec(
     write_reply=write_reply,
     reader=StreamReader,
     writer=StreamWriter,
+    says_broken=False,
 )
 
 DIALECT = Dialect(
@@ -50,6 +51,8 @@ DIALECT = Dialect(
     fold=fold,
     codec=CODEC,
     error_status=error_status,
+    limit_headers=limit_headers.anthropic,
+    request_id_header=b"request-id",
 )
 
 COUNT_TOKENS = Dialect(

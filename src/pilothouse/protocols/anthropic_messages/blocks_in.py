@@ -18,7 +18,7 @@ from pilothouse.domain.chat import (
     ToolResult,
 )
 from pilothouse.errors import InvalidRequest
-from pilothouse.protocols import loose, raw_json
+from pilothouse.protocols import loose, marks, raw_json
 from pilothouse.protocols.anthropic_messages import wire
 
 _Fields: TypeAlias = dict[str, msgspec.Raw]
@@ -105,10 +105,12 @@ def _document(fields: _Fields, path: str) -> Part | None:
 
 
 def _tool_use(fields: _Fields, path: str) -> Part:
+    identity, signature = marks.out_of_id(raw_json.text(fields.get("id"), f"{path}.id"))
     return ToolCall(
-        raw_json.text(fields.get("id"), f"{path}.id"),
+        identity,
         raw_json.text(fields.get("name"), f"{path}.name"),
         bytes(fields["input"]).decode() if "input" in fields else "",
+        signature=signature,
         cache=wire.cache(fields.get("cache_control"), f"{path}.cache_control"),
         extra=wire.extra(raw_json.rest(fields, "type", "id", "name", "input", "cache_control")),
     )
@@ -116,7 +118,7 @@ def _tool_use(fields: _Fields, path: str) -> Part:
 
 def _tool_result(fields: _Fields, path: str) -> Part:
     return ToolResult(
-        raw_json.text(fields.get("tool_use_id"), f"{path}.tool_use_id"),
+        marks.out_of_id(raw_json.text(fields.get("tool_use_id"), f"{path}.tool_use_id"))[0],
         parts=tuple(read_content(fields.get("content"), f"{path}.content")),
         is_error=raw_json.flag(fields.get("is_error"), f"{path}.is_error") is True,
         cache=wire.cache(fields.get("cache_control"), f"{path}.cache_control"),

@@ -94,7 +94,9 @@ class BlockWriter:
             return None  # Anthropic refuses blank text.
         block: dict[str, Any] = {"type": "text", "text": loose.clean(part.text), **wire.fields_of(part.extra)}
         if part.citations and part.extra is not None and part.extra.dialect == wire.NAME:
-            block["citations"] = list(part.citations)
+            block["citations"] = [cited for cited in part.citations if cited.get("encrypted_index") != wire.NO_INDEX]
+        elif part.citations:
+            self.lose(f"{path}.citations", "Anthropic takes back no citations but its own")
         return block
 
     def _reasoning(self, part: Reasoning, path: str) -> dict[str, Any] | None:

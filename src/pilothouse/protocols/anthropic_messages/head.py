@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from pilothouse.protocols import json_body, loose
+from pilothouse.protocols import json_body, loose, marks, raw_json
+from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.heads import StreamingHead
 
@@ -26,6 +27,7 @@ class MessagesHead(StreamingHead, frozen=True):
         return {key: found for key, found in pairs if isinstance(found, str) and key != "user_id"}
 
 
+_NO_INDEX = loose.ENCODER.encode(wire.NO_INDEX)
 _DECODER = msgspec.json.Decoder(MessagesHead)
 
 
@@ -35,6 +37,32 @@ def read_head(body: bytes, _ask: Ask = NO_ASK) -> MessagesHead:
 
 
 def rewrite(body: bytes, *, model: str | None, ask_usage: bool = False) -> bytes:
-    """Return the body with the model replaced and every other value's bytes as they were."""
+    """Return the body with the model replaced and every other value's bytes as they were.
+
+    Ids of calls that carry another vendor's mark lose it, for a provider of this dialect refuses ids of that length.
+    Citations that another vendor's model made are left out, for a provider refuses those as well.
+    """
     del ask_usage
-    return json_body.rewrite(body, model=model, ask_usage=False)
+    out = marks.without_ids(json_body.rewrite(body, model=model, ask_usage=False))
+    return _without_foreign_citations(out) if _NO_INDEX in out else out
+
+
+def needs_canonical(body: bytes) -> bool:
+    """Return whether the body could spell `model` twice, or holds the mark of another vendor."""
+    return json_body.needs_canonical(body) or marks.in_ids(body) or _NO_INDEX in body
+
+
+def _without_foreign_citations(body: bytes) -> bytes:
+    members = json_body.read_object(body)
+    turns = raw_json.items(members.get("messages"), "messages")
+    cited = [_cited_by_own(turn) if _NO_INDEX in bytes(turn) else turn for turn in turns]
+    return loose.ENCODER.encode({**members, "messages": cited})
+
+
+def _cited_by_own(raw: msgspec.Raw) -> dict[str, Any]:
+    turn = loose.mapping(raw_json.value(raw))
+    for block in loose.objects(turn.get("content")):
+        if "citations" in block:
+            listed = loose.objects(block["citations"])
+            block["citations"] = [one for one in listed if one.get("encrypted_index") != wire.NO_INDEX]
+    return turn

@@ -7,14 +7,11 @@ from pilothouse.domain.facts import ModelFacts, ThinkingStyle
 from pilothouse.protocols import loose, losses
 from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter
-from pilothouse.protocols.anthropic_messages.schema_out import strict_schema
-from pilothouse.protocols.anthropic_messages.tools_out import native_schema
+from pilothouse.protocols.closed_schema import closed, native
 
 _MIN_BUDGET = 1024
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32000}
 _LEAST_TOP_P = 0.95
-_NEEDED = frozenset({"web_search_options", "functions", "function_call", "conversation", "prompt"})
-"""Fields of other dialects without which the answer would be another one."""
 
 
 class Knobs:
@@ -143,10 +140,10 @@ class Knobs:
 
     def _write_format(self) -> None:
         output = self._request.output
-        if output.kind is OutputKind.SCHEMA and native_schema(self._request, self._facts):
+        if output.kind is OutputKind.SCHEMA and native(self._request, self._facts, wire.NAME):
             schema, told = output.schema or {"type": "object"}, set[str]()
             if not self._own:
-                schema = strict_schema(schema, told)
+                schema = closed(schema, told)
             if told:
                 self._lose("response_format", f"{', '.join(sorted(told))} of the schema are asked for in words only")
             self._config["format"] = {"type": "json_schema", "schema": schema}
@@ -173,6 +170,5 @@ class Knobs:
         for field, setting in losses.needs(request).items():
             if setting:
                 self._lose(field, "Anthropic cannot do that", essential=True)
-        if request.extra is not None and not wire.fields_of(request.extra):
-            for field in request.extra.fields:
-                self._lose(field, "Anthropic has no such field", essential=field in _NEEDED)
+        for loss in losses.foreign(request, wire.NAME, "Anthropic has no such field"):
+            self._lose(loss.field, loss.reason, essential=loss.essential)

@@ -3,26 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import loose
+from pilothouse.protocols.answer_body import SHOWN_BYTES, decode
 from pilothouse.protocols.anthropic_messages import errors, events, usage
 from pilothouse.protocols.base import Reply
 
-_SHOWN_BYTES = 65536
 _DELTAS = {"text": ("text", "text_delta"), "thinking": ("thinking", "thinking_delta")}
-
-
-def decode(body: bytes) -> dict[str, Any]:
-    """Return an answer's fields; raises `UpstreamProtocol` when it is no JSON object."""
-    try:
-        document: Any = loose.ANY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamProtocol(
-            "the provider's answer is not JSON", upstream_status=200, body=body[:_SHOWN_BYTES]
-        ) from error
-    return loose.mapping(document)
 
 
 def read_reply(body: bytes) -> Reply:
@@ -35,7 +22,7 @@ def read_reply(body: bytes) -> Reply:
         found = errors.read_error(body)
         if found is not None:
             return Reply(error=found)
-        raise UpstreamProtocol("the provider's answer has no content", upstream_status=200, body=body[:_SHOWN_BYTES])
+        raise UpstreamProtocol("the provider's answer has no content", upstream_status=200, body=body[:SHOWN_BYTES])
     return Reply(
         loose.text(fields.get("model")), usage.read(fields.get("usage")), loose.text(fields.get("stop_reason"))
     )
@@ -49,7 +36,7 @@ def read_count(body: bytes) -> Reply:
     found = errors.read_error(body)
     if found is not None:
         return Reply(error=found)
-    raise UpstreamProtocol("the provider's answer has no count", upstream_status=200, body=body[:_SHOWN_BYTES])
+    raise UpstreamProtocol("the provider's answer has no count", upstream_status=200, body=body[:SHOWN_BYTES])
 
 
 def to_stream(body: bytes) -> bytes:

@@ -13,10 +13,11 @@ from pilothouse.domain.chat import (
     Text,
     ToolCall,
 )
-from pilothouse.protocols import loose, tool_text
+from pilothouse.protocols import loose, marks, tool_text
 from pilothouse.protocols.anthropic_messages import usage, wire
 from pilothouse.protocols.anthropic_messages.blocks_out import reasoning_block
 from pilothouse.protocols.base import Echo
+from pilothouse.protocols.citations import dialect_of, page
 
 
 def write_reply(reply: ChatReply, echo: Echo) -> bytes:
@@ -59,17 +60,30 @@ def answer_block(part: Part) -> dict[str, Any] | None:
 
 
 def text_block(part: Text) -> dict[str, Any]:
-    """Return the block of a text with the citations that are in this dialect."""
+    """Return the block of a text with its citations."""
     block: dict[str, Any] = {"type": "text", "text": loose.clean(part.text), **wire.fields_of(part.extra)}
-    if part.citations and part.extra is not None and part.extra.dialect == wire.NAME:
-        block["citations"] = list(part.citations)
-    return block
+    found = [citation(dialect_of(part), one) for one in part.citations]
+    cited = [one for one in found if one is not None]
+    return block | ({"citations": cited} if cited else {})
+
+
+def citation(dialect: str, found: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a citation as this dialect has it; None for one of another that names no page on the web."""
+    if dialect == wire.NAME:
+        return found
+    cited = page(dialect, found)
+    if cited is None:
+        return None
+    return {
+        "type": "web_search_result_location", "url": cited.url, "title": cited.title, "cited_text": cited.quote,
+        "encrypted_index": wire.NO_INDEX,
+    }  # fmt: skip
 
 
 def call_start(part: ToolCall) -> dict[str, Any]:
-    """Return the block of a call before its input comes."""
-    more = wire.fields_of(part.extra)
-    return {"type": "tool_use", "id": wire.call_id(part.id), "name": part.name, "input": {}, **more}
+    """Return the block of a call before its input comes; the mark of another vendor has its place in the id only."""
+    identity = marks.into_id(wire.call_id(part.id), part.signature)
+    return {"type": "tool_use", "id": identity, "name": part.name, "input": {}, **wire.fields_of(part.extra)}
 
 
 def _thought(part: Reasoning) -> dict[str, Any] | None:

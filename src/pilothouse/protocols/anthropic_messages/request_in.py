@@ -49,10 +49,12 @@ def _read(body: bytes) -> ChatRequest:
     output = _output(top, others)
     choice, parallel = _choice(top.get("tool_choice"))
     tier = raw_json.text(top.get("service_tier"), "service_tier")
+    system = _system(top.get("system"))
     return ChatRequest(
         dialect=wire.NAME,
         model=raw_json.text(top.get("model"), "model"),
-        messages=tuple(_system(top.get("system")) + _messages(top.get("messages"))),
+        messages=tuple(system + _messages(top.get("messages"))),
+        instructions=len(system),
         streamed=raw_json.flag(top.get("stream"), "stream") is True,
         wants_usage=True,
         max_output_tokens=raw_json.whole(top.get("max_tokens"), "max_tokens"),
@@ -138,6 +140,7 @@ def _output(top: dict[str, msgspec.Raw], others: dict[str, Any]) -> OutputFormat
         OutputKind.SCHEMA,
         raw_json.text(fields.get("name"), f"{path}.name"),
         schema=_schema(fields.get("schema"), f"{path}.schema"),
+        held=True,
     )
 
 

@@ -30,7 +30,7 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
         turns.system.append({"type": "text", "text": _JSON_ONLY})
     own = dict(wire.fields_of(request.extra))
     body: dict[str, Any] = {"model": request.model, **knobs.body}
-    for key in _NESTED:
+    for key in _NESTED if own else ():
         whole = {**loose.mapping(own.pop(key, None)), **loose.mapping(body.get(key))}
         if whole:
             body[key] = whole

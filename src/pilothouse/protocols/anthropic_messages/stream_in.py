@@ -44,6 +44,8 @@ class _Open:
         self.fed = False
         self.answer: list[str] | None = None
         """The input of the tool that stands in for a schema, kept together when it has to be unwrapped."""
+        self.cited: list[CitationAdded] = []
+        """Citations wait for the end of their text, since elsewhere they count its characters."""
 
 
 class StreamReader:
@@ -200,7 +202,7 @@ class StreamReader:
     def _cite(self, index: int, delta: dict[str, Any]) -> None:
         opened = self._open[index]
         if isinstance(opened.part, Text):
-            self._events.append(CitationAdded(opened.block, wire.NAME, loose.mapping(delta.get("citation"))))
+            opened.cited.append(CitationAdded(opened.block, wire.NAME, loose.mapping(delta.get("citation"))))
 
     def _stop(self, fields: dict[str, Any]) -> None:
         self._close(_index(fields))
@@ -218,7 +220,7 @@ class StreamReader:
                 self._input(index, {"partial_json": opened.given})
             if opened.answer:
                 self._events.append(TextDelta(opened.block, unwrapped("".join(opened.answer), self._memo)))
-            self._events.append(BlockEnded(opened.block))
+            self._events += [*opened.cited, BlockEnded(opened.block)]
         del self._open[index]
 
     def _finish(self, fields: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
 from pilothouse.protocols import loose
 from pilothouse.protocols.anthropic_messages import errors, events, usage, wire
-from pilothouse.protocols.anthropic_messages.reply_out import call_start
+from pilothouse.protocols.anthropic_messages.reply_out import call_start, citation
 from pilothouse.protocols.base import Echo
 
 
@@ -160,8 +160,9 @@ class StreamWriter:
                 return self._add({"type": "signature_delta", "signature": event.signature})
             case ArgumentsDelta() if event.text and isinstance(self._part, ToolCall):
                 return self._arguments(event.text)
-            case CitationAdded() if event.dialect == wire.NAME and isinstance(self._part, Text):
-                return self._add({"type": "citations_delta", "citation": event.citation})
+            case CitationAdded() if isinstance(self._part, Text):
+                found = citation(event.dialect, event.citation)
+                return b"" if found is None else self._add({"type": "citations_delta", "citation": found})
             case AudioDelta() if event.transcript:
                 return self._add({"type": "text_delta", "text": loose.clean(event.transcript)})
             case _:

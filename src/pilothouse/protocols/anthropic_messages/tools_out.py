@@ -13,11 +13,11 @@ from pilothouse.domain.chat import (
     ToolMode,
 )
 from pilothouse.domain.facts import ModelFacts
-from pilothouse.protocols import loose, tool_text
+from pilothouse.protocols import closed_schema, loose, tool_text
 from pilothouse.protocols.answer_tool import answer_tool
-from pilothouse.protocols.anthropic_messages import schema_out, wire
+from pilothouse.protocols.anthropic_messages import wire
 from pilothouse.protocols.anthropic_messages.blocks_out import BlockWriter, cache_control
-from pilothouse.protocols.base import Memo
+from pilothouse.protocols.base import NO_MEMO, Memo
 
 _EMPTY: dict[str, Any] = {"type": "object", "properties": {}}
 
@@ -34,6 +34,8 @@ class Toolbox(msgspec.Struct, frozen=True):
 
 def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, names: dict[str, str]) -> Toolbox:
     """Return the tools of a request, and what its answer has to be read with."""
+    if not request.tools and not names and request.output.kind is not OutputKind.SCHEMA:
+        return Toolbox([], None, NO_MEMO, forced=False)
     memo = Memo({sent: said for said, sent in names.items() if sent != said})
     entries = _entries(request, facts, writer, names)
     offered = bool(entries)
@@ -44,7 +46,7 @@ def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, na
         # Anthropic refuses a history with calls when no tool is declared.
         entries = [{"name": names[name], "input_schema": _EMPTY} for name in dict.fromkeys(used)]
         wanted = {"type": "none"}
-    if request.output.kind is OutputKind.SCHEMA and not native_schema(request, facts):
+    if request.output.kind is OutputKind.SCHEMA and not closed_schema.native(request, facts, wire.NAME):
         answer = answer_tool(request.output, memo.tool_names, set(names.values()))
         memo = answer.memo
         entries.append({"name": answer.name, "description": answer.description, "input_schema": answer.schema})
@@ -53,18 +55,13 @@ def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, na
             wanted = {"type": "tool", "name": memo.format_tool}
         elif wanted is None or wanted["type"] != "tool":
             wanted = {"type": "any"}
+    elif request.output.kind is OutputKind.SCHEMA and request.dialect != wire.NAME:
+        memo = msgspec.structs.replace(memo, schema=closed_schema.loosened(request.output.schema))
     if not entries:
         return Toolbox([], None, memo, forced=False)
     wanted = _parallel(request, wanted)
     forced = wanted is not None and wanted["type"] in ("any", "tool")
     return Toolbox(entries, wanted, memo, forced)
-
-
-def native_schema(request: ChatRequest, facts: ModelFacts) -> bool:
-    """Return whether the schema of the answer is one that the model takes itself."""
-    if not facts.schema_output:
-        return False
-    return request.dialect == wire.NAME or schema_out.is_taken(request.output.schema or {})
 
 
 def _entries(
@@ -107,8 +104,7 @@ def _strict(tool: FunctionTool, request: ChatRequest, facts: ModelFacts) -> bool
     """A strict tool's schema is held to the same part of the language as that of an answer."""
     if request.dialect == wire.NAME:
         return tool.strict
-    schema = tool.schema or {}
-    fits = facts.schema_output and schema == schema_out.strict_schema(schema, set())
+    fits = facts.schema_output and closed_schema.strict_fits(tool.schema or {})
     return True if tool.strict and fits else None
 
 

@@ -49,9 +49,12 @@ class Turns(turns.Turns):
                 self.lose(f"messages.{place}.content", "a system message holds text only", essential=True)
 
     def groups(self, message: Message, place: int) -> list[Group]:
-        """Return the groups of a message; thoughts first, where the caller's dialect has lost their place."""
+        """Return the groups of a message; thoughts first, where the caller's dialect has lost their place.
+
+        A message that begins with a thought is in the order in which Claude signed it.
+        """
         found = super().groups(message, place)
-        if message.role is not Role.ASSISTANT or self._own:
+        if message.role is not Role.ASSISTANT or self._own or not found or _is_thought(found[0]):
             return found
         thoughts = [group for group in found if _is_thought(group)]
         return [*thoughts, *(group for group in found if not _is_thought(group))]
@@ -62,14 +65,6 @@ class Turns(turns.Turns):
         more = wire.fields_of(message.extra)
         if more and self.turns:
             self.turns[-1].more |= more
-
-    def begin(self) -> None:
-        """Have somebody speak where only the system does, and the user first."""
-        if not self.turns and self.system and not self._own:
-            self.lose("messages", "nobody but the system speaks; its words are sent as the user's")
-            self.add("user", [[block] for block in self.system])
-            self.system = []
-        super().begin()
 
     def group(self, part: Part, path: str) -> Group:
         """Return a part's block alone, nothing when it is left out."""

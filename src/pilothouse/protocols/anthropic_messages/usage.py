@@ -32,6 +32,8 @@ class _Usage(msgspec.Struct):
     cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
     server_tool_use: _ServerTools | None = None
+    speed: Any = None
+    service_tier: Any = None
 
 
 _NO_CREATION = _CacheCreation()
@@ -75,7 +77,7 @@ def read(raw: Any) -> Usage | None:
         output_tokens=out if thought > out else out - thought,
         reasoning_tokens=thought,
         inconsistent=wrong,
-        tier=_priced_tier(raw),
+        tier=_priced_tier(found),
         searches=searches or 0,
     )
 
@@ -85,10 +87,10 @@ def tier_name(raw: Any) -> str:
     return loose.text(loose.mapping(raw).get("service_tier"))
 
 
-def _priced_tier(raw: Any) -> str:
-    if loose.mapping(raw).get("speed") == "fast":
+def _priced_tier(found: _Usage) -> str:
+    if found.speed == "fast":
         return "fast"
-    name = tier_name(raw)
+    name = loose.text(found.service_tier)
     return name if name in _PRICED_TIERS else ""
 
 

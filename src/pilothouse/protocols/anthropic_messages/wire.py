@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 
 from pilothouse.domain.chat import CacheMark, Extra, StopReason
-from pilothouse.protocols import raw_json
+from pilothouse.protocols import marks, raw_json
+from pilothouse.protocols.media_address import sniffed
 
 NAME = "anthropic_messages"
 VENDOR = "anthropic"
+NO_INDEX = marks.PREFIX
+"""Stands where Anthropic has a mark of its own on a page that was cited, when another vendor's model cited it."""
 
 
 _STOPS: dict[str, StopReason] = {
@@ -26,13 +29,6 @@ _STOP_WORDS: dict[StopReason, str] = {stop: word for word, stop in _STOPS.items(
     StopReason.FILTERED: "refusal",
 }
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,256}")
-_BEGINNINGS = (
-    ("iVBOR", "image/png"),
-    ("/9j/", "image/jpeg"),
-    ("R0lGOD", "image/gif"),
-    ("UklGR", "image/webp"),
-    ("JVBER", "application/pdf"),
-)
 
 
 def stop_reason(word: str) -> StopReason:
@@ -56,7 +52,7 @@ def mime_type(told: str, data: str) -> str:
         return "image/jpeg"
     if mime and mime != "application/octet-stream":
         return mime
-    return next((found for beginning, found in _BEGINNINGS if data.startswith(beginning)), "")
+    return sniffed(data)
 
 
 def call_id(identity: str) -> str:

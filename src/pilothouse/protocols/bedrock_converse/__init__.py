@@ -1,6 +1,7 @@
 """Amazon Bedrock's Converse API, whole and streamed."""
 
 from pilothouse.domain.call import Operation
+from pilothouse.protocols import marks
 from pilothouse.protocols.base import Ask, ChatCodec, Dialect
 from pilothouse.protocols.bedrock_converse import event_stream, wire
 from pilothouse.protocols.bedrock_converse.errors import (
@@ -11,7 +12,7 @@ from pilothouse.protocols.bedrock_converse.errors import (
     render_stream_error,
 )
 from pilothouse.protocols.bedrock_converse.fold import fold
-from pilothouse.protocols.bedrock_converse.head import read_head
+from pilothouse.protocols.bedrock_converse.head import read_head, rewrite
 from pilothouse.protocols.bedrock_converse.reply import read_reply
 from pilothouse.protocols.bedrock_converse.reply_in import read_reply as read_chat_reply
 from pilothouse.protocols.bedrock_converse.reply_out import write_reply
@@ -20,7 +21,6 @@ from pilothouse.protocols.bedrock_converse.request_out import write_request
 from pilothouse.protocols.bedrock_converse.scan import StreamScan
 from pilothouse.protocols.bedrock_converse.stream_in import StreamReader
 from pilothouse.protocols.bedrock_converse.stream_out import StreamWriter
-from pilothouse.protocols.heads import never_canonical, rewrite_named_in_path
 
 __all__ = [
     "CODEC", "DIALECT", "StreamReader", "StreamScan", "StreamWriter", "fold", "read_chat_reply",
@@ -47,8 +47,8 @@ DIALECT = Dialect(
     operation=Operation.CHAT,
     path="/model/{model}/converse",
     read_head=read_head,
-    needs_canonical=never_canonical,
-    rewrite=rewrite_named_in_path,
+    needs_canonical=marks.in_ids,
+    rewrite=rewrite,
     read_reply=read_reply,
     render_error=render_error,
     render_stream_error=render_stream_error,
@@ -58,4 +58,5 @@ DIALECT = Dialect(
     error_status=error_status,
     error_headers=error_headers,
     stream_type=_stream_type,
+    request_id_header=b"x-amzn-requestid",
 )

@@ -21,7 +21,7 @@ from pilothouse.domain.chat import (
     Video,
 )
 from pilothouse.errors import InvalidRequest
-from pilothouse.protocols import loose, raw_json
+from pilothouse.protocols import loose, marks, raw_json
 from pilothouse.protocols.bedrock_converse import wire
 
 _Fields: TypeAlias = dict[str, msgspec.Raw]
@@ -125,10 +125,12 @@ def _tool_use(raw: msgspec.Raw, path: str) -> Part | None:
     if "type" in fields:
         return None  # A tool that the provider runs itself.
     arguments = bytes(fields["input"]).decode() if "input" in fields else ""
+    identity, signature = marks.out_of_id(raw_json.text(fields.get("toolUseId"), f"{path}.toolUseId"))
     return ToolCall(
-        raw_json.text(fields.get("toolUseId"), f"{path}.toolUseId"),
+        identity,
         raw_json.text(fields.get("name"), f"{path}.name"),
         arguments,
+        signature=signature,
         extra=extra(raw_json.rest(fields, "toolUseId", "name", "input")),
     )
 
@@ -139,7 +141,7 @@ def _tool_result(raw: msgspec.Raw, path: str) -> Part | None:
         return None
     parts = read_blocks(raw_json.items(fields.get("content"), f"{path}.content"), f"{path}.content")
     return ToolResult(
-        raw_json.text(fields.get("toolUseId"), f"{path}.toolUseId"),
+        marks.out_of_id(raw_json.text(fields.get("toolUseId"), f"{path}.toolUseId"))[0],
         parts=tuple(parts),
         is_error=raw_json.text(fields.get("status"), f"{path}.status") == "error",
         extra=extra(raw_json.rest(fields, "toolUseId", "content", "status")),

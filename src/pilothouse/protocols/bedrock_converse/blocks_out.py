@@ -23,8 +23,9 @@ from pilothouse.domain.chat import (
     Video,
 )
 from pilothouse.domain.facts import Loss, ModelFacts
-from pilothouse.protocols import loose, tool_text
+from pilothouse.protocols import loose, marks, tool_text
 from pilothouse.protocols.bedrock_converse import wire
+from pilothouse.protocols.citations import dialect_of, page
 from pilothouse.protocols.turns import Group
 
 _TTLS = frozenset({"", "5m", "1h"})
@@ -59,6 +60,22 @@ def text_block(part: Text) -> dict[str, Any]:
     return {"text": loose.clean(part.text)}
 
 
+def citation(dialect: str, found: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a citation as this dialect has it; None for one of another that names no page on the web."""
+    if dialect == wire.NAME:
+        return found
+    cited = page(dialect, found)
+    if cited is None:
+        return None
+    quote = {"sourceContent": [{"text": cited.quote}]} if cited.quote else {}
+    return {"title": cited.title, **quote, "location": {"web": {"url": cited.url}}}
+
+
+def answer_id(part: ToolCall) -> str:
+    """Return a call's id for a caller of this dialect; the mark of another vendor has no other place."""
+    return marks.into_id(wire.call_id(part.id), part.signature)
+
+
 class BlockWriter:
     """Writes the parts of one request, and notes what cannot be written."""
 
@@ -71,9 +88,9 @@ class BlockWriter:
         """Whether the model takes a document as plain text."""
         self._documents: set[str] = set()
 
-    def lose(self, field: str, reason: str, *, essential: bool = False) -> None:
+    def lose(self, field: str, reason: str, *, essential: bool = False, address: str = "") -> None:
         """Note something that the target has no place for."""
-        self.losses.append(Loss(field, reason, essential))
+        self.losses.append(Loss(field, reason, essential, address))
 
     def group(self, part: Part, path: str) -> Group:
         """Return a part's blocks; none when it is left out."""
@@ -118,6 +135,8 @@ class BlockWriter:
     def _text(self, part: Text, path: str) -> dict[str, Any] | None:
         if part.signature:
             self.lose(f"{path}.signature", "the mark belongs to another vendor")
+        if part.citations and dialect_of(part) != wire.NAME:
+            self.lose(f"{path}.citations", "Bedrock takes back no citations but its own")
         # Bedrock refuses blank text.
         return text_block(part) if part.text.strip() else None
 
@@ -185,7 +204,8 @@ class BlockWriter:
             owner = fields_of(extra).get("bucketOwner")
             return {"s3Location": {"uri": media.url, **({"bucketOwner": owner} if owner else {})}}
         what = "an uploaded file" if media.file_id else "an address other than s3://"
-        self.lose(path, f"Bedrock cannot read {what}", essential=True)
+        address = media.url if media.url.startswith(("http://", "https://")) else ""
+        self.lose(path, f"Bedrock cannot read {what}", essential=True, address=address)
         return None
 
     def _document(self, part: Document, path: str) -> dict[str, Any] | None:
@@ -244,14 +264,14 @@ def plain_blocks(parts: tuple[Part, ...]) -> list[dict[str, Any]]:
 def _answer_block(part: Part) -> dict[str, Any] | None:
     match part:
         case Text():
-            return text_block(part) if part.text else None
+            return _answer_text(part) if part.text else None
         case Refusal():
             return {"text": loose.clean(part.text)}
         case Reasoning():
             return _answer_thought(part)
         case ToolCall():
             call = {
-                "toolUseId": wire.call_id(part.id),
+                "toolUseId": answer_id(part),
                 "name": part.name,
                 "input": tool_text.input_object(part.arguments),
             }
@@ -265,6 +285,14 @@ def _answer_block(part: Part) -> dict[str, Any] | None:
             return part.value if part.dialect == wire.NAME else None
         case _:
             return None
+
+
+def _answer_text(part: Text) -> dict[str, Any]:
+    found = [citation(dialect_of(part), one) for one in part.citations]
+    cited = [one for one in found if one is not None]
+    if not cited:
+        return text_block(part)
+    return {"citationsContent": {"content": [{"text": loose.clean(part.text)}], "citations": cited}}
 
 
 def _answer_thought(part: Reasoning) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from pilothouse.domain.facts import ModelFacts, ThinkingStyle
 from pilothouse.protocols import loose, losses
 from pilothouse.protocols.bedrock_converse import wire
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter
+from pilothouse.protocols.closed_schema import closed, native
 
 _MIN_BUDGET = 1024
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32000}
@@ -96,7 +97,8 @@ class Knobs:
         if thinking is None or thinking == Thinking():
             return False
         if style is ThinkingStyle.NONE:
-            self._lose("thinking", "the model cannot be told how much to think")
+            if thinking.enabled is not False and thinking.effort != "none":
+                self._lose("thinking", "the model cannot be told how much to think")
             return False
         if not self._claude:
             self._write_effort(thinking, style)
@@ -157,8 +159,13 @@ class Knobs:
 
     def _write_format(self) -> None:
         output = self._request.output
-        if output.kind is OutputKind.SCHEMA and self._facts.schema_output:
-            form: dict[str, Any] = {"schema": loose.ENCODER.encode(output.schema or {"type": "object"}).decode()}
+        if output.kind is OutputKind.SCHEMA and native(self._request, self._facts, wire.NAME):
+            schema, told = output.schema or {"type": "object"}, set[str]()
+            if self._request.dialect != wire.NAME:
+                schema = closed(schema, told)
+            if told:
+                self._lose("response_format", f"{', '.join(sorted(told))} of the schema are asked for in words only")
+            form: dict[str, Any] = {"schema": loose.ENCODER.encode(schema).decode()}
             form |= {"name": output.name} if output.name else {}
             form |= {"description": output.description} if output.description else {}
             self.output["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": form}}

@@ -13,14 +13,12 @@ _TIERS = frozenset({"default", "flex", "priority", "reserved"})
 
 def write_reply(reply: ChatReply, echo: Echo) -> bytes:
     """Return the answer; of several choices the first, since Converse knows only one."""
-    del echo
     choice = reply.choices[0] if reply.choices else Choice(())
     document: dict[str, Any] = {
         "output": {"message": {"role": "assistant", "content": plain_blocks(choice.parts)}},
         "stopReason": wire.stop_word(choice.stop, choice.stop_raw),
         "usage": usage.write(reply.usage),
-        # How long the provider took is told by no dialect but this one.
-        "metrics": {"latencyMs": 0},
+        **metrics(echo),
         **tier(reply.service_tier),
         **fields_of(reply.extra),
     }
@@ -28,6 +26,11 @@ def write_reply(reply: ChatReply, echo: Echo) -> bytes:
         more = loose.mapping(document.get("additionalModelResponseFields"))
         document["additionalModelResponseFields"] = {**more, "stop_sequence": choice.stop_text}
     return loose.ENCODER.encode(document)
+
+
+def metrics(echo: Echo | None) -> dict[str, Any]:
+    """Return the member that says how long the call took, as far as is known."""
+    return {"metrics": {"latencyMs": echo.elapsed_ms()}} if echo is not None and echo.elapsed_ms is not None else {}
 
 
 def tier(name: str) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def _read(body: bytes, ask: Ask) -> ChatRequest:
     output, effort, more_output = _output(top.get("outputConfig"))
     tools, choice = _tools(top.get("toolConfig"))
     tier = loose.mapping(raw_json.value(top["serviceTier"])).get("type") if "serviceTier" in top else ""
+    system = _system(top.get("system"))
     others = raw_json.rest(top, *_READ)
     nested = {
         "inferenceConfig": more_inference,
@@ -69,7 +70,8 @@ def _read(body: bytes, ask: Ask) -> ChatRequest:
     return ChatRequest(
         dialect=wire.NAME,
         model=ask.model,
-        messages=tuple(_system(top.get("system")) + _messages(top.get("messages"))),
+        messages=tuple(system + _messages(top.get("messages"))),
+        instructions=len(system),
         streamed=ask.streamed is True,
         wants_usage=True,
         max_output_tokens=inference.maxTokens,
@@ -179,7 +181,7 @@ def _output(raw: msgspec.Raw | None) -> tuple[OutputFormat, str, dict[str, Any]]
     except (msgspec.DecodeError, TypeError) as error:
         raise InvalidRequest(f"{path}: must be the text of a JSON schema", param=path) from error
     name, about = form.get("name"), form.get("description")
-    return OutputFormat(OutputKind.SCHEMA, _said(name), _said(about), schema), effort, others
+    return OutputFormat(OutputKind.SCHEMA, _said(name), _said(about), schema, held=True), effort, others
 
 
 def _said(found: Any) -> str:

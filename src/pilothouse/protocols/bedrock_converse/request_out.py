@@ -4,7 +4,7 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, OutputKind
 from pilothouse.domain.facts import ModelFacts
-from pilothouse.protocols import loose, tool_text
+from pilothouse.protocols import loose, losses, tool_text
 from pilothouse.protocols.base import Written
 from pilothouse.protocols.bedrock_converse import wire
 from pilothouse.protocols.bedrock_converse.blocks_out import BlockWriter, fields_of
@@ -44,7 +44,5 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
 
 def _own_fields(request: ChatRequest, writer: BlockWriter) -> dict[str, Any]:
     """Return the fields that only this dialect has; those of another one are lost."""
-    if request.extra is not None and request.extra.dialect != wire.NAME:
-        for field in request.extra.fields:
-            writer.lose(field, "Converse has no such field")
+    writer.losses += losses.foreign(request, wire.NAME, "Converse has no such field")
     return dict(fields_of(request.extra))

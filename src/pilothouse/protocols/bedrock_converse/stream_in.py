@@ -54,6 +54,8 @@ class StreamReader:
         """Pieces of a redacted thought; the domain has it whole."""
         self._answer: list[str] | None = None
         """Pieces of a wrapped answer while its tool call comes in."""
+        self._cited: list[CitationAdded] = []
+        """Citations wait for the end of their text, since elsewhere they count its characters."""
         self._filled = False
         """Whether the open tool call has arguments."""
         self._called = False
@@ -124,7 +126,8 @@ class StreamReader:
             # Bedrock sends an empty text for no arguments; callers parse what they are sent.
             self._events.append(ArgumentsDelta(self._block, "{}"))
         if self._open is not None:
-            self._events.append(BlockEnded(self._block))
+            self._events += [*self._cited, BlockEnded(self._block)]
+        self._cited = []
         self._open, self._index = None, None
 
     def _start(self, start: dict[str, Any]) -> None:
@@ -160,7 +163,7 @@ class StreamReader:
                 self._thought(loose.mapping(said))
             elif kind == "citation":
                 self._enter(Text("", extra=Extra(wire.NAME, {})))
-                self._events.append(CitationAdded(self._block, wire.NAME, loose.mapping(said)))
+                self._cited.append(CitationAdded(self._block, wire.NAME, loose.mapping(said)))
             elif kind == "image":
                 self._image(loose.mapping(said))
 

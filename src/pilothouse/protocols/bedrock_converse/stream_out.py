@@ -29,7 +29,8 @@ from pilothouse.errors import PilothouseError
 from pilothouse.protocols import loose
 from pilothouse.protocols.base import NO_MEMO, Echo
 from pilothouse.protocols.bedrock_converse import errors, event_stream, reply_in, usage, wire
-from pilothouse.protocols.bedrock_converse.reply_out import tier
+from pilothouse.protocols.bedrock_converse.blocks_out import answer_id, citation
+from pilothouse.protocols.bedrock_converse.reply_out import metrics, tier
 from pilothouse.protocols.conversion import events_of
 
 
@@ -39,7 +40,8 @@ class StreamWriter:
     The usage waits for the end, because `metadata` is the last event.
     """
 
-    def __init__(self, _echo: Echo | None = None) -> None:
+    def __init__(self, echo: Echo | None = None) -> None:
+        self._echo = echo
         self._usage: Usage | None = None
         self._tier = ""
         self._block: int | None = None
@@ -65,7 +67,7 @@ class StreamWriter:
                 self._usage, self._tier = event.usage, event.service_tier or self._tier
                 return b""
             case Ended():
-                metered = {"usage": usage.write(self._usage), "metrics": {"latencyMs": 0}}
+                metered = {"usage": usage.write(self._usage), **metrics(self._echo)}
                 return _frame("metadata", {**metered, **tier(self._tier)})
             case _:
                 return self._inside(event) if event.block == self._block else b""
@@ -95,7 +97,7 @@ class StreamWriter:
                 return b""
 
     def _start_call(self, call: ToolCall) -> bytes:
-        out = self._begin({"toolUse": {"toolUseId": wire.call_id(call.id), "name": call.name}})
+        out = self._begin({"toolUse": {"toolUseId": answer_id(call), "name": call.name}})
         return out + self._arguments(call.arguments)
 
     def _start_thought(self, part: Reasoning) -> bytes:
@@ -128,7 +130,8 @@ class StreamWriter:
             case ArgumentsDelta():
                 return self._arguments(event.text)
             case CitationAdded():
-                return self._delta({"citation": event.citation}) if event.dialect == wire.NAME else b""
+                found = citation(event.dialect, event.citation)
+                return b"" if found is None else self._delta({"citation": found})
             case AudioDelta():
                 return self._delta({"text": loose.clean(event.transcript)}) if event.transcript else b""
             case BlockEnded():

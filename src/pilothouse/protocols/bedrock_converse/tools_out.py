@@ -13,7 +13,7 @@ from pilothouse.domain.chat import (
     ToolMode,
 )
 from pilothouse.domain.facts import ModelFacts
-from pilothouse.protocols import tool_text
+from pilothouse.protocols import closed_schema, tool_text
 from pilothouse.protocols.answer_tool import answer_tool
 from pilothouse.protocols.base import Memo
 from pilothouse.protocols.bedrock_converse import wire
@@ -35,17 +35,19 @@ def write_tools(request: ChatRequest, facts: ModelFacts, writer: BlockWriter, na
     entries, offered = _entries(request, facts, writer, names)
     used = tool_text.called_names(request)
     choice = request.tool_choice or ToolChoice()
-    schema_tool = request.output.kind is OutputKind.SCHEMA and not facts.schema_output
+    shaped = request.output.kind is OutputKind.SCHEMA
+    schema_tool = shaped and not closed_schema.native(request, facts, wire.NAME)
+    loosened = closed_schema.loosened(request.output.schema) if shaped and request.dialect != wire.NAME else None
     if choice.mode is ToolMode.NONE and not schema_tool:
         if not used:
-            return Toolbox(None, Memo(renamed))
+            return Toolbox(None, Memo(renamed, schema=loosened))
         writer.lose("tool_choice", "the tools stay declared, since the history uses them")
     declared = set(offered)
     # Bedrock refuses a history with tools when none is declared.
     for name in dict.fromkeys(used):
         if name not in declared and (not entries or name not in {tool.name for tool in _functions(request)}):
             entries.append({"toolSpec": {"name": names[name], "inputSchema": {"json": _EMPTY}}})
-    memo = Memo(renamed)
+    memo = Memo(renamed, schema=loosened)
     wanted: dict[str, Any] | None = _choice(request.tool_choice, names)
     if schema_tool:
         answer = answer_tool(request.output, renamed, set(names.values()))
@@ -72,14 +74,20 @@ def _entries(
     if request.tools and not facts.tools:
         writer.lose("tools", "the model takes no tools", essential=True)
         return [], []
-    allowed = request.tool_choice.names if request.tool_choice is not None else ()
+    choice = request.tool_choice or ToolChoice()
+    # One tool that must be called is forced by its name, with the others still declared.
+    forced = choice.mode is ToolMode.REQUIRED and len(choice.names) == 1
+    allowed = () if forced else choice.names
     entries: list[dict[str, Any]] = []
     offered: list[str] = []
     for place, tool in enumerate(request.tools):
         if isinstance(tool, FunctionTool):
-            if len(allowed) > 1 and tool.name not in allowed:
+            if allowed and tool.name not in allowed:
                 continue
-            entries.append({"toolSpec": _spec(tool, request, facts, names)})
+            spec = _spec(tool, request, facts, names)
+            if tool.strict and "strict" not in spec:
+                writer.lose(f"tools.{place}.strict", "the model cannot be held to this schema")
+            entries.append({"toolSpec": spec})
             offered.append(tool.name)
             if tool.cache is not None:
                 entries.append(cache_point(tool.cache))
@@ -97,7 +105,8 @@ def _spec(tool: FunctionTool, request: ChatRequest, facts: ModelFacts, names: di
     schema = tool.schema or _EMPTY
     spec["inputSchema"] = {"json": schema if "type" in schema else {"type": "object", **schema}}
     own = request.dialect == wire.NAME
-    if tool.strict is not None and (own or (tool.strict and facts.schema_output)):
+    held = tool.strict and facts.schema_output and closed_schema.strict_fits(schema)
+    if tool.strict is not None and (own or held):
         spec["strict"] = tool.strict
     return spec | fields_of(tool.extra)
 

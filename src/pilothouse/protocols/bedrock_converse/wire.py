@@ -6,6 +6,7 @@ import hashlib
 import re
 
 from pilothouse.domain.chat import Media, StopReason
+from pilothouse.protocols.media_address import sniffed
 
 NAME = "bedrock_converse"
 VENDOR = "anthropic"
@@ -65,7 +66,6 @@ _ALIASES = {
     "video/x-msvideo": "video/mpeg",
 }
 _ENDINGS = {"jpg": "jpeg", "htm": "html", "markdown": "md", "text": "txt", "3gp": "three_gp"}
-_BEGINNINGS = (("iVBOR", "png"), ("/9j/", "jpeg"), ("R0lGOD", "gif"), ("UklGR", "webp"), ("JVBER", "pdf"))
 
 _STOPS: dict[str, StopReason] = {
     "end_turn": StopReason.END,
@@ -113,14 +113,11 @@ def format_word(kind: str, media: Media, name: str = "") -> str:
     formats = _FORMATS[kind]
     told = media.mime_type.partition(";")[0].strip().lower()
     told = _ALIASES.get(told, told)
-    for word, known in formats.items():
-        if known == told:
-            return word
-    if told and told != "application/octet-stream":
-        return ""
-    for beginning, word in _BEGINNINGS:
-        if word in formats and media.data.startswith(beginning):
-            return word
+    given = bool(told) and told != "application/octet-stream"
+    kind_of_data = told if given else sniffed(media.data)
+    word = next((word for word, known in formats.items() if known == kind_of_data), "")
+    if word or given:
+        return word
     ending = (name or media.url).rpartition(".")[2].lower()
     ending = _ENDINGS.get(ending, ending)
     return ending if ending in formats else ""

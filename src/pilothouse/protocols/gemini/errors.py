@@ -4,11 +4,12 @@ from typing import Any
 
 import msgspec
 
-from pilothouse.errors import (
-    PilothouseError,
-)
+from pilothouse.errors import PilothouseError
 from pilothouse.protocols import loose, openai_error
 from pilothouse.protocols.base import ErrorBody
+
+ARRAY = "array"
+"""The variant of a stream that is one JSON array instead of server-sent events."""
 
 _WORDS: dict[int, str] = {
     400: "INVALID_ARGUMENT",
@@ -34,7 +35,13 @@ _STATUSES: dict[str, int] = {
     "DATA_LOSS": 500,
     "UNKNOWN": 500,
 }
-_KEY_REASONS = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_NOT_FOUND", "ACCESS_TOKEN_EXPIRED"})
+KEY_REASONS = frozenset({
+    "API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_NOT_FOUND", "API_KEY_SERVICE_BLOCKED",
+    "API_KEY_HTTP_REFERRER_BLOCKED", "API_KEY_IP_ADDRESS_BLOCKED", "ACCESS_TOKEN_EXPIRED",
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "ACCESS_TOKEN_TYPE_UNSUPPORTED", "CREDENTIALS_MISSING", "CONSUMER_INVALID",
+    "CONSUMER_SUSPENDED", "SERVICE_DISABLED", "USER_PROJECT_DENIED",
+})  # fmt: skip
+"""Typed reasons that are about the key, whichever status they come with."""
 
 
 def reasons(body: bytes) -> frozenset[str]:
@@ -54,7 +61,7 @@ def read_error(body: bytes) -> ErrorBody | None:
     found = openai_error.read_error(body)
     if found is None:
         return None
-    keyed = _KEY_REASONS & reasons(body)
+    keyed = KEY_REASONS & reasons(body)
     if keyed:
         return msgspec.structs.replace(found, code=min(keyed), status=401)
     return found if found.status else msgspec.structs.replace(found, status=_STATUSES.get(found.type, 0))
@@ -76,3 +83,8 @@ def render_error(error: PilothouseError, request_id: str) -> bytes:
 def render_stream_error(error: PilothouseError, request_id: str) -> bytes:
     """Return the error as the last event of a stream."""
     return b"data: " + render_error(error, request_id) + b"\n\n"
+
+
+def render_array_error(error: PilothouseError, request_id: str, *, begun: bool = True) -> bytes:
+    """Return the error as the last element of a stream that is an array, and the array's end."""
+    return (b",\r\n" if begun else b"[") + render_error(error, request_id) + b"]"

@@ -1,19 +1,18 @@
 """Token usage in Gemini's form: the prompt includes what was cached, the candidates leave out what was thought."""
 
-import re
 from typing import Any
 
 import msgspec
 
 from pilothouse.domain.usage import Usage
 from pilothouse.protocols import loose
-
-_SNAKE = re.compile(r"_([a-z0-9])")
+from pilothouse.protocols.gemini.wire import camel
 
 _TIERS = {
     "ON_DEMAND_FLEX": "flex", "FLEX": "flex", "ON_DEMAND_PRIORITY": "priority", "PRIORITY": "priority",
     "PROVISIONED_THROUGHPUT": "provisioned", "BATCH": "batch",
 }  # fmt: skip
+_TRAFFIC = frozenset({"ON_DEMAND", "ON_DEMAND_FLEX", "ON_DEMAND_PRIORITY", "PROVISIONED_THROUGHPUT"})
 
 
 class _Count(msgspec.Struct, rename="camel"):
@@ -40,7 +39,7 @@ def read(raw: Any) -> Usage | None:
 
     Figures that contradict each other are kept as they came, with `inconsistent` set.
     """
-    fields = {_camel(key): value for key, value in loose.mapping(raw).items() if value is not None}
+    fields = {camel(key): value for key, value in loose.mapping(raw).items() if value is not None}
     try:
         found = msgspec.convert(fields, _Usage, strict=False)
     except msgspec.ValidationError:
@@ -72,10 +71,6 @@ def read(raw: Any) -> Usage | None:
     )
 
 
-def _camel(key: str) -> str:
-    return _SNAKE.sub(lambda found: found[1].upper(), key) if "_" in key else key
-
-
 def tier_name(raw: Any) -> str:
     """Return the provider's own word for the tier that served, empty when it says none."""
     fields = loose.mapping(raw)
@@ -89,3 +84,31 @@ def _fresh(found: _Usage, *kinds: str) -> int:
 
 def _sum(counts: list[_Count] | None, *kinds: str) -> int:
     return sum(count.token_count for count in counts or () if count.modality.upper() in kinds)
+
+
+def write(usage: Usage | None, tier: str = "") -> dict[str, Any]:
+    """Return the usage as Gemini reports it; `tier` is told only in Gemini's own words."""
+    found = usage or Usage()
+    visible = found.output_total - found.reasoning_tokens
+    out: dict[str, Any] = {
+        "promptTokenCount": found.input_total,
+        "candidatesTokenCount": visible,
+        "totalTokenCount": found.total,
+    }
+    if found.cache_read_tokens:
+        out["cachedContentTokenCount"] = found.cache_read_tokens
+    if found.reasoning_tokens:
+        out["thoughtsTokenCount"] = found.reasoning_tokens
+    media = {"AUDIO": found.input_audio_tokens, "IMAGE": found.input_image_tokens}
+    out["promptTokensDetails"] = _modal(found.input_total, media)
+    media = {"AUDIO": found.output_audio_tokens, "IMAGE": found.output_image_tokens}
+    if any(media.values()):
+        out["candidatesTokensDetails"] = _modal(visible, media)
+    if tier.upper() in _TRAFFIC:
+        out["trafficType"] = tier.upper()
+    return out
+
+
+def _modal(total: int, media: dict[str, int]) -> list[dict[str, Any]]:
+    counts = {"TEXT": total - sum(media.values()), **media}
+    return [{"modality": kind, "tokenCount": count} for kind, count in counts.items() if count]

@@ -1,6 +1,7 @@
 """OpenAI chat completions, which most of the field speaks."""
 
 from pilothouse.domain.call import Operation
+from pilothouse.protocols import limit_headers
 from pilothouse.protocols.base import ChatCodec, Dialect, ErrorBody, Reply
 from pilothouse.protocols.json_body import needs_canonical, rewrite
 from pilothouse.protocols.openai_chat.fold import fold
@@ -51,5 +52,7 @@ DIALECT = Dialect(
         write_reply=write_whole,
         reader=StreamIn,
         writer=StreamOut,
+        says_broken=False,
     ),
+    limit_headers=limit_headers.openai,
 )

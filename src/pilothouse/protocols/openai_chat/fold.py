@@ -6,6 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from pilothouse.protocols import openai_error, sse
+from pilothouse.protocols.openai_chat.content_fold import FoldedContent
 
 _DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
@@ -83,6 +84,7 @@ class _FoldedChoice:
         self.role = "assistant"
         self.finish_reason: Any = None
         self.calls = _FoldedCalls()
+        self.content = FoldedContent()
 
     def add(self, choice: dict[str, Any]) -> None:
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
@@ -96,7 +98,7 @@ class _FoldedChoice:
                     self._add_field(key, value)
 
     def document(self, index: int) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": self.role, "content": None}
+        message: dict[str, Any] = {"role": self.role, "content": self.content.document()}
         message.update({key: "".join(parts) for key, parts in self.texts.items()})
         for key, value in self.other.items():
             if key not in self.texts or not message[key]:
@@ -108,7 +110,7 @@ class _FoldedChoice:
 
     def _add_around(self, key: str, value: Any) -> None:
         if key == "text" and isinstance(value, str):
-            self.texts.setdefault("content", []).append(value)
+            self.content.add(value)
         else:
             self.around[key] = value
 
@@ -117,6 +119,8 @@ class _FoldedChoice:
             self.role = value if isinstance(value, str) and value else self.role
         elif key == "tool_calls":
             self.calls.add(value)
+        elif key == "content" and isinstance(value, str | list):
+            self.content.add(cast("str | list[Any]", value))
         elif isinstance(value, str):
             self.texts.setdefault(key, []).append(value)
         elif isinstance(value, list):

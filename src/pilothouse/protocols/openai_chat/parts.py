@@ -18,27 +18,14 @@ from pilothouse.domain.chat import (
     Text,
 )
 from pilothouse.errors import InvalidRequest
+from pilothouse.protocols.documents import as_text
 from pilothouse.protocols.loose import mapping, objects, text
+from pilothouse.protocols.media_address import address_of, media_of
 from pilothouse.protocols.openai_chat.wire import NAME
 
+_MESSAGES = "messages"
 _AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _AUDIO_FORMATS = {mime: word for word, mime in _AUDIO_TYPES.items()} | {"audio/mp3": "mp3", "audio/x-wav": "wav"}
-
-
-def media_of(address: str) -> Media:
-    """Return where an address points; a `data:` one holds the thing itself."""
-    if not address.startswith("data:"):
-        return Media(url=address)
-    head, _, data = address[5:].partition(",")
-    mime, _, coding = head.partition(";")
-    if "base64" not in coding:
-        raise InvalidRequest("a data: address must be base64", param="messages")
-    return Media(mime, data=data)
-
-
-def address_of(media: Media) -> str:
-    """Return the address of an image or a file."""
-    return f"data:{media.mime_type};base64,{media.data}" if media.data else media.url
 
 
 def read_content(content: Any, where: str) -> tuple[Part, ...]:
@@ -62,7 +49,9 @@ def _read_part(part: dict[str, Any], where: str) -> Part:
         address = text(inner.get("url")) or text(image)
         if not address:
             raise InvalidRequest(f"{where}.image_url names no url", param=where)
-        return Image(media_of(address), text(inner.get("detail")), cache_mark(part), _rest(part, "image_url"))
+        return Image(
+            media_of(address, _MESSAGES), text(inner.get("detail")), cache_mark(part), _rest(part, "image_url")
+        )
     if kind == "input_audio":
         audio = mapping(part.get("input_audio"))
         word = text(audio.get("format"))
@@ -74,7 +63,7 @@ def _read_part(part: dict[str, Any], where: str) -> Part:
     if kind == "refusal":
         return Refusal(text(part.get("refusal")))
     if kind == "thinking":
-        return Reasoning(_thought(part.get("thinking")))
+        return Reasoning(_thought(part.get("thinking")), text(part.get("signature")), vendor="mistral")
     return Native(NAME, part)
 
 
@@ -101,7 +90,7 @@ def _thought(value: Any) -> str:
 def _read_file(file: dict[str, Any]) -> Document:
     data, name = text(file.get("file_data")), text(file.get("filename"))
     if data:
-        media = media_of(data) if data.startswith("data:") else Media("application/pdf", data=data)
+        media = media_of(data, _MESSAGES) if data.startswith("data:") else Media("application/pdf", data=data)
         return Document(media, name=name)
     return Document(Media(file_id=text(file.get("file_id"))), name=name)
 
@@ -126,9 +115,10 @@ def write_part(part: Part) -> dict[str, Any] | None:
 
 def _write_file(part: Document) -> dict[str, Any] | None:
     if part.text:
-        return {"type": "text", "text": part.text}
+        return {"type": "text", "text": as_text(part)}
     if part.media.file_id:
-        return {"type": "file", "file": {"file_id": part.media.file_id}, **_own(part.extra)}
+        named = {"filename": part.name} if part.name else {}
+        return {"type": "file", "file": {"file_id": part.media.file_id, **named}, **_own(part.extra)}
     if not part.media.data:
         return None
     file = {"filename": part.name or "document", "file_data": address_of(part.media)}

@@ -1,5 +1,6 @@
 """Whole chat answers into the domain and out of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from pilothouse.errors import InvalidRequest, UpstreamProtocol
 from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import NO_MEMO, Echo, Memo
 from pilothouse.protocols.loose import ANY, ENCODER, integer, mapping, objects, text
-from pilothouse.protocols.openai_chat.parts import address_of, media_of
+from pilothouse.protocols.media_address import address_of, media_of
 from pilothouse.protocols.openai_chat.stops import ended, finish_reason, stop_reason
 from pilothouse.protocols.openai_chat.turns_in import read_assistant
 from pilothouse.protocols.openai_chat.turns_out import assistant_fields
@@ -46,25 +47,33 @@ def _read_choice(choice: dict[str, Any]) -> Choice:
     message = mapping(choice.get("message"))
     parts: tuple[Part, ...] = read_assistant(message).parts
     images = [mapping(image.get("image_url")) for image in objects(message.get("images"))]
-    parts += tuple(Image(media_of(text(image.get("url")))) for image in images if text(image.get("url")))
+    parts += tuple(Image(media_of(text(image.get("url")), "messages")) for image in images if text(image.get("url")))
     raw = text(choice.get("finish_reason"))
     return Choice(parts, ended(stop_reason(raw), map(type, parts)), raw, logprobs=choice.get("logprobs"))
 
 
 def write_whole(reply: ChatReply, echo: Echo) -> bytes:
     """Return the answer as a `chat.completion`."""
+    body = completion(reply, echo, _write_choice)
+    if reply.service_tier:
+        body["service_tier"] = openai_usage.tier_word(reply.service_tier)
+    return ENCODER.encode(body)
+
+
+def completion(
+    reply: ChatReply, echo: Echo, write_choice: Callable[[int, Choice, Echo], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the frame of a `chat.completion`, in which a dialect writes the choices its own way."""
     body: dict[str, Any] = {
         "id": reply_id(reply.id, echo),
         "object": "chat.completion",
         "created": reply.created_s or echo.created_s,
         "model": reply.model or echo.request.model,
-        "choices": [_write_choice(number, choice, echo) for number, choice in enumerate(reply.choices)],
+        "choices": [write_choice(number, choice, echo) for number, choice in enumerate(reply.choices)],
     }
     if reply.usage is not None:
         body["usage"] = openai_usage.write(reply.usage)
-    if reply.service_tier:
-        body["service_tier"] = reply.service_tier
-    return ENCODER.encode(body)
+    return body
 
 
 def reply_id(given: str, echo: Echo) -> str:

@@ -23,7 +23,7 @@ from pilothouse.errors import InvalidRequest
 from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.loose import integer, mapping, number, objects, text
-from pilothouse.protocols.openai_chat.head import read_head
+from pilothouse.protocols.openai_chat.head import ChatHead, read_head
 from pilothouse.protocols.openai_chat.parts import cache_mark
 from pilothouse.protocols.openai_chat.turns_in import read_messages
 from pilothouse.protocols.openai_chat.wire import NAME
@@ -33,15 +33,24 @@ _KNOWN = frozenset({
     "top_p", "top_k", "frequency_penalty", "presence_penalty", "seed", "logit_bias", "logprobs", "top_logprobs",
     "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls", "response_format", "modalities", "audio",
     "verbosity", "service_tier", "prompt_cache_key", "user", "safety_identifier", "metadata", "prediction", "store",
-    "functions", "function_call",
+    "functions", "function_call", "random_seed",
+})  # fmt: skip
+_DRAWING = frozenset({
+    "temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "seed", "random_seed", "logit_bias",
+    "logprobs", "top_logprobs",
 })  # fmt: skip
 
-_MODES = frozenset(mode.value for mode in ToolMode)
+# `any`, like `random_seed` above, is Mistral's word.
+_MODES = {mode.value: mode for mode in ToolMode} | {"any": ToolMode.REQUIRED}
 
 
 def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
     """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
-    head, found = read_head(body), json_body.read_document(body)
+    return read_fields(read_head(body), json_body.read_document(body))
+
+
+def read_fields(head: ChatHead, found: dict[str, Any]) -> ChatRequest:
+    """Return the request of decoded fields; raises `InvalidRequest` whose `param` says where."""
     rest = {key: value for key, value in found.items() if key not in _KNOWN and value is not None}
     return ChatRequest(
         dialect=NAME,
@@ -98,6 +107,8 @@ def read_stop(value: Any) -> tuple[str, ...]:
 
 def read_sampling(found: dict[str, Any]) -> Sampling:
     """Return how tokens are to be drawn, of a request's top-level fields."""
+    if _DRAWING.isdisjoint(found):
+        return Sampling()
     bias = mapping(found.get("logit_bias"))
     return Sampling(
         temperature=number(found.get("temperature")),
@@ -105,7 +116,7 @@ def read_sampling(found: dict[str, Any]) -> Sampling:
         top_k=integer(found.get("top_k")),
         frequency_penalty=number(found.get("frequency_penalty")),
         presence_penalty=number(found.get("presence_penalty")),
-        seed=integer(found.get("seed")),
+        seed=integer(found.get("seed", found.get("random_seed"))),
         logit_bias={key: value for key, value in bias.items() if number(value) is not None} or None,
         logprobs=found.get("logprobs") is True,
         top_logprobs=integer(found.get("top_logprobs")),
@@ -160,7 +171,7 @@ def _read_choice(value: Any) -> ToolChoice | None:
             raise InvalidRequest(
                 f"tool_choice is {value!r}; it may be none, auto, required or a tool", param="tool_choice"
             )
-        return ToolChoice(ToolMode(value))
+        return ToolChoice(_MODES[value])
     choice = mapping(value)
     if not choice:
         return None

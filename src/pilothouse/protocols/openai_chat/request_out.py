@@ -14,7 +14,8 @@ from pilothouse.domain.chat import (
     ToolResult,
 )
 from pilothouse.domain.facts import ModelFacts, ThinkingStyle
-from pilothouse.protocols.base import Written
+from pilothouse.protocols import losses
+from pilothouse.protocols.base import NO_MEMO, Memo, Written
 from pilothouse.protocols.loose import ENCODER
 from pilothouse.protocols.openai_chat.turns_out import TurnWriter
 from pilothouse.protocols.openai_chat.wire import NAME
@@ -27,8 +28,8 @@ _MOST_STOPS = 4
 
 def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     """Return the body; a streamed request asks for usage."""
-    turns = TurnWriter()
-    body: dict[str, Any] = {"model": request.model, "messages": turns.write(request.messages)}
+    turns = TurnWriter(request, facts)
+    body: dict[str, Any] = {"model": request.model, "messages": turns.write()}
     if request.streamed:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     _write_knobs(request, facts, body, turns)
@@ -38,12 +39,13 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     _write_hints(request, body, turns)
     if request.extra is not None and request.extra.dialect == NAME:
         body = {**request.extra.fields, **body}
-    elif request.extra is not None:
-        for field in request.extra.fields:
-            turns.lose(field, "chat has no such field")
+    turns.losses += losses.foreign(request, NAME, "chat has no such field")
     if _is_marked(request):
         turns.lose("cache_control", "chat providers choose themselves what to cache")
-    return Written(ENCODER.encode(body), tuple(turns.losses))
+    # Unless told to be strict, chat takes a schema for advice.
+    checked = request.output.held and request.output.strict is not True
+    memo = Memo(schema=request.output.schema) if checked else NO_MEMO
+    return Written(ENCODER.encode(body), tuple(turns.losses), memo)
 
 
 def _is_marked(request: ChatRequest) -> bool:
@@ -84,23 +86,28 @@ def _write_knobs(request: ChatRequest, facts: ModelFacts, body: dict[str, Any], 
     body |= {name: value for name, value in found.items() if value is not None}
 
 
+def effort_of(budget_tokens: int) -> str:
+    """Return the effort that stands for so many tokens of thought."""
+    return next((word for most, word in _BUDGETS if budget_tokens <= most), "high")
+
+
 def _write_thinking(request: ChatRequest, facts: ModelFacts, body: dict[str, Any], turns: TurnWriter) -> None:
     thinking = request.thinking
     if thinking is None:
         return
     if facts.thinking is ThinkingStyle.NONE:
         if thinking.enabled is not False:
-            turns.lose("reasoning_effort", "the model does not think")
+            turns.lose("thinking", "the model does not think")
         return
     effort = {"max": "xhigh"}.get(thinking.effort, thinking.effort)
     if thinking.enabled is False:
         effort = "none"
     elif not effort and thinking.budget_tokens is not None:
-        effort = next((word for most, word in _BUDGETS if thinking.budget_tokens <= most), "high")
+        effort = effort_of(thinking.budget_tokens)
     if effort in _EFFORTS:
         body["reasoning_effort"] = effort
     elif effort:
-        turns.lose("reasoning_effort", f"chat has no effort {effort!r}")
+        turns.lose("thinking", f"chat has no effort {effort!r}")
 
 
 def _write_tools(request: ChatRequest, body: dict[str, Any], turns: TurnWriter) -> None:

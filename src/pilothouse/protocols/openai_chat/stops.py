@@ -10,6 +10,9 @@ _IN = {
     "tool_calls": StopReason.TOOL_CALLS,
     "function_call": StopReason.TOOL_CALLS,
     "content_filter": StopReason.FILTERED,
+    # Mistral's words.
+    "model_length": StopReason.CONTEXT_FULL,
+    "error": StopReason.BROKEN,
 }
 _OUT = {
     StopReason.LENGTH: "length",

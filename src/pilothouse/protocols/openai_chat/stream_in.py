@@ -9,6 +9,7 @@ from pilothouse.domain.chat import (
     AudioDelta,
     BlockEnded,
     BlockStarted,
+    CitationAdded,
     Ended,
     Event,
     Finished,
@@ -29,11 +30,13 @@ from pilothouse.errors import InvalidRequest, UpstreamProtocol
 from pilothouse.protocols import openai_error, openai_usage, sse
 from pilothouse.protocols.base import NO_MEMO, ErrorBody, Memo
 from pilothouse.protocols.loose import ANY, integer, is_json, json_text, mapping, objects, text
+from pilothouse.protocols.media_address import media_of
 from pilothouse.protocols.openai_chat.halves import Halves
-from pilothouse.protocols.openai_chat.parts import media_of, read_content
+from pilothouse.protocols.openai_chat.parts import read_content
 from pilothouse.protocols.openai_chat.scan import MAX_EVENT_BYTES
 from pilothouse.protocols.openai_chat.stops import ended, stop_reason
 from pilothouse.protocols.openai_chat.turns_in import read_reasoning
+from pilothouse.protocols.openai_chat.wire import NAME
 
 
 class StreamIn:
@@ -134,6 +137,8 @@ class StreamIn:
         self._take_content(index, opened, delta.get("content"), mapping(choice.get("logprobs")).get("content"))
         if text(delta.get("refusal")):
             self._out.append(TextDelta(self._block(index, opened, Refusal("")), text(delta.get("refusal"))))
+        for annotation in objects(delta.get("annotations")):
+            self._out.append(CitationAdded(self._block(index, opened, Text("")), NAME, annotation))
         self._take_media(index, opened, delta)
         legacy = mapping(delta.get("function_call"))
         calls = [{"index": 0, "id": legacy.get("name"), "function": legacy}] if legacy else []
@@ -174,7 +179,7 @@ class StreamIn:
         for image in objects(delta.get("images")):
             url = text(mapping(image.get("image_url")).get("url"))
             if url:
-                self._whole(index, opened, Image(media_of(url)))
+                self._whole(index, opened, Image(media_of(url, "messages")))
 
     def _take_call(self, index: int, opened: "_Open", call: dict[str, Any]) -> None:
         custom = call.get("type") == "custom"

@@ -7,6 +7,7 @@ from pilothouse.domain.chat import (
     Audio,
     AudioDelta,
     BlockStarted,
+    CitationAdded,
     Ended,
     Event,
     Finished,
@@ -26,7 +27,8 @@ from pilothouse.errors import PilothouseError
 from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import Echo
 from pilothouse.protocols.loose import ENCODER
-from pilothouse.protocols.openai_chat.parts import address_of
+from pilothouse.protocols.media_address import address_of
+from pilothouse.protocols.openai_chat.annotations import annotation
 from pilothouse.protocols.openai_chat.replies import call_id, reply_id
 from pilothouse.protocols.openai_chat.stops import finish_reason
 from pilothouse.protocols.openai_chat.turns_out import reasoning_fields
@@ -44,6 +46,8 @@ class StreamOut:
         self._blocks: dict[int, _Block] = {}
         self._calls: dict[int, int] = {}
         """Tool calls so far, by choice."""
+        self._said: dict[int, int] = {}
+        """Characters of content so far, by choice."""
         self._begun: set[int] = set()
 
     def write(self, event: Event) -> bytes:
@@ -69,6 +73,8 @@ class StreamOut:
             self._usage, self._tier = event.usage, event.service_tier
         elif isinstance(event, SignatureDelta):
             return self._signature(event)
+        elif isinstance(event, CitationAdded):
+            return self._cite(event)
         elif isinstance(event, AudioDelta):
             audio = {key: value for key, value in (("data", event.data), ("transcript", event.transcript)) if value}
             return self._delta(self._blocks[event.block].choice, {"audio": audio})
@@ -98,7 +104,7 @@ class StreamOut:
         return tail + b"data: [DONE]\n\n"
 
     def _block(self, event: BlockStarted) -> bytes:
-        block = self._blocks[event.block] = _Block(event.part, event.choice)
+        block = self._blocks[event.block] = _Block(event.part, event.choice, self._said.get(event.choice, 0))
         part = event.part
         if isinstance(part, ToolCall):
             block.call = self._calls.get(event.choice, 0)
@@ -123,9 +129,16 @@ class StreamOut:
         block = self._blocks[event.block]
         if isinstance(block.part, Refusal):
             return self._delta(block.choice, {"refusal": event.text})
+        self._said[block.choice] = self._said.get(block.choice, 0) + len(event.text)
         if event.logprobs is None:
             return self._delta(block.choice, {"content": event.text})
         return self._delta(block.choice, {"content": event.text}, {"content": event.logprobs, "refusal": None})
+
+    def _cite(self, event: CitationAdded) -> bytes:
+        block = self._blocks[event.block]
+        length = self._said.get(block.choice, 0) - block.before
+        found = annotation(event.dialect, event.citation, length, block.before)
+        return b"" if found is None else self._delta(block.choice, {"annotations": [found]})
 
     def _arguments(self, event: ArgumentsDelta) -> bytes:
         block = self._blocks[event.block]
@@ -146,19 +159,22 @@ class StreamOut:
     def _delta(self, choice: int, delta: dict[str, Any], logprobs: Any = None) -> bytes:
         if choice not in self._begun:
             self._begun.add(choice)
-            delta = {"role": "assistant", **delta}
+            # LlamaIndex leaves out a first chunk that has neither content nor calls, and its thought would be lost.
+            delta = {"role": "assistant", "content": "", **delta}
         return self._chunk([_choice(choice, delta, None, logprobs)])
 
     def _chunk(self, choices: list[dict[str, Any]], **more: Any) -> bytes:
         if self._tier:
-            more["service_tier"] = self._tier
+            more["service_tier"] = openai_usage.tier_word(self._tier)
         return b"data: " + ENCODER.encode({**self._shared, "choices": choices, **more}) + b"\n\n"
 
 
 class _Block:
-    def __init__(self, part: Part, choice: int) -> None:
+    def __init__(self, part: Part, choice: int, before: int) -> None:
         self.part = part
         self.choice = choice
+        self.before = before
+        """Characters of content before it."""
         self.call = 0
 
 

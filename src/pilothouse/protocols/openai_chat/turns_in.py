@@ -14,28 +14,28 @@ from pilothouse.domain.chat import (
     Reasoning,
     Refusal,
     Role,
+    Text,
     ToolCall,
     ToolResult,
 )
 from pilothouse.errors import InvalidRequest
+from pilothouse.protocols import json_body
 from pilothouse.protocols.loose import json_text, mapping, objects, text
 from pilothouse.protocols.openai_chat.parts import read_content
 from pilothouse.protocols.openai_chat.wire import NAME
 
 _ASSISTANT = frozenset({
     "role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "reasoning_content", "reasoning",
-    "reasoning_details",
+    "reasoning_details", "annotations",
 })  # fmt: skip
 
 
 def read_messages(value: Any) -> tuple[Message, ...]:
     """Return the turns; results of tools that follow one another are one turn."""
-    if not isinstance(value, list):
-        raise InvalidRequest("messages must be a list of messages", param="messages")
     out: list[Message] = []
     custom: set[str] = set()
     uses: dict[str, int] = {}
-    for number, message in enumerate(objects(value)):
+    for number, message in enumerate(json_body.objects_of(value, "messages")):
         turn = _numbered(message, _read_message(message, f"messages.{number}"), uses)
         custom |= {part.id for part in turn.parts if isinstance(part, ToolCall) and part.custom}
         if turn.role is Role.TOOL:
@@ -91,7 +91,8 @@ def _read_message(message: dict[str, Any], where: str) -> Message:
 
 def read_assistant(message: dict[str, Any], where: str = "message") -> Message:
     """Return an assistant's message, of a request or of an answer: thoughts first, calls last."""
-    parts: list[Part] = [*read_reasoning(message), *read_content(message.get("content"), where)]
+    said = _cited(read_content(message.get("content"), where), message)
+    parts: list[Part] = [*read_reasoning(message), *said]
     if text(message.get("refusal")):
         parts.append(Refusal(text(message.get("refusal"))))
     audio = mapping(message.get("audio"))
@@ -104,6 +105,19 @@ def read_assistant(message: dict[str, Any], where: str = "message") -> Message:
         parts.append(ToolCall(name, name, json_text(legacy.get("arguments"))))
     rest = {key: value for key, value in message.items() if key not in _ASSISTANT and value is not None}
     return Message(Role.ASSISTANT, tuple(parts), text(message.get("name")), Extra(NAME, rest) if rest else None)
+
+
+def _cited(parts: tuple[Part, ...], message: dict[str, Any]) -> tuple[Part, ...]:
+    """Return the parts with the message's annotations on its first text, from which they count."""
+    annotations = tuple(objects(message.get("annotations")))
+    out: list[Part] = []
+    for part in parts:
+        if isinstance(part, Text) and annotations:
+            out.append(msgspec.structs.replace(part, citations=annotations, extra=part.extra or Extra(NAME, {})))
+            annotations = ()
+        else:
+            out.append(part)
+    return tuple(out)
 
 
 def read_call(call: dict[str, Any]) -> Part:

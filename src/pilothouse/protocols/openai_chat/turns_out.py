@@ -4,7 +4,10 @@ from typing import Any
 
 from pilothouse.domain.chat import (
     Audio,
+    ChatRequest,
+    Document,
     Image,
+    Media,
     Message,
     Native,
     Part,
@@ -15,30 +18,40 @@ from pilothouse.domain.chat import (
     ToolCall,
     ToolResult,
 )
-from pilothouse.domain.facts import Loss
+from pilothouse.domain.facts import Loss, ModelFacts
+from pilothouse.protocols.citations import dialect_of
+from pilothouse.protocols.documents import openai_has
+from pilothouse.protocols.openai_chat.annotations import annotations
 from pilothouse.protocols.openai_chat.parts import write_part
+from pilothouse.protocols.openai_chat.thoughts_out import Thoughts, said
 from pilothouse.protocols.openai_chat.wire import NAME
+
+_ADDRESSES = ("http://", "https://")
 
 
 class TurnWriter:
     """Writes turns and notes what chat has no place for."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: ChatRequest, facts: ModelFacts) -> None:
         self.losses: list[Loss] = []
+        self._dialect = request.dialect
+        """The caller's."""
+        self._messages = request.messages
+        self._thoughts = Thoughts(request.messages, facts)
 
     def lose(self, field: str, reason: str, *, essential: bool = False) -> None:
         """Note a loss."""
         self.losses.append(Loss(field, reason, essential))
 
-    def write(self, messages: tuple[Message, ...]) -> list[dict[str, Any]]:
-        """Return the messages of a request."""
+    def write(self) -> list[dict[str, Any]]:
+        """Return the messages of the request."""
         out: list[dict[str, Any]] = []
-        for number, message in enumerate(messages):
+        for number, message in enumerate(self._messages):
             where = f"messages.{number}"
             if message.role is Role.TOOL:
                 out += self._results(message, where)
             elif message.role is Role.ASSISTANT:
-                out.append(self._assistant(message, where))
+                out.append(self._assistant(message, number))
             else:
                 out += self._user(message, where)
         return out
@@ -56,13 +69,14 @@ class TurnWriter:
     def _results(self, message: Message, where: str) -> list[dict[str, Any]]:
         out: list[dict[str, Any]] = []
         pictures: list[dict[str, Any]] = []
-        for part in message.parts:
+        for number, part in enumerate(message.parts):
+            here = f"{where}.content.{number}"
             if not isinstance(part, ToolResult):
-                self.lose(where, "a turn of tool results can hold nothing else in chat", essential=True)
+                self.lose(here, "a turn of tool results can hold nothing else in chat", essential=True)
                 continue
             shown = [item for item in part.parts if not isinstance(item, Image)]
-            images = [found for item in part.parts if isinstance(item, Image) and (found := write_part(item))]
-            content = self._content(tuple(shown), where)
+            images = [found for item in part.parts if isinstance(item, Image) and (found := self._part(item, here))]
+            content = self._content(tuple(shown), here)
             if part.is_error:
                 said = {"type": "text", "text": "Error:"}
                 content = f"Error: {content}" if isinstance(content, str) else [said, *content]
@@ -72,26 +86,32 @@ class TurnWriter:
             out.append({"role": "tool", "tool_call_id": part.call_id, "content": content})
         return [*out, {"role": "user", "content": pictures}] if pictures else out
 
-    def _assistant(self, message: Message, where: str) -> dict[str, Any]:
+    def _assistant(self, message: Message, number: int) -> dict[str, Any]:
         out: dict[str, Any] = {"role": "assistant"}
         if message.name:
             out["name"] = message.name
-        for number, part in enumerate(message.parts):
-            self._note_lost(part, f"{where}.content.{number}")
-        return {**out, **assistant_fields(message.parts, history=True), **_extra(message)}
+        for place, part in enumerate(message.parts):
+            where = f"messages.{number}.content.{place}"
+            if not isinstance(part, Reasoning):
+                self._note_lost(part, where)
+            elif not self._thoughts.takes(number, part):
+                self.lose(where, self._thoughts.why_not(part))
+        thoughts = tuple(part for part in message.parts if isinstance(part, Reasoning))
+        back = self._thoughts.fields(number, thoughts)
+        return {**out, **back, **assistant_fields(message.parts, history=True), **_extra(message)}
 
     def _note_lost(self, part: Part, where: str) -> None:
         """Note what has no place in an assistant's turn."""
-        if isinstance(part, Reasoning):
-            if part.signature or part.redacted:
-                self.lose(where, f"chat has no place for thoughts that {part.vendor or 'a vendor'} signed")
-        elif isinstance(part, Native):
+        if isinstance(part, Native):
             if part.dialect != NAME:
                 self.lose(where, f"only {part.dialect} has such a part", essential=True)
         elif isinstance(part, Audio):
             if not part.id:
                 self.lose(where, "chat takes back no sound but its own", essential=True)
-        elif not isinstance(part, Text | Refusal | ToolCall):
+        elif isinstance(part, Text):
+            if part.citations and dialect_of(part) != NAME:
+                self.lose(f"{where}.citations", "chat takes back no citations of an answer")
+        elif not isinstance(part, Refusal | ToolCall):
             self.lose(where, "chat takes no such part in an assistant's turn", essential=True)
 
     def _content(self, parts: tuple[Part, ...], where: str) -> str | list[dict[str, Any]]:
@@ -99,17 +119,46 @@ class TurnWriter:
             return parts[0].text
         out: list[dict[str, Any]] = []
         for number, part in enumerate(parts):
-            found = write_part(part)
-            if found is None:
-                self.lose(f"{where}.content.{number}", "chat has no such part", essential=True)
-            else:
-                out.append(found)
+            found = self._part(part, f"{where}.content.{number}")
+            out += [found] if found is not None else []
         return out if out else ""
+
+    def _part(self, part: Part, where: str) -> dict[str, Any] | None:
+        """Return a part of a user's content; None, and noted, when it has no place in chat."""
+        found = None if self._is_unreadable(part) else write_part(part)
+        if found is None:
+            self.losses.append(_lost(part, where))
+        elif isinstance(part, Document):
+            if part.cited:
+                self.lose(f"{where}.citations", "chat cites no documents")
+            if part.context and not part.text:
+                self.lose(f"{where}.context", "chat takes no context of a file")
+        return found
+
+    def _is_unreadable(self, part: Part) -> bool:
+        """Return whether a server of this dialect could not find what a part names; its own callers know best."""
+        if self._dialect == NAME or not isinstance(part, Image | Document):
+            return False
+        if part.media.file_id:
+            return not openai_has(part.media.file_id, self._dialect)
+        return bool(part.media.url) and not part.media.url.startswith(_ADDRESSES)
+
+
+def _lost(part: Part, where: str) -> Loss:
+    media = part.media if isinstance(part, Image | Document) else Media()
+    if media.file_id:
+        return Loss(where, "chat cannot read a file of another provider's", essential=True)
+    if media.url.startswith(_ADDRESSES):
+        return Loss(where, "chat takes no document by its address", essential=True, address=media.url)
+    if media.url:
+        return Loss(where, "chat takes no address that is not on the web", essential=True)
+    return Loss(where, "chat has no such part", essential=True)
 
 
 def assistant_fields(parts: tuple[Part, ...], *, history: bool = False) -> dict[str, Any]:
-    """Return the fields of an assistant's message; in history thoughts are left out, for no chat model takes them."""
+    """Return the fields of an assistant's message; in history without its thoughts, which are not for every server."""
     texts = [part.text for part in parts if isinstance(part, Text)]
+    cited = list(annotations(parts, history=history))
     calls = [call_fields(part) for part in parts if isinstance(part, ToolCall)]
     native = [part.value for part in parts if isinstance(part, Native) and part.dialect == NAME]
     # A call of a kind that is not known has an id, a part of the content has none.
@@ -118,6 +167,8 @@ def assistant_fields(parts: tuple[Part, ...], *, history: bool = False) -> dict[
     out: dict[str, Any] = {"content": "".join(texts) if texts else None}
     if shown:
         out["content"] = [*({"type": "text", "text": said} for said in texts), *shown]
+    if cited:
+        out["annotations"] = cited
     refusals = [part.text for part in parts if isinstance(part, Refusal)]
     if refusals or not history:
         out["refusal"] = "".join(refusals) or None
@@ -142,7 +193,7 @@ def call_fields(part: ToolCall) -> dict[str, Any]:
 
 def reasoning_fields(parts: tuple[Reasoning, ...]) -> dict[str, Any]:
     """Return thoughts as text, and as details with their marks."""
-    thought = "".join(part.text or "\n\n".join(part.summary) for part in parts)
+    thought = "".join(said(part) for part in parts)
     details = [detail for part in parts if part.signature or part.redacted for detail in (_detail(part),)]
     out: dict[str, Any] = {"reasoning_content": thought} if thought else {}
     return {**out, "reasoning_details": details} if details else out

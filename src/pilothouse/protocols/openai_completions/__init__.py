@@ -1,6 +1,7 @@
 """OpenAI's older completions: one text is carried on."""
 
 from pilothouse.domain.call import Operation
+from pilothouse.protocols import limit_headers
 from pilothouse.protocols.base import ChatCodec, Dialect
 from pilothouse.protocols.json_body import needs_canonical, rewrite
 from pilothouse.protocols.openai_chat.head import read_head
@@ -36,5 +37,7 @@ DIALECT = Dialect(
         write_reply=write_whole,
         reader=CompletionsIn,
         writer=CompletionsOut,
+        says_broken=False,
     ),
+    limit_headers=limit_headers.openai,
 )

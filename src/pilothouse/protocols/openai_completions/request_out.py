@@ -4,6 +4,7 @@ from typing import Any
 
 from pilothouse.domain.chat import ChatRequest, Message, Native, OutputKind, Role, Text
 from pilothouse.domain.facts import Loss, ModelFacts
+from pilothouse.protocols import losses
 from pilothouse.protocols.base import Written
 from pilothouse.protocols.loose import ENCODER
 from pilothouse.protocols.openai_completions.prompts import NAME, own_fields
@@ -13,7 +14,7 @@ _MOST_STOPS = 4
 
 def write_request(request: ChatRequest, _facts: ModelFacts) -> Written:
     """Return the body; a streamed request asks for usage, and anything but one text of a user is a loss."""
-    losses = [*_lost_turns(request.messages), *_lost_fields(request)]
+    lost = [*_lost_turns(request.messages), *_lost_fields(request)]
     texts = ["".join(part.text for part in turn.parts if isinstance(part, Text)) for turn in request.messages]
     body: dict[str, Any] = {"model": request.model, "prompt": "\n\n".join(text for text in texts if text)}
     if request.streamed:
@@ -21,7 +22,7 @@ def write_request(request: ChatRequest, _facts: ModelFacts) -> Written:
     body |= _knobs(request) | own_fields(request)
     if request.extra is not None and request.extra.dialect == NAME:
         body = {**request.extra.fields, **body}
-    return Written(ENCODER.encode(body), tuple(losses))
+    return Written(ENCODER.encode(body), tuple(lost))
 
 
 def _knobs(request: ChatRequest) -> dict[str, Any]:
@@ -44,15 +45,15 @@ def _knobs(request: ChatRequest) -> dict[str, Any]:
 
 
 def _lost_turns(messages: tuple[Message, ...]) -> list[Loss]:
-    losses: list[Loss] = []
+    lost: list[Loss] = []
     if [turn.role for turn in messages] != [Role.USER]:
-        losses.append(Loss("messages", "a completion takes one text, not a conversation", essential=True))
+        lost.append(Loss("messages", "a completion takes one text, not a conversation", essential=True))
     for place, turn in enumerate(messages):
         for number, part in enumerate(turn.parts):
             if isinstance(part, Text) or (isinstance(part, Native) and part.dialect == NAME):
                 continue
-            losses.append(Loss(f"messages.{place}.content.{number}", "a completion takes text only", essential=True))
-    return losses
+            lost.append(Loss(f"messages.{place}.content.{number}", "a completion takes text only", essential=True))
+    return lost
 
 
 def _lost_fields(request: ChatRequest) -> list[Loss]:
@@ -72,8 +73,7 @@ def _lost_fields(request: ChatRequest) -> list[Loss]:
         "metadata": request.labels,
         "prediction": request.prediction,
     }
-    if request.extra is not None and request.extra.dialect != NAME:
-        hints |= request.extra.fields
     reason = "completions have no such field"
     lost = [Loss(name, reason, essential=True) for name, given in essential.items() if given]
-    return [*lost, *(Loss(name, reason) for name, given in hints.items() if given)]
+    lost += (Loss(name, reason) for name, given in hints.items() if given)
+    return [*lost, *losses.foreign(request, NAME, reason)]

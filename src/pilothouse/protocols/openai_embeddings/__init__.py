@@ -1,6 +1,7 @@
 """OpenAI embeddings."""
 
 from pilothouse.domain.call import Operation
+from pilothouse.protocols import limit_headers
 from pilothouse.protocols.base import Dialect, EmbeddingsCodec
 from pilothouse.protocols.json_body import needs_canonical
 from pilothouse.protocols.openai_embeddings.codec import read_request, read_vectors, write_request, write_vectors
@@ -25,4 +26,5 @@ DIALECT = Dialect(
         read_reply=read_vectors,
         write_reply=write_vectors,
     ),
+    limit_headers=limit_headers.openai,
 )

@@ -1,8 +1,5 @@
 """An embeddings call into the domain and out of it."""
 
-import base64
-import binascii
-import struct
 from typing import Any, cast
 
 import msgspec
@@ -14,11 +11,11 @@ from pilothouse.errors import InvalidRequest, UpstreamProtocol
 from pilothouse.protocols import json_body, openai_usage
 from pilothouse.protocols.base import NO_ASK, Ask, Written
 from pilothouse.protocols.openai_embeddings.head import read_head
+from pilothouse.protocols.packed_floats import pack, unpack
 
 NAME = "openai_embeddings"
 
 _KNOWN = frozenset({"model", "input", "dimensions", "encoding_format", "user"})
-_FLOAT_BYTES = 4
 _ENCODER = msgspec.json.Encoder()
 
 _Input = str | tuple[int, ...]
@@ -106,7 +103,7 @@ def write_request(request: EmbeddingsRequest, _facts: ModelFacts) -> Written:
 
 
 def _losses(request: EmbeddingsRequest) -> list[Loss]:
-    lost = [name for name, value in (("task", request.task), ("title", request.title)) if value]
+    lost = [name for name, value in (("taskType", request.task), ("title", request.title)) if value]
     if request.extra is not None and request.extra.dialect != NAME:
         lost += request.extra.fields
     return [Loss(name, "OpenAI's embeddings have no such field") for name in lost]
@@ -117,7 +114,7 @@ def read_vectors(body: bytes) -> EmbeddingsReply:
     try:
         found = _BODY.decode(body)
         vectors = tuple(_floats(item.embedding) for item in sorted(found.data, key=lambda item: item.index))
-    except (ValueError, RecursionError, struct.error) as error:
+    except (ValueError, RecursionError) as error:
         raise UpstreamProtocol(
             "the provider's answer holds no vectors", upstream_status=200, body=body[:65536]
         ) from error
@@ -126,18 +123,12 @@ def read_vectors(body: bytes) -> EmbeddingsReply:
 
 
 def _floats(value: str | tuple[float, ...]) -> tuple[float, ...]:
-    if not isinstance(value, str):
-        return value
-    try:
-        packed = base64.b64decode(value, validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64") from error
-    return struct.unpack(f"<{len(packed) // _FLOAT_BYTES}f", packed)
+    return unpack(value) if isinstance(value, str) else value
 
 
 def write_vectors(reply: EmbeddingsReply, request: EmbeddingsRequest) -> bytes:
     """Return the answer, its vectors as numbers or as base64, as the caller wants them."""
-    vectors = [_packed(vector) if request.base64 else vector for vector in reply.vectors]
+    vectors = [pack(vector) if request.base64 else vector for vector in reply.vectors]
     usage = reply.usage
     return _ENCODER.encode(
         {
@@ -149,11 +140,3 @@ def write_vectors(reply: EmbeddingsReply, request: EmbeddingsRequest) -> bytes:
             "usage": {"prompt_tokens": usage.input_total if usage else 0, "total_tokens": usage.total if usage else 0},
         }
     )
-
-
-def _packed(vector: tuple[float, ...]) -> str:
-    try:
-        packed = struct.pack(f"<{len(vector)}f", *vector)
-    except OverflowError as error:
-        raise UpstreamProtocol("a number in the provider's vectors is too large for 32 bits") from error
-    return base64.b64encode(packed).decode()

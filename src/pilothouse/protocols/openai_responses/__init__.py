@@ -1,12 +1,12 @@
 """OpenAI's Responses API."""
 
 from pilothouse.domain.call import Operation
+from pilothouse.protocols import limit_headers
 from pilothouse.protocols.base import ChatCodec, Dialect
-from pilothouse.protocols.json_body import needs_canonical
 from pilothouse.protocols.openai_error import render_error
 from pilothouse.protocols.openai_responses.errors import render_stream_error
 from pilothouse.protocols.openai_responses.fold import fold
-from pilothouse.protocols.openai_responses.head import read_head, rewrite
+from pilothouse.protocols.openai_responses.head import needs_canonical, read_head, rewrite
 from pilothouse.protocols.openai_responses.reply import read_reply
 from pilothouse.protocols.openai_responses.reply_in import read_reply as read_chat_reply
 from pilothouse.protocols.openai_responses.reply_out import write_reply
@@ -39,4 +39,5 @@ DIALECT = Dialect(
         reader=StreamReader,
         writer=StreamWriter,
     ),
+    limit_headers=limit_headers.openai,
 )

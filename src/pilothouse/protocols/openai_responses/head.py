@@ -4,10 +4,10 @@ from typing import Any, cast
 
 import msgspec
 
-from pilothouse.protocols import json_body, loose
+from pilothouse.protocols import json_body, loose, marks
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.heads import StreamingHead
-from pilothouse.protocols.openai_responses import marks, wire
+from pilothouse.protocols.openai_responses import wire
 
 
 class ResponsesHead(StreamingHead, frozen=True):
@@ -16,6 +16,9 @@ class ResponsesHead(StreamingHead, frozen=True):
     user: Any = None
     safety_identifier: Any = None
     metadata: Any = None
+    previous_response_id: str | None = None
+    store: bool | None = None
+    background: bool | None = None
 
     @property
     def user_id(self) -> str:
@@ -40,12 +43,17 @@ def read_head(body: bytes, _ask: Ask = NO_ASK) -> ResponsesHead:
 def rewrite(body: bytes, *, model: str | None, ask_usage: bool) -> bytes:
     """Return the body with exactly one `model` and every other value as it was.
 
-    Thoughts that carry another vendor's mark are left out, for a provider of this dialect refuses them. `ask_usage`
-    changes nothing: usage always comes.
+    Thoughts that carry another vendor's mark are left out, and ids of calls lose it, for a provider of this dialect
+    refuses them. `ask_usage` changes nothing: usage always comes.
     """
     del ask_usage
-    out = json_body.rewrite(body, model=model, ask_usage=False)
+    out = marks.without_ids(json_body.rewrite(body, model=model, ask_usage=False))
     return _without_foreign_thoughts(out) if _MARK in out else out
+
+
+def needs_canonical(body: bytes) -> bool:
+    """Return whether the body could spell `model` twice, or holds the mark of another vendor."""
+    return json_body.needs_canonical(body) or _MARK in body or marks.in_ids(body)
 
 
 def _without_foreign_thoughts(body: bytes) -> bytes:
@@ -59,4 +67,4 @@ def _without_foreign_thoughts(body: bytes) -> bytes:
 
 
 def _is_foreign(item: Any) -> bool:
-    return loose.text(loose.mapping(item).get("encrypted_content")).startswith(marks.PREFIX)
+    return marks.is_packed(loose.text(loose.mapping(item).get("encrypted_content")))

@@ -5,6 +5,7 @@ from typing import Any, cast
 from pilothouse.domain.chat import Message, Native, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from pilothouse.domain.chat.parts import Extra
 from pilothouse.errors import InvalidRequest
+from pilothouse.protocols import marks as id_marks
 from pilothouse.protocols.loose import objects, text
 from pilothouse.protocols.openai_responses import marks, wire
 from pilothouse.protocols.openai_responses.parts_in import read_content, thought_signature
@@ -82,12 +83,13 @@ def read_call(item: dict[str, Any], where: str) -> ToolCall:
     arguments = item.get("input" if custom else "arguments")
     if arguments is not None and not isinstance(arguments, str):
         arguments = wire.encode(arguments).decode()
+    identity, mark = id_marks.out_of_id(string(item, "call_id", where))
     return ToolCall(
-        string(item, "call_id", where),
+        identity,
         string(item, "name", where),
         arguments or "",
         custom,
-        thought_signature(item),
+        mark or thought_signature(item),
         extra=wire.rest(item, _CALL),
     )
 
@@ -125,4 +127,5 @@ def _result(item: dict[str, Any], where: str) -> ToolResult:
     output = item.get("output")
     parts = () if output in ("", None) else read_content(output, f"{where}.output")
     custom = item.get("type") == "custom_tool_call_output"
-    return ToolResult(string(item, "call_id", where), parts=parts, custom=custom, extra=wire.rest(item, _RESULT))
+    identity, _ = id_marks.out_of_id(string(item, "call_id", where))
+    return ToolResult(identity, parts=parts, custom=custom, extra=wire.rest(item, _RESULT))

@@ -137,5 +137,5 @@ def _output(parts: Sequence[Part], place: Place) -> Any:
         return ""
     if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].cache is None and parts[0].extra is None:
         return parts[0].text
-    written = [asked(part, place.at(number)) for number, part in enumerate(parts)]
+    written = [asked(part, place.at("content").at(number)) for number, part in enumerate(parts)]
     return [part for part in written if part is not None]

@@ -5,9 +5,11 @@ from typing import Any
 
 from pilothouse.domain.chat import Audio, Image, Native, Part, Reasoning, Refusal, Text, ToolCall
 from pilothouse.protocols import loose
+from pilothouse.protocols import marks as id_marks
 from pilothouse.protocols.loose import mapping, objects
 from pilothouse.protocols.openai_responses import marks, wire
 from pilothouse.protocols.openai_responses.items_out import is_item
+from pilothouse.protocols.openai_responses.parts_out import annotations
 from pilothouse.protocols.openai_responses.wire import NAME
 
 NO_ARGUMENTS = "{}"
@@ -34,22 +36,23 @@ def refusal_part(text: str) -> dict[str, Any]:
 
 
 def signed(out: dict[str, Any], signature: str) -> dict[str, Any]:
-    """Return an item or part with the mark that Google's models want back on it."""
+    """Return a part, or a call whose id has gone out already, with the mark that Google's models want back on it."""
     return {**out, "extra_content": {"google": {"thought_signature": signature}}} if signature else out
 
 
 def call(identity: str, part: ToolCall, status: str) -> dict[str, Any]:
-    """Return a call of a tool."""
+    """Return a call of a tool; the mark that Google's models want back on it has its place in the id of the call."""
+    call_id = id_marks.into_id(part.id, part.signature)
     if part.custom:
         out = {
-            "id": identity, "type": "custom_tool_call", "call_id": part.id, "name": part.name, "input": part.arguments
+            "id": identity, "type": "custom_tool_call", "call_id": call_id, "name": part.name, "input": part.arguments
         }  # fmt: skip
     else:
         out = {
-            "id": identity, "type": "function_call", "status": status, "call_id": part.id, "name": part.name,
+            "id": identity, "type": "function_call", "status": status, "call_id": call_id, "name": part.name,
             "arguments": part.arguments if status == IN_PROGRESS else part.arguments or NO_ARGUMENTS,
         }  # fmt: skip
-    return signed({**out, **wire.own(part.extra)}, part.signature)
+    return {**out, **wire.own(part.extra)}
 
 
 def thought(identity: str, part: Reasoning, status: str) -> dict[str, Any]:
@@ -82,35 +85,12 @@ def whole(identity: str, part: Part) -> dict[str, Any] | None:
 def content_of(part: Part, logprobs: Any = None) -> dict[str, Any] | None:
     """Return a part of a message; None for what is an item of its own or has no place here."""
     if isinstance(part, Text):
-        return signed(text_part(part.text, citations(part), logprobs), part.signature)
+        return signed(text_part(part.text, annotations(part), logprobs), part.signature)
     if isinstance(part, Refusal):
         return refusal_part(part.text)
     if isinstance(part, Audio) and part.transcript:
         return text_part(part.transcript)
     return None
-
-
-def citations(part: Text) -> list[dict[str, Any]]:
-    """Return a text's citations as annotations, those in another API's form left out."""
-    dialect = part.extra.dialect if part.extra is not None else ""
-    found = [annotation(dialect, citation) for citation in part.citations]
-    return [one for one in found if one is not None]
-
-
-def annotation(dialect: str, citation: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a citation as an annotation; chat completions have the same one level deeper."""
-    if dialect == NAME:
-        return dict(citation)
-    inner = mapping(citation.get("url_citation"))
-    if not inner.get("url"):
-        return None
-    return {
-        "type": "url_citation",
-        "url": inner["url"],
-        "title": loose.text(inner.get("title")),
-        "start_index": loose.count(inner.get("start_index")),
-        "end_index": loose.count(inner.get("end_index")),
-    }
 
 
 def token_logprobs(logprobs: Any) -> list[dict[str, Any]]:

@@ -6,12 +6,15 @@ import msgspec
 
 from pilothouse.domain.chat import Audio, Document, Image, Media, Native, Part, Refusal, Text, Video
 from pilothouse.domain.facts import Loss
+from pilothouse.protocols.citations import dialect_of, page
+from pilothouse.protocols.documents import as_text, openai_has
 from pilothouse.protocols.openai_responses import wire
 from pilothouse.protocols.openai_responses.wire import NAME
 
 _SOUNDS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav"}
 _PICTURES = (("iVBOR", "image/png"), ("/9j/", "image/jpeg"), ("R0lG", "image/gif"), ("UklGR", "image/webp"))
 _ADDRESSES = ("http://", "https://")
+_UPLOADED = "the Responses API cannot read a file of another provider's"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -19,10 +22,12 @@ class Place(msgspec.Struct, frozen=True):
 
     path: str
     losses: list[Loss]
+    dialect: str = NAME
+    """The caller's, which tells whose ids of files it names."""
 
     def at(self, name: str | int) -> "Place":
         """Return the place one step down."""
-        return Place(f"{self.path}.{name}", self.losses)
+        return Place(f"{self.path}.{name}", self.losses, self.dialect)
 
     def lose(self, reason: str, *, essential: bool = False) -> None:
         """Note that what stands here is left out."""
@@ -51,9 +56,9 @@ def asked(part: Part, place: Place) -> dict[str, Any] | None:
 def said(part: Part, place: Place) -> dict[str, Any] | None:
     """Return a part of what the assistant said earlier; None when it has no place here."""
     if isinstance(part, Text):
-        cited = [dict(one) for one in part.citations] if part.extra is not None and part.extra.dialect == NAME else []
-        if part.citations and not cited:
-            place.lose("citations in another API's form")
+        cited = annotations(part)
+        if len(cited) < len(part.citations):
+            place.lose("citations that name no page on the web")
         return {"type": "output_text", "annotations": cited, **_text(part, place)}
     if isinstance(part, Refusal):
         return {"type": "refusal", "refusal": part.text}
@@ -66,6 +71,23 @@ def said(part: Part, place: Place) -> dict[str, Any] | None:
     return None
 
 
+def annotations(part: Text) -> list[dict[str, Any]]:
+    """Return a text's citations as annotations; those of other APIs that name no page on the web are left out."""
+    found = [annotation(dialect_of(part), citation, len(part.text)) for citation in part.citations]
+    return [one for one in found if one is not None]
+
+
+def annotation(dialect: str, citation: dict[str, Any], length: int) -> dict[str, Any] | None:
+    """Return a citation of a text that is so long until now; None for one that names no page on the web."""
+    if dialect == NAME:
+        return dict(citation)
+    found = page(dialect, citation)
+    if found is None:
+        return None
+    start, end = found.span(length)
+    return {"type": "url_citation", "url": found.url, "title": found.title, "start_index": start, "end_index": end}
+
+
 def _text(part: Text, place: Place) -> dict[str, Any]:
     if part.signature:
         place.lose("the mark of another vendor's model")
@@ -76,7 +98,7 @@ def _text(part: Text, place: Place) -> dict[str, Any]:
 def _image(part: Image, place: Place) -> dict[str, Any] | None:
     media = part.media
     out: dict[str, Any] = {"type": "input_image", "detail": part.detail or "auto"}
-    if media.file_id:
+    if openai_has(media.file_id, place.dialect):
         out["file_id"] = media.file_id
     elif media.data:
         mime_type = media.mime_type or next((name for begin, name in _PICTURES if media.data.startswith(begin)), "")
@@ -84,7 +106,10 @@ def _image(part: Image, place: Place) -> dict[str, Any] | None:
     elif media.url.startswith(_ADDRESSES):
         out["image_url"] = media.url
     else:
-        place.lose("the Responses API can fetch images from http addresses only", essential=True)
+        place.lose(
+            _UPLOADED if media.file_id else "the Responses API can fetch images from http addresses only",
+            essential=True,
+        )
         return None
     if not part.detail:
         del out["detail"]
@@ -94,32 +119,30 @@ def _image(part: Image, place: Place) -> dict[str, Any] | None:
 def _file(part: Document, place: Place) -> dict[str, Any] | None:
     if part.cited:
         place.lose("answers here do not cite documents by place")
+    if part.text:
+        return {"type": "input_text", "text": as_text(part)}
     if part.context:
         place.lose("a document's context")
-    if part.text:
-        return {"type": "input_text", "text": _wrapped(part)}
-    out = _file_source(part.media, part.name)
+    out = _file_source(part.media, part.name, place.dialect)
     if out is None:
-        place.lose("the Responses API can fetch files from http addresses only", essential=True)
+        place.lose(
+            _UPLOADED if part.media.file_id else "the Responses API can fetch files from http addresses only",
+            essential=True,
+        )
         return None
     if part.name:
         out["filename"] = part.name
     return {"type": "input_file", **out, **_marked(part.cache, wire.own(part.extra), place)}
 
 
-def _file_source(media: Media, name: str) -> dict[str, Any] | None:
-    if media.file_id:
+def _file_source(media: Media, name: str, dialect: str) -> dict[str, Any] | None:
+    if openai_has(media.file_id, dialect):
         return {"file_id": media.file_id}
     if media.data:
         mime_type = media.mime_type or "application/pdf"
         named = {} if name else {"filename": "document.pdf" if mime_type == "application/pdf" else "document"}
         return {**named, "file_data": f"data:{mime_type};base64,{media.data}"}
     return {"file_url": media.url} if media.url.startswith(_ADDRESSES) else None
-
-
-def _wrapped(part: Document) -> str:
-    title = f' title="{part.name}"' if part.name else ""
-    return f"<document{title}>\n{part.text}\n</document>"
 
 
 def _sound(part: Audio, place: Place) -> dict[str, Any] | None:

@@ -39,7 +39,8 @@ def read_reply(body: bytes) -> Reply:
 def response_error(response: dict[str, Any], raw: bytes) -> ErrorBody | None:
     """Return the error that a response object carries; None when it has not failed."""
     if response.get("error"):
-        return openai_error.find_error(response, raw)
+        # Of an event the words are kept where those look that read a whole answer's.
+        return openai_error.find_error(response, encode({"error": response["error"]}))
     if response.get("status") == "failed":
         return ErrorBody(message="the response failed without saying why", type="server_error", raw=raw)
     return None if "output" in response else openai_error.find_error(response, raw)

@@ -46,10 +46,12 @@ def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
         if whole.get(name) is not None:
             raise InvalidRequest(why, param=name)
     shown = mapping(whole.get("text"))
+    instructions = _instructions(whole.get("instructions"))
     return ChatRequest(
         dialect=NAME,
         model=text(whole.get("model")),
-        messages=(*_instructions(whole.get("instructions")), *_input(whole)),
+        messages=(*instructions, *_input(whole)),
+        instructions=len(instructions),
         streamed=_flag(whole, "stream") or False,
         wants_usage=True,
         max_output_tokens=_int(whole, "max_output_tokens"),

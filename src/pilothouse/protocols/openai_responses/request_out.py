@@ -7,13 +7,12 @@ from pilothouse.domain.facts import Loss, ModelFacts, ThinkingStyle
 from pilothouse.protocols import loose
 from pilothouse.protocols.answer_tool import wrap
 from pilothouse.protocols.base import Memo, Written
+from pilothouse.protocols.losses import foreign
 from pilothouse.protocols.openai_responses import wire
 from pilothouse.protocols.openai_responses.items_out import Items
 from pilothouse.protocols.openai_responses.parts_out import Place
 from pilothouse.protocols.openai_responses.tools import sent_names, write_choice, write_tools
 from pilothouse.protocols.openai_responses.wire import NAME
-
-"""Where an answer stands whose schema had to be put into an object."""
 
 _JSON_WORD: dict[str, Any] = {
     "type": "message",
@@ -28,8 +27,6 @@ _LOGPROBS = "message.output_text.logprobs"
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _FOREIGN_TIERS = {"standard": "default", "standard_only": "default", "on_demand": "default"}
 _LOW_BUDGET, _MEDIUM_BUDGET = 2048, 8192
-_OUTPUT_CHANGING = frozenset({"web_search_options"})
-"""Top-level fields of other dialects without which the answer would be another one."""
 
 
 def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
@@ -48,7 +45,9 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     _lose_rest(request, losses)
     if request.streamed:
         out["stream"] = True
-    return Written(wire.encode(out), tuple(losses), Memo({sent: said for said, sent in names.items()}, wrapped=wrapped))
+    checked = request.output.schema if wrapped or (request.output.held and request.output.strict is not True) else None
+    memo = Memo({sent: said for said, sent in names.items()}, wrapped=wrapped, schema=checked)
+    return Written(wire.encode(out), tuple(losses), memo)
 
 
 def _write_messages(request: ChatRequest, out: dict[str, Any], names: dict[str, str], losses: list[Loss]) -> None:
@@ -58,7 +57,7 @@ def _write_messages(request: ChatRequest, out: dict[str, Any], names: dict[str, 
         out["instructions"] = instructions
         start = 1
     items = Items(names)
-    place = Place("messages", losses)
+    place = Place("messages", losses, request.dialect)
     out["input"] = [
         item
         for number, message in enumerate(messages)
@@ -93,7 +92,7 @@ def _write_limits(request: ChatRequest, facts: ModelFacts, out: dict[str, Any], 
     limit = request.max_output_tokens
     if limit is not None:
         if limit < _LEAST_TOKENS and request.dialect != NAME:
-            losses.append(Loss("max_tokens", f"OpenAI takes no limit below {_LEAST_TOKENS}"))
+            losses.append(Loss("max_output_tokens", f"OpenAI takes no limit below {_LEAST_TOKENS}"))
             limit = _LEAST_TOKENS
         out["max_output_tokens"] = limit
     sampling = request.sampling
@@ -207,13 +206,8 @@ def _write_state(request: ChatRequest, facts: ModelFacts, out: dict[str, Any], l
 
 def _write_extra(request: ChatRequest, out: dict[str, Any], losses: list[Loss]) -> None:
     extra = request.extra
-    if extra is None:
-        return
-    if extra.dialect != NAME:
-        losses.extend(
-            Loss(name, "the Responses API has no such field", essential=name in _OUTPUT_CHANGING)
-            for name in extra.fields
-        )
+    losses.extend(foreign(request, NAME, "the Responses API has no such field"))
+    if extra is None or extra.dialect != NAME:
         return
     for name, value in extra.fields.items():
         held = out.get(name)

@@ -12,6 +12,7 @@ from pilothouse.protocols.openai_responses import usage, wire
 from pilothouse.protocols.openai_responses.request_out import leading_text
 from pilothouse.protocols.openai_responses.tools import write_choice, write_tools
 from pilothouse.protocols.openai_responses.wire import NAME
+from pilothouse.protocols.openai_usage import tier_word
 
 _NOT_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _PREFIX = "resp_"
@@ -82,7 +83,7 @@ def document(answer: Answer, output: list[dict[str, Any]], end: Ending, request:
         "model": answer.model or request.model,
         "output": output,
         **_echoed(request),
-        "service_tier": answer.service_tier or request.service_tier or None,
+        "service_tier": tier_word(answer.service_tier or request.service_tier) or None,
         "usage": usage.write(answer.usage) if answer.usage is not None else None,
     }
 

@@ -6,6 +6,7 @@ import msgspec
 
 from pilothouse.domain.chat import Audio, Reasoning, Refusal, Text, ToolCall
 from pilothouse.protocols.openai_responses import output
+from pilothouse.protocols.openai_responses.parts_out import annotations
 from pilothouse.protocols.openai_responses.stream_events import Numbered, Spot
 
 
@@ -13,6 +14,8 @@ class Block(Protocol):
     """What can be done with an open block."""
 
     signature: str
+    length: int
+    """Of its text so far, in characters."""
     item: dict[str, Any] | None
     """The whole item once it is closed; None of a part of a message."""
 
@@ -61,6 +64,7 @@ class MessageItem:
 class _Base:
     def __init__(self, made: Numbered) -> None:
         self.signature = ""
+        self.length = 0
         self.item: dict[str, Any] | None = None
         self._made = made
 
@@ -90,7 +94,7 @@ class TextBlock(_Base):
         self._name = "refusal" if self._refusal else "output_text"
         self._spot = Spot(message.id, message.place, "content_index", len(message.parts)).fields
         self._first = part.transcript if isinstance(part, Audio) else part.text
-        self._cited = output.citations(part) if isinstance(part, Text) else []
+        self._cited = annotations(part) if isinstance(part, Text) else []
         self._pieces: list[str] = []
         self._logprobs: list[dict[str, Any]] = []
         if isinstance(part, Text):
@@ -108,6 +112,7 @@ class TextBlock(_Base):
         if not text:
             return b""
         self._pieces.append(text)
+        self.length += len(text)
         if self._refusal:
             return self._made.event("refusal.delta", **self._spot, delta=text)
         found = output.token_logprobs(logprobs)
@@ -173,8 +178,9 @@ class CallBlock(_Base):
         """Return the end of the call."""
         out = self.text(output.NO_ARGUMENTS, None) if not self._pieces and not self._part.custom else b""
         arguments = "".join(self._pieces)
-        whole = msgspec.structs.replace(self._part, arguments=arguments, signature=self.signature)
-        self.item = output.call(self._id, whole, output.COMPLETED)
+        whole = msgspec.structs.replace(self._part, arguments=arguments)
+        late = self.signature if not whole.signature else ""
+        self.item = output.signed(output.call(self._id, whole, output.COMPLETED), late)
         told = {"input": arguments} if self._part.custom else {"arguments": arguments, "name": self._part.name}
         out += self._made.event(f"{self._name}.done", **self._spot, **told)
         return out + self._made.event("output_item.done", output_index=self._place, item=self.item)

@@ -19,6 +19,7 @@ from pilothouse.domain.chat import (
     TextDelta,
 )
 from pilothouse.domain.chat.parts import Reasoning, Refusal, Text, ToolCall
+from pilothouse.protocols import marks
 from pilothouse.protocols.loose import count, mapping, objects, text
 from pilothouse.protocols.openai_responses import wire
 from pilothouse.protocols.openai_responses.items_in import read_thought
@@ -159,9 +160,10 @@ class _Call(Item):
         if self._begun or not ((name and identity) or last):
             return
         self._begun = True
+        identity, mark = marks.out_of_id(identity)
         namespace = item.get("namespace")
         extra = wire.Extra(NAME, {"namespace": namespace}) if namespace else None
-        self.ready.append(BlockStarted(0, ToolCall(identity, name, custom=self._custom, extra=extra)))
+        self.ready.append(BlockStarted(0, ToolCall(identity, name, custom=self._custom, signature=mark, extra=extra)))
         waiting, self._waiting = self._waiting, ""
         if waiting:
             self.ready.append(ArgumentsDelta(0, waiting))

@@ -26,6 +26,7 @@ from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError, UpstreamRateLimited
 from pilothouse.protocols.base import Echo
 from pilothouse.protocols.openai_responses import errors, output, response
+from pilothouse.protocols.openai_responses.parts_out import annotation
 from pilothouse.protocols.openai_responses.reply_out import item_of, wants_summary
 from pilothouse.protocols.openai_responses.response import Answer, Ending
 from pilothouse.protocols.openai_responses.stream_blocks import Block, CallBlock, MessageItem, TextBlock, ThoughtBlock
@@ -134,7 +135,7 @@ class StreamWriter:
         if isinstance(event, SignatureDelta):
             block.signature = event.signature
         elif isinstance(event, CitationAdded):
-            found = output.annotation(event.dialect, event.citation)
+            found = annotation(event.dialect, event.citation, block.length)
             return block.annotate(found) if found is not None else b""
         return b""
 

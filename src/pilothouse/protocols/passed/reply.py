@@ -7,10 +7,8 @@ import msgspec
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import openai_error
+from pilothouse.protocols.answer_body import SHOWN_BYTES, decode
 from pilothouse.protocols.base import Reply
-
-_DECODER = msgspec.json.Decoder()
-_MAX_SHOWN = 65_536
 
 
 def usage(raw: Any) -> Usage | None:
@@ -44,7 +42,7 @@ def read_images(body: bytes) -> Reply:
         return reply
     data = document.get("data")
     if not isinstance(data, list):
-        raise UpstreamProtocol("the provider's answer has no pictures", upstream_status=200, body=body[:_MAX_SHOWN])
+        raise UpstreamProtocol("the provider's answer has no pictures", upstream_status=200, body=body[:SHOWN_BYTES])
     count = len(cast("list[Any]", data))
     return Reply(reply.model, msgspec.structs.replace(reply.usage or Usage(), images=count))
 
@@ -64,7 +62,7 @@ def read_rerank(body: bytes) -> Reply:
     if reply.error is not None:
         return reply
     if not isinstance(document.get("results"), list):
-        raise UpstreamProtocol("the provider's answer has no results", upstream_status=200, body=body[:_MAX_SHOWN])
+        raise UpstreamProtocol("the provider's answer has no results", upstream_status=200, body=body[:SHOWN_BYTES])
     meta = document.get("meta")
     billed: Any = cast("dict[str, Any]", meta).get("billed_units") if isinstance(meta, dict) else None
     units = _count(cast("dict[str, Any]", billed), "search_units") if isinstance(billed, dict) else None
@@ -82,15 +80,10 @@ def _read(document: dict[str, Any]) -> Reply:
 
 
 def _decode(body: bytes) -> dict[str, Any]:
-    try:
-        document: Any = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamProtocol(
-            "the provider's answer is not JSON", upstream_status=200, body=body[:_MAX_SHOWN]
-        ) from error
-    if not isinstance(document, dict) or not document:
-        raise UpstreamProtocol("the provider's answer is empty", upstream_status=200, body=body[:_MAX_SHOWN])
-    return cast("dict[str, Any]", document)
+    document = decode(body)
+    if not document:
+        raise UpstreamProtocol("the provider's answer is empty", upstream_status=200, body=body[:SHOWN_BYTES])
+    return document
 
 
 def _by_modality(found: dict[str, Any], into: int, out: int) -> Usage:

@@ -7,9 +7,13 @@ from typing import NamedTuple
 from pilothouse.providers.fake import (
     render_anthropic,
     render_bedrock,
+    render_cohere,
     render_completions,
+    render_embed,
     render_gemini,
     render_media,
+    render_mistral,
+    render_mistral_more,
     render_rerank,
     render_responses,
 )
@@ -40,6 +44,12 @@ _EXACT: dict[str, Dialect] = {
     "/v1/audio/translations": Dialect(render_media.read_transcription, render_media.transcriptions),
     "/v1/moderations": Dialect(render_media.read_moderation, render_media.moderations),
     "/v1/rerank": Dialect(render_rerank.read, render_rerank.jina),
+    "/mistral/v1/chat/completions": Dialect(render_mistral.read, render_mistral.answer),
+    "/mistral/v1/fim/completions": Dialect(render_mistral_more.read_fim, render_mistral.answer),
+    "/mistral/v1/agents/completions": Dialect(render_mistral_more.read_agent, render_mistral.answer),
+    "/mistral/v1/ocr": Dialect(render_mistral_more.read_document, render_mistral_more.pages),
+    "/v2/chat": Dialect(render_cohere.read, render_cohere.answer),
+    "/v2/embed": Dialect(render_embed.read, render_embed.answer),
     "/v2/rerank": Dialect(render_rerank.read, render_rerank.cohere),
 }
 _CONTENT = Dialect(render_gemini.read, render_gemini.answer)

@@ -82,7 +82,7 @@ def _check(items: list[_Object]) -> None:
 
 def _response(scripted: Answer, asked: Asked, status: str, output: list[_Object]) -> _Object:
     return {
-        "id": "resp_fake",
+        "id": scripted.id or "resp_fake",
         "object": "response",
         "created_at": render.CREATED,
         "status": status,

@@ -45,6 +45,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """In OpenAI's words, put into those of the dialect; empty chooses `stop` or `tool_calls`, `none` leaves it out."""
     model: str = ""
     """The name the answer gives; empty gives back the requested one."""
+    id: str = ""
+    """Of a response (Responses API); empty gives the usual one."""
 
     # Status and head
     status: int = 200

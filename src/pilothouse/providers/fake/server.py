@@ -9,7 +9,17 @@ from urllib.parse import parse_qs
 import msgspec
 
 from pilothouse.errors import SettingsInvalid
-from pilothouse.providers.fake import dialects, http, render, render_anthropic, render_bedrock, render_gemini, script
+from pilothouse.providers.fake import (
+    batch_routes,
+    dialects,
+    http,
+    render,
+    render_anthropic,
+    render_bedrock,
+    render_gemini,
+    script,
+)
+from pilothouse.providers.fake.batches import BatchScript, Desk
 from pilothouse.providers.fake.dialects import Dialect
 from pilothouse.providers.fake.http import Reaction, Request
 from pilothouse.providers.fake.plan import Plan
@@ -58,12 +68,14 @@ class _Embeddings(msgspec.Struct):
     model: str
     input: str | list[Any]
     dimensions: int | None = None
+    output_dimension: int | None = None
     encoding_format: str | None = None
 
 
 class _Script(msgspec.Struct, forbid_unknown_fields=True):
     answers: list[str | Answer] = []
     expect_key: str | None = None
+    batches: list[BatchScript] = []
 
 
 _CHAT = msgspec.json.Decoder(_Chat)
@@ -93,12 +105,17 @@ class FakeProvider:
         self._plans: dict[tuple[_Renderer, Answer, Asked], Plan] = {}
         self.hits_by_path: Counter[str] = Counter()
         """Requests by path, control requests left out."""
+        self.batches = Desk(self._serve)
+        """The batch services: jobs, their scripts, and how often each line ran."""
         self._requests: deque[Request] = deque(maxlen=keep)
         self._routes: dict[tuple[str, str], Callable[[Request], Reaction]] = {
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/embeddings"): self._embeddings,
+            ("POST", "/mistral/v1/embeddings"): self._embeddings,
             ("POST", "/v1beta/openai/chat/completions"): self._chat,
             ("POST", "/v1beta/openai/embeddings"): self._embeddings,
+            ("POST", "/compatibility/v1/chat/completions"): self._chat,
+            ("POST", "/compatibility/v1/embeddings"): self._embeddings,
             ("GET", "/v1/models"): self._models,
             ("GET", "/v1beta/models"): self._models,
             ("GET", "/foundation-models"): self._models,
@@ -177,6 +194,7 @@ class FakeProvider:
         self._expect_key = self._first_key
         self.hits_by_path.clear()
         self._requests.clear()
+        self.batches.reset()
         self._counts.disconnects = 0
 
     async def wait_for_disconnect(self, timeout_s: float = 5.0, *, count: int = 1) -> None:
@@ -204,13 +222,22 @@ class FakeProvider:
         self.hits_by_path[path] += 1
         self._requests.append(request)
         self._counts.changed.set()
-        dialect = dialects.find(request.method, path) if route is None else None
         if self._expect_key is not None and not _has_key(request, self._expect_key):
             wrong = script.BEHAVIOURS["401"]
-            return _react_to(wrong, None if dialect is None else dialect.answer(wrong, Asked()))
+            renderer = None if route is not None else _renderer(request, path)
+            return _react_to(wrong, None if renderer is None else renderer(wrong, Asked()))
+        return self._serve(request)
+
+    def _serve(self, request: Request) -> Reaction:
+        path = request.target.partition("?")[0]
+        route = self._routes.get((request.method, path))
+        dialect = dialects.find(request.method, path) if route is None else None
         if dialect is not None:
             return self._speak(dialect, request)
         if route is None:
+            later = batch_routes.find(request)
+            if later is not None:
+                return batch_routes.serve(self.batches, request, *later)
             return _problem(404, f"no such endpoint: {request.method} {path}")
         try:
             return route(request)
@@ -258,7 +285,10 @@ class FakeProvider:
         body = _EMBEDDINGS.decode(request.body)
         answer = self._next(request, body.model)
         packed = body.encoding_format == "base64"
-        content = render.embeddings(answer.model or body.model, _texts(body.input), body.dimensions or 8, packed=packed)
+        size = body.dimensions or body.output_dimension or 8
+        content = render.embeddings(answer.model or body.model, _texts(body.input), size, packed=packed)
+        if "/mistral/" in request.target:
+            content["id"] = "mistral-fake"
         return _react_to(answer, render.document(answer, content))
 
     def _models(self, request: Request) -> Reaction:
@@ -272,6 +302,7 @@ class FakeProvider:
         try:
             wanted = _SCRIPT.decode(request.body)
             self.script(*wanted.answers)
+            self.batches.script(*wanted.batches)
         except (msgspec.DecodeError, SettingsInvalid) as error:
             return _problem(400, str(error))
         if wanted.expect_key is not None:
@@ -295,6 +326,8 @@ class FakeProvider:
             "disconnects": self.disconnects,
             "connections": self.connections,
             "requests": last,
+            "batches": len(self.batches.jobs),
+            "lines_run": dict(self.batches.ran),
         }
         return Reaction(render.document(_NORMAL, content))
 
@@ -312,6 +345,15 @@ def _answer(answer: Answer | str | Mapping[str, Any]) -> Answer:
         return msgspec.convert(dict(answer), Answer)
     except msgspec.ValidationError as error:
         raise SettingsInvalid(f"no such fake behaviour: {error}") from error
+
+
+def _renderer(request: Request, path: str) -> _Renderer | None:
+    """Return what puts errors into the form of the path's vendor."""
+    dialect = dialects.find(request.method, path)
+    if dialect is not None:
+        return dialect.answer
+    later = batch_routes.find(request)
+    return None if later is None else later[2]
 
 
 def _react_to(answer: Answer, plan: Plan | None) -> Reaction:

@@ -17,24 +17,12 @@ from pilothouse.errors import (
     UpstreamTimeout,
 )
 from pilothouse.protocols import loose
+from pilothouse.protocols.gemini.errors import KEY_REASONS
 from pilothouse.providers import failures
 from pilothouse.providers.waits import duration_s, retry_after_s
 
 _BY_REASON: dict[str, type[UpstreamError]] = {
-    # Comes with status 400, and is about the key all the same.
-    "API_KEY_INVALID": UpstreamAuth,
-    "API_KEY_EXPIRED": UpstreamAuth,
-    "API_KEY_SERVICE_BLOCKED": UpstreamAuth,
-    "API_KEY_HTTP_REFERRER_BLOCKED": UpstreamAuth,
-    "API_KEY_IP_ADDRESS_BLOCKED": UpstreamAuth,
-    "ACCESS_TOKEN_EXPIRED": UpstreamAuth,
-    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": UpstreamAuth,
-    "ACCESS_TOKEN_TYPE_UNSUPPORTED": UpstreamAuth,
-    "CREDENTIALS_MISSING": UpstreamAuth,
-    "CONSUMER_INVALID": UpstreamAuth,
-    "CONSUMER_SUSPENDED": UpstreamAuth,
-    "SERVICE_DISABLED": UpstreamAuth,
-    "USER_PROJECT_DENIED": UpstreamAuth,
+    **dict.fromkeys(KEY_REASONS, UpstreamAuth),
     "BILLING_DISABLED": UpstreamBilling,
     "RATE_LIMIT_EXCEEDED": UpstreamRateLimited,
     "RESOURCE_QUOTA_EXCEEDED": UpstreamRateLimited,

@@ -6,6 +6,8 @@ from pilothouse.domain.clock import Clock, SystemClock
 from pilothouse.errors import EndpointUnknown, UpstreamError
 from pilothouse.providers import failures
 from pilothouse.providers.base import AccountOptions, Outbound, Provider, ProviderKind
+from pilothouse.providers.batches import BatchAccount, Exchange
+from pilothouse.providers.google.batches import GeminiBatches
 from pilothouse.providers.google.failures import classify
 from pilothouse.providers.google.paths import model_path, verb
 from pilothouse.providers.keyed import Auth, KeyedAccount, model_names
@@ -32,8 +34,8 @@ class GeminiRow(msgspec.Struct, frozen=True, kw_only=True):
         return GeminiAccount(self, options, clock or SystemClock())
 
 
-class GeminiAccount(KeyedAccount):
-    """One account."""
+class GeminiAccount(BatchAccount, KeyedAccount):
+    """One account, with its batch service."""
 
     dialects = ("gemini", "gemini_embeddings", "gemini_count_tokens", "openai_chat")
 
@@ -41,6 +43,8 @@ class GeminiAccount(KeyedAccount):
         super().__init__(options, clock, needs_secret=True)
         self._origin, path = Origin.parse(options.base_url.strip() or row.base_url)
         self._prefix = strip_endpoint(path, (_CHAT, "/openai", _MODELS)) if path else _USUAL
+        exchange = Exchange(self, self._ring, self._origin, Auth.GOOGLE, self._shared)
+        self._batches = GeminiBatches(exchange, self._prefix)
 
     def __repr__(self) -> str:
         return f"GeminiAccount({self._account!r} at {self._origin.netloc})"

@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 from pilothouse.providers.base import Outbound
 
-_BATCH = b'{"requests":'
+BATCH = b'{"requests":'
+"""So begins a body that asks for several vectors, and no other."""
 _COLLECTIONS = ("models/", "tunedModels/")
 
 
@@ -22,7 +23,7 @@ def verb(call: Outbound) -> str:
         return "countTokens"
     if call.dialect == "gemini_embeddings":
         # A body that was converted tells by itself: only a batch begins so.
-        return "batchEmbedContents" if call.variant == "batch" or call.body.startswith(_BATCH) else "embedContent"
+        return "batchEmbedContents" if call.variant == "batch" or call.body.startswith(BATCH) else "embedContent"
     if not call.streamed:
         return "generateContent"
     return "streamGenerateContent" if call.variant == "array" else "streamGenerateContent?alt=sse"

@@ -29,7 +29,7 @@ class VertexRow(msgspec.Struct, frozen=True, kw_only=True):
 
     def kind(self, name: str) -> ProviderKind:
         """Return the row as the UI shows it."""
-        return ProviderKind(name, self.title, self.base_url, needs_secret=True, free=False)
+        return ProviderKind(name, self.title, self.base_url, needs_secret=True, free=False, several_keys=False)
 
     def open(self, options: AccountOptions, clock: Clock | None = None) -> Provider:
         """Return the account; raises `SettingsInvalid` when URL, secret or headers cannot be used."""

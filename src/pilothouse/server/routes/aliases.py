@@ -1,13 +1,13 @@
-"""Routes: model names of the operator's own that lead to accounts; and the list of all callable names."""
+"""Routes: model names of the operator's own that lead to accounts."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from litestar import delete, get, put
 from litestar.params import JSONBody, PathParameter
 
-from pilothouse.domain.snapshot import Account, Alias, Target
+from pilothouse.domain.snapshot import Alias, Target
 from pilothouse.server.callers import CallerDep
 from pilothouse.server.parts import Parts
 from pilothouse.server.queries import PageDep, cut
@@ -54,25 +54,6 @@ class RouteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     targets: list[TargetBody]
 
 
-class ModelView(msgspec.Struct, frozen=True):
-    """A name that can be sent as `model`."""
-
-    name: str
-    kind: Literal["account_model", "route"]
-    account: str
-    """Empty for a route."""
-    provider: str
-    """Empty for a route."""
-    targets: list[str]
-    """Where a route leads, as `account/model`; empty for a model of an account."""
-
-
-class ModelList(msgspec.Struct, frozen=True):
-    """Every callable name: routes first, then the models of enabled accounts."""
-
-    items: list[ModelView]
-
-
 RouteName = Annotated[str, PathParameter(description="The route's name.")]
 RouteId = Annotated[str, PathParameter(description="The route's id.")]
 
@@ -108,30 +89,4 @@ async def remove(parts: Parts, caller: CallerDep, route: RouteId) -> None:
     await parts.registry.delete_alias(route, actor=caller.actor)
 
 
-@get("/models", operation_id="listModels", summary="List callable models")
-async def models(parts: Parts) -> ModelList:
-    """Return every name that can be sent as `model`."""
-    accounts = await parts.registry.list_accounts()
-    routes = [_route_model(alias) for alias in await parts.registry.list_aliases()]
-    return ModelList(routes + [one for account in accounts if account.enabled for one in _account_models(account)])
-
-
-HANDLERS = (list_all, store, remove, models)
-
-
-def _route_model(alias: Alias) -> ModelView:
-    targets = [f"{target.account}/{target.model}" for target in alias.targets]
-    return ModelView(name=alias.name, kind="route", account="", provider="", targets=targets)
-
-
-def _account_models(account: Account) -> list[ModelView]:
-    return [
-        ModelView(
-            name=f"{account.name}/{model}",
-            kind="account_model",
-            account=account.name,
-            provider=account.provider,
-            targets=[],
-        )
-        for model in account.models
-    ]
+HANDLERS = (list_all, store, remove)

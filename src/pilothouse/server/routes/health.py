@@ -21,7 +21,7 @@ class PartView(msgspec.Struct, frozen=True):
 
 
 class ReadyView(msgspec.Struct, frozen=True):
-    """Whether this process can do its job."""
+    """Whether this process can do its job, and how its neighbours are."""
 
     ready: bool
     parts: list[PartView]
@@ -36,8 +36,9 @@ class AliveView(msgspec.Struct, frozen=True):
 async def check(parts: ServerParts) -> ReadyView:
     """Ask every part at once whether it can do its job."""
     asked: dict[str, Health] = {"metadata": parts.registry.ping, "store": parts.telemetry.ping, **parts.health}
-    found = await asyncio.gather(*(_ask(name, ping) for name, ping in asked.items()))
-    return ReadyView(all(part.ok for part in found), list(found))
+    beside: dict[str, Health] = {name: one.problem for name, one in parts.neighbours.items()}
+    found = await asyncio.gather(*(_ask(name, ping) for name, ping in (asked | beside).items()))
+    return ReadyView(all(part.ok for part in found if part.name in asked), list(found))
 
 
 @get("/healthz", include_in_schema=False)
@@ -54,9 +55,10 @@ async def ready(parts: Parts) -> Response[ReadyView]:
 
 
 @get("/metrics", include_in_schema=False)
-async def metrics() -> Response[str]:
-    """Return this process's metrics as Prometheus text."""
-    return Response(instruments.render(), media_type="text/plain; version=0.0.4")
+async def metrics(parts: Parts) -> Response[str]:
+    """Return this process's metrics, and those of its neighbours, as Prometheus text."""
+    neighbours = {name: await one.metrics() for name, one in parts.neighbours.items()}
+    return Response(instruments.render(neighbours), media_type="text/plain; version=0.0.4")
 
 
 HANDLERS = (alive, ready, metrics)

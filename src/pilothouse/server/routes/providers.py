@@ -12,6 +12,7 @@ from pilothouse.domain.snapshot import Account
 from pilothouse.errors import InvalidRequest, NotFound, SettingsInvalid
 from pilothouse.providers import table
 from pilothouse.providers.base import AccountOptions
+from pilothouse.providers.keys import keys_of
 from pilothouse.registry import addresses
 from pilothouse.registry.changes import AccountChange, NewAccount
 from pilothouse.registry.registry import Registry
@@ -37,7 +38,7 @@ class ProviderView(msgspec.Struct, frozen=True):
     base_url: str
     """Empty means the kind's own."""
     secret_hint: str | None
-    """Enough to recognise the secret; None when there is none."""
+    """Enough to recognise the first key, and how many more there are; None when there is none."""
     models: list[str]
     open_models: bool
     """Whether models that are not listed may be called too."""
@@ -45,6 +46,8 @@ class ProviderView(msgspec.Struct, frozen=True):
     managed: bool
     """Made and kept up by the installation itself."""
     created_at: datetime
+    headers: dict[str, str]
+    """Sent with every call, such as `openai-organization`."""
 
 
 class ProviderPage(msgspec.Struct, frozen=True):
@@ -64,6 +67,8 @@ class ProviderBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[str, ...] = ()
     open_models: bool = True
     enabled: bool = True
+    headers: dict[str, str] = {}
+    """Sent with every call; shown to people, so no place for secrets."""
 
 
 class ProviderPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -76,6 +81,8 @@ class ProviderPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     models: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     open_models: bool | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
+    headers: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    """All of them; those that are left out go."""
 
 
 class ProviderDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +93,7 @@ class ProviderDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: str = ""
     account_id: str = ""
     """The saved account whose secret is used when `secret` is empty; only for the same host."""
+    headers: dict[str, str] = {}
 
 
 class ProviderKindView(msgspec.Struct, frozen=True):
@@ -100,6 +108,8 @@ class ProviderKindView(msgspec.Struct, frozen=True):
     """Whether its calls cost nothing because the models run here."""
     managed: bool
     """Made by the installation itself, not by people."""
+    several_keys: bool
+    """Whether `secret` may hold several keys, one a line, each as `key` or `weight key`."""
 
 
 class ProviderKindList(msgspec.Struct, frozen=True):
@@ -121,6 +131,7 @@ def view(registry: Registry, account: Account) -> ProviderView:
         enabled=account.enabled,
         managed=account.managed,
         created_at=at(account.created_at_ns),
+        headers=dict(account.headers),
     )
 
 
@@ -146,8 +157,10 @@ async def create(
             models=data.models,
             open_models=data.open_models,
             enabled=data.enabled,
+            headers=_pairs(data.headers),
         )
-        probes.open_account(data.provider, AccountOptions(data.name, addresses.base_url(data.base_url), data.secret))
+        options = AccountOptions(data.name, addresses.base_url(data.base_url), data.secret, wanted.headers)
+        probes.open_account(data.provider, options)
         return view(parts.registry, await parts.registry.create_account(wanted, actor=caller.actor))
 
     return await once(request, ProviderView, make)
@@ -164,8 +177,9 @@ async def update(
         models=data.models,
         open_models=data.open_models,
         enabled=data.enabled,
+        headers=UNSET if data.headers is UNSET else _pairs(data.headers),
     )
-    if change.base_url is not UNSET or change.secret is not UNSET:
+    if not (change.base_url is UNSET and change.secret is UNSET and change.headers is UNSET):
         _check_changed(parts.registry, await _find(parts, provider_id), change)
     return view(parts.registry, await parts.registry.update_account(provider_id, change, actor=caller.actor))
 
@@ -191,7 +205,8 @@ async def test_draft(parts: Parts, data: JSONBody[ProviderDraft]) -> ProviderTes
             )
         secret = parts.registry.account_secret(account)
     return await probes.run(
-        parts.transport, probes.open_account(data.provider, AccountOptions("draft", base_url, secret))
+        parts.transport,
+        probes.open_account(data.provider, AccountOptions("draft", base_url, secret, _pairs(data.headers))),
     )
 
 
@@ -201,7 +216,8 @@ async def test_draft(parts: Parts, data: JSONBody[ProviderDraft]) -> ProviderTes
 async def test_saved(parts: Parts, provider_id: FromPath[str]) -> ProviderTest:
     """Call the provider for real with a saved account."""
     account = await _find(parts, provider_id)
-    options = AccountOptions(account.name, account.base_url, parts.registry.account_secret(account))
+    secret = parts.registry.account_secret(account)
+    options = AccountOptions(account.name, account.base_url, secret, account.headers)
     return await probes.run(parts.transport, probes.open_account(account.provider, options))
 
 
@@ -210,7 +226,15 @@ async def kinds() -> ProviderKindList:
     """Return every kind of provider that an account can be of."""
     return ProviderKindList(
         [
-            ProviderKindView(kind.name, kind.title, kind.base_url, kind.needs_secret, kind.free, kind.managed)
+            ProviderKindView(
+                name=kind.name,
+                title=kind.title,
+                base_url=kind.base_url,
+                needs_secret=kind.needs_secret,
+                free=kind.free,
+                managed=kind.managed,
+                several_keys=kind.several_keys,
+            )
             for kind in table.describe()
         ]
     )
@@ -230,7 +254,12 @@ def _check_changed(registry: Registry, account: Account, change: AccountChange) 
     """Raise `InvalidRequest` when the account could not be used after the change."""
     base_url = account.base_url if change.base_url is UNSET else addresses.base_url(change.base_url)
     secret = registry.account_secret(account) if change.secret is UNSET else change.secret
-    probes.open_account(account.provider, AccountOptions(account.name, base_url, secret))
+    headers = account.headers if change.headers is UNSET else change.headers
+    probes.open_account(account.provider, AccountOptions(account.name, base_url, secret, headers))
+
+
+def _pairs(headers: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(headers.items())
 
 
 def _hint(registry: Registry, account: Account) -> str | None:
@@ -240,4 +269,15 @@ def _hint(registry: Registry, account: Account) -> str | None:
         secret = registry.account_secret(account)
     except SettingsInvalid:
         return "cannot be opened: sealed with another secret.key"
+    kind = next((kind for kind in table.describe() if kind.name == account.provider), None)
+    if kind is None or not kind.several_keys:
+        return _shortened(secret)
+    try:
+        first, *more = keys_of(AccountOptions(account.name, account.base_url, secret), needed=True)
+    except SettingsInvalid:
+        return _shortened("")
+    return _shortened(first.secret) + (f" and {len(more)} more" if more else "")
+
+
+def _shortened(secret: str) -> str:
     return f"{secret[:3]}…{secret[-4:]}" if len(secret) >= _HINT_MIN_CHARS else "…"

@@ -11,7 +11,7 @@ from pilothouse import __version__
 from pilothouse.domain.access import Role
 from pilothouse.domain.people import Session
 from pilothouse.registry.people import SignedIn
-from pilothouse.server.attempts import AttemptsDep
+from pilothouse.server.attempts import AttemptsDep, address_of
 from pilothouse.server.auth import COOKIE
 from pilothouse.server.callers import CallerDep
 from pilothouse.server.parts import Parts, ServerParts
@@ -72,7 +72,7 @@ async def show(parts: Parts, caller: CallerDep) -> SessionView:
 @post("/session", operation_id="signIn", summary="Sign in", status_code=200)
 async def sign_in(parts: Parts, data: JSONBody[SignIn], request: Request[Any, Any, Any]) -> Response[SessionView]:
     """Start a session by email and password; sets the session cookie."""
-    begun = await parts.people.sign_in(data.email, data.password, _address(request))
+    begun = await parts.people.sign_in(data.email, data.password, address_of(request))
     return await _begin(parts, request, begun)
 
 
@@ -91,7 +91,7 @@ async def first_run(
     parts: Parts, data: JSONBody[FirstRun], attempts: AttemptsDep, request: Request[Any, Any, Any]
 ) -> Response[SessionView]:
     """Make the first person, an owner, with the one-time link, and sign them in."""
-    attempts.count(_address(request))
+    attempts.count(address_of(request))
     begun = await parts.people.redeem_link(data.token, data.email, data.name, data.password)
     return await _begin(parts, request, begun, status=201)
 
@@ -121,7 +121,3 @@ async def _begin(
 def _flags(parts: ServerParts) -> _Flags:
     options = parts.options
     return {"path": options.prefix or "/", "httponly": True, "samesite": "lax", "secure": options.cookies_secure}
-
-
-def _address(request: Request[Any, Any, Any]) -> str:
-    return request.client.host if request.client else ""

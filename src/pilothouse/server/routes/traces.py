@@ -8,6 +8,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 from litestar.response import Stream
 
+from pilothouse.domain.query.parser import parse
 from pilothouse.domain.reading import Facets, SortField, Trace, TraceFilter, TracePage
 from pilothouse.domain.span import SpanStatus
 from pilothouse.errors import InvalidRequest, NotFound
@@ -15,10 +16,8 @@ from pilothouse.server.auth import still_allowed
 from pilothouse.server.callers import ProjectDep
 from pilothouse.server.live import LiveDep
 from pilothouse.server.parts import Parts
-from pilothouse.server.queries import PageDep, RangeDep, moment
+from pilothouse.server.queries import Asked, PageDep, RangeDep, checked_text, moment, one_of
 
-_MAX_TEXT = 1000
-_STATUSES = tuple(status.value for status in SpanStatus)
 _SORTS: tuple[str, ...] = get_args(SortField)
 
 
@@ -59,13 +58,8 @@ async def which(
     text: Text = "",
 ) -> Which:
     """Read the conditions; raises `InvalidRequest` for a status that does not exist."""
-    for name in status or ():
-        if name not in _STATUSES:
-            raise InvalidRequest(f"`status` must be one of {', '.join(_STATUSES)}, not {name[:40]!r}.", param="status")
-    if len(text) > _MAX_TEXT:
-        raise InvalidRequest(f"`text` may have at most {_MAX_TEXT} characters.", param="text")
-    statuses = tuple(SpanStatus(name) for name in status or ())
-    return Which(tuple(model or ()), statuses, tuple(key_id or ()), user_id, session_id, text)
+    statuses = tuple(one_of(SpanStatus, name, "status") for name in status or ())
+    return Which(tuple(model or ()), statuses, tuple(key_id or ()), user_id, session_id, checked_text(text))
 
 
 async def order(sort: Sort = "started_at", direction: Direction = "desc", min_duration_ms: Bound = "") -> Order:
@@ -86,9 +80,9 @@ OrderDep = NamedDependency[SkipValidation[Order]]
 
 
 async def trace_filter(
-    project: ProjectDep, during: RangeDep, page: PageDep, conditions: WhichDep, ordering: OrderDep
+    project: ProjectDep, during: RangeDep, page: PageDep, conditions: WhichDep, ordering: OrderDep, q: Asked = ""
 ) -> TraceFilter:
-    """Put the parts of a trace list's query together."""
+    """Put the parts of a trace list's query together; raises `InvalidQuery`."""
     return TraceFilter(
         project_id=project,
         from_at=during.from_at,
@@ -99,6 +93,7 @@ async def trace_filter(
         user_id=conditions.user_id,
         session_id=conditions.session_id,
         text=conditions.text,
+        query=parse(q),
         min_duration_ms=ordering.min_duration_ms,
         sort=ordering.sort,
         descending=ordering.descending,

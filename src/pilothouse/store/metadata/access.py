@@ -1,7 +1,5 @@
 """Rows of projects and virtual keys."""
 
-from collections.abc import Sequence
-
 import msgspec
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
@@ -83,8 +81,8 @@ class Keys:
         self._connection.execute(update(_keys).where(_keys.c.id == key_id).values(revoked_at_ns=at_ns))
 
 
-def to_json(value: Sequence[object]) -> str:
-    """Return a list as the JSON text of its column."""
+def to_json(value: object) -> str:
+    """Return a value as the JSON text of its column."""
     return msgspec.json.encode(value).decode()
 
 

@@ -10,12 +10,30 @@ from sqlalchemy import Connection, Engine
 from pilothouse import __version__
 from pilothouse.errors import MetadataUnavailable, PilothouseError
 from pilothouse.store.metadata.access import Keys, Projects
+from pilothouse.store.metadata.batch_work import BatchWork
+from pilothouse.store.metadata.batches import Batches
+from pilothouse.store.metadata.comments import Comments
+from pilothouse.store.metadata.dashboards import Dashboards
+from pilothouse.store.metadata.datasets import Datasets
 from pilothouse.store.metadata.engine import WRITE, make_engine, parse_url, place, translated
+from pilothouse.store.metadata.experiments import Experiments
+from pilothouse.store.metadata.exports import Exports
+from pilothouse.store.metadata.files import Files
 from pilothouse.store.metadata.journal import Audit, Replies, Values, Version
+from pilothouse.store.metadata.media import MediaRows
 from pilothouse.store.metadata.migrate import upgrade
 from pilothouse.store.metadata.options import MetadataOptions
 from pilothouse.store.metadata.people import Failures, Links, People, Sessions
+from pilothouse.store.metadata.prompts import Prompts
+from pilothouse.store.metadata.receipts import Receipts
+from pilothouse.store.metadata.redaction import RedactionPolicies
+from pilothouse.store.metadata.removals import Deletions, Retentions
+from pilothouse.store.metadata.responses import Responses
+from pilothouse.store.metadata.revisions import Revisions
 from pilothouse.store.metadata.routing import Accounts, Aliases
+from pilothouse.store.metadata.saved_views import SavedViews
+from pilothouse.store.metadata.scoring import PromptLikes, ScoreConfigs, ScoreTickets
+from pilothouse.store.metadata.shares import Shares
 
 T = TypeVar("T")
 
@@ -36,6 +54,27 @@ class Transaction:
         self.audit = Audit(connection)
         self.replies = Replies(connection)
         self.values = Values(connection)
+        self.responses = Responses(connection)
+        self.files = Files(connection)
+        self.batches = Batches(connection)
+        self.batch_work = BatchWork(connection)
+        self.receipts = Receipts(connection)
+        self.redaction = RedactionPolicies(connection)
+        self.exports = Exports(connection)
+        self.retentions = Retentions(connection)
+        self.deletions = Deletions(connection)
+        self.revisions = Revisions(connection)
+        self.prompts = Prompts(connection)
+        self.dashboards = Dashboards(connection)
+        self.datasets = Datasets(connection)
+        self.experiments = Experiments(connection)
+        self.media = MediaRows(connection)
+        self.score_configs = ScoreConfigs(connection)
+        self.score_tickets = ScoreTickets(connection)
+        self.prompt_likes = PromptLikes(connection)
+        self.saved_views = SavedViews(connection)
+        self.shares = Shares(connection)
+        self.comments = Comments(connection)
 
 
 class Metadata:

@@ -80,7 +80,7 @@ class Aliases:
 
 
 def _account_values(account: Account) -> dict[str, object]:
-    return {**msgspec.structs.asdict(account), "models": to_json(account.models)}
+    return {**msgspec.structs.asdict(account), "models": to_json(account.models), "headers": to_json(account.headers)}
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:
@@ -95,6 +95,7 @@ def _account(row: Row[tuple[object, ...]]) -> Account:
         enabled=row.enabled,
         managed=row.managed,
         created_at_ns=row.created_at_ns,
+        headers=msgspec.json.decode(row.headers, type=tuple[tuple[str, str], ...]),
     )
 
 

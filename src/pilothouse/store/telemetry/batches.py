@@ -8,13 +8,13 @@ client's encoding and 10 µs the columns and previews made here.
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from operator import attrgetter
-from typing import cast
 
 import msgspec
 
 from pilothouse.domain.span import Span
 from pilothouse.domain.usage import Usage
 from pilothouse.store.telemetry import previews
+from pilothouse.store.telemetry.columns import Column, clean, values
 
 BUCKETS: tuple[str, ...] = (
     "input_tokens",
@@ -41,25 +41,17 @@ LATEST_NS = 4_294_944_000 * 10**9
 Read = Callable[[Span], object]
 
 
-class Column(msgspec.Struct, frozen=True):
-    """One column of the insert: its name and type in the table, and where its value comes from."""
-
-    name: str
-    type: str
-    read: Read
-
-
-def columns(spans: Sequence[Span]) -> list[list[object]]:
-    """Return the values of `COLUMNS` for `spans`.
+def columns(spans: Sequence[Span], version_us: int) -> list[list[object]]:
+    """Return the values of `COLUMNS` and, last, of `VERSION` for `spans`.
 
     Numbers outside a column's range are clamped: one odd record must never hold up the batch it is in.
     """
-    return [list(map(column.read, spans)) for column in COLUMNS]
+    return rewritten(spans, [version_us] * len(spans))
 
 
-def cleaned(values: list[list[object]]) -> list[list[object]]:
-    """Return the columns with replacement characters for text that is no Unicode (lone surrogates)."""
-    return [[_clean(value) for value in column] for column in values]
+def rewritten(spans: Sequence[Span], versions_us: Sequence[int]) -> list[list[object]]:
+    """Return the same with a version for each span."""
+    return [*values(COLUMNS, spans), list(versions_us)]
 
 
 def _clamped(name: str, limit: int) -> Read:
@@ -81,15 +73,15 @@ def _optional(name: str) -> Read:
     return read
 
 
-def _text(name: str, kind: str = "LowCardinality(String)") -> Column:
+def _text(name: str, kind: str = "LowCardinality(String)") -> Column[Span]:
     return Column(name, kind, attrgetter(name))
 
 
-def _strings(name: str) -> Column:
+def _strings(name: str) -> Column[Span]:
     return Column(name, "Map(LowCardinality(String), String)", attrgetter(name))
 
 
-def _tokens(name: str) -> Column:
+def _tokens(name: str) -> Column[Span]:
     get: Callable[[Usage], int] = attrgetter(name)
 
     def read(span: Span) -> int:
@@ -108,30 +100,30 @@ def _cost(span: Span) -> Decimal | None:
         return None
 
 
-def _attempts(span: Span) -> str:
-    if not span.attempts:
-        return ""
-    try:
-        return _json.encode(span.attempts).decode()
-    except UnicodeEncodeError:
-        return _json.encode(_clean(msgspec.to_builtins(span.attempts))).decode()
+def _items(name: str) -> Column[Span]:
+    get: Callable[[Span], tuple[object, ...]] = attrgetter(name)
+
+    def read(span: Span) -> str:
+        items = get(span)
+        if not items:
+            return ""
+        try:
+            return _json.encode(items).decode()
+        except UnicodeEncodeError:
+            return _json.encode(clean(msgspec.to_builtins(items))).decode()
+
+    return Column(name, "String", read)
+
+
+def _flag(name: str) -> Column[Span]:
+    return Column(name, "Bool", attrgetter(name))
 
 
 def _within(value: int, limit: int) -> int:
     return value if 0 <= value <= limit else (0 if value < 0 else limit)
 
 
-def _clean(value: object) -> object:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in cast("dict[object, object]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_clean(item) for item in cast("list[object]", value)]
-    return value
-
-
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column[Span], ...] = (
     _text("project_id"),
     _text("trace_id", "String"),
     _text("span_id", "String"),
@@ -151,7 +143,7 @@ COLUMNS: tuple[Column, ...] = (
     _text("error_detail", "String"),
     _text("operation"),
     _text("dialect"),
-    Column("streamed", "Bool", attrgetter("streamed")),
+    _flag("streamed"),
     _text("model_requested"),
     _text("model_served"),
     _text("account"),
@@ -177,11 +169,29 @@ COLUMNS: tuple[Column, ...] = (
     Column("tags", "Array(LowCardinality(String))", attrgetter("tags")),
     _strings("metadata"),
     _strings("attributes"),
-    Column("attempts", "String", _attempts),
+    _items("attempts"),
     _strings("request_headers"),
     _strings("response_headers"),
     Column("input_preview", "String", lambda span: previews.of_input(span.input)),
     Column("output_preview", "String", lambda span: previews.of_output(span.output)),
+    _flag("running"),
+    _flag("abandoned"),
+    _flag("wrapper"),
+    _text("level"),
+    _text("release"),
+    _text("version"),
+    _text("prompt_name"),
+    _text("prompt_version"),
+    _text("trace_name"),
+    _text("native_id", "String"),
+    _items("links"),
+    _items("events"),
+    _strings("resource"),
+    Column("stated_at", "DateTime64(9, 'UTC')", _clamped("stated_at_ns", LATEST_NS)),
+    Column("fold", "String", attrgetter("fold")),
+    _flag("deleted"),
 )
-NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
-TYPES: tuple[str, ...] = tuple(column.type for column in COLUMNS)
+VERSION = "inserted_at"
+"""The column that tells which row of a span is the last: microseconds, rising from insert to insert."""
+NAMES: tuple[str, ...] = (*(column.name for column in COLUMNS), VERSION)
+TYPES: tuple[str, ...] = (*(column.type for column in COLUMNS), "DateTime64(6, 'UTC')")

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar, cast
 
@@ -18,6 +18,7 @@ from clickhouse_connect.driver import httputil
 from clickhouse_connect.driver.exceptions import Error
 
 from pilothouse import instruments
+from pilothouse.store.telemetry.columns import cleaned
 from pilothouse.store.telemetry.failures import Work, translate
 from pilothouse.store.telemetry.options import StoreOptions, parse_address
 
@@ -27,6 +28,8 @@ T = TypeVar("T")
 Parameter = str | int | float | Sequence[str]
 Build = Callable[[], Sequence[Sequence[object]]]
 
+LATE_INDEX = "searched_text"
+"""Made when parts are merged, not at insert, which it would make take twice as long; new parts are small to scan."""
 _MARGIN_S = 10.0
 """How much longer than the server the client waits, so that the server's own answer arrives."""
 _READ_SETTINGS: dict[str, str | int] = {
@@ -63,7 +66,9 @@ class _Client(Protocol):
         settings: dict[str, Any],
     ) -> object: ...
 
-    def command(self, cmd: str, *, use_database: bool) -> object: ...
+    def command(
+        self, cmd: str, parameters: dict[str, Parameter], settings: dict[str, Any], *, use_database: bool
+    ) -> object: ...
 
     def close(self) -> None: ...
 
@@ -91,28 +96,50 @@ class Connection:
 
     async def select(self, query: Query, row: type[T], *, use_database: bool = True) -> list[T]:
         """Return the rows of a query, decoded into `row`."""
-        settings = {
+        decoder = msgspec.json.Decoder(row)
+        return await self._read(query, "JSONEachRow", {}, decoder.decode_lines, use_database=use_database)
+
+    async def read(self, query: Query, fmt: str, settings: Mapping[str, str | int]) -> bytes:
+        """Return the answer to a query as the store writes it in one of its formats."""
+        return await self._read(query, fmt, settings, bytes)
+
+    async def _read(
+        self,
+        query: Query,
+        fmt: str,
+        settings: Mapping[str, str | int],
+        take: Callable[[bytes], T],
+        *,
+        use_database: bool = True,
+    ) -> T:
+        bounds = {
             **_READ_SETTINGS,
             "max_threads": self._options.max_query_threads,
             "max_memory_usage": self._options.max_query_memory_bytes,
             "max_execution_time": self._options.query_timeout_s,
+            **settings,
         }
 
-        def call(client: _Client) -> list[T]:
-            body = client.raw_query(
-                query.sql, dict(query.parameters), settings, fmt="JSONEachRow", use_database=use_database
-            )
-            return msgspec.json.Decoder(row).decode_lines(body)
+        def call(client: _Client) -> T:
+            return take(client.raw_query(query.sql, dict(query.parameters), bounds, fmt=fmt, use_database=use_database))
 
         return await self._reads.run(query.name, "read", call)
 
     async def insert(self, table: str, names: Sequence[str], types: Sequence[str], build: Build, token: str) -> None:
         """Insert the columns that `build` gives, as one block that is stored once per token, however often it is sent.
 
-        `build` runs on the thread of the insert.
+        `build` runs on the thread of the insert; in text that is no Unicode, lone surrogates are replaced.
         """
+        try:
+            await self._insert(table, names, types, build, token)
+        except UnicodeEncodeError:
+            # So rare that another try costs less than looking into every text beforehand.
+            await self._insert(table, names, types, lambda: cleaned(build()), token)
+
+    async def _insert(self, table: str, names: Sequence[str], types: Sequence[str], build: Build, token: str) -> None:
         settings = {"async_insert": 0, "insert_deduplicate": 1, "insert_deduplication_token": token,
-                    "max_partitions_per_insert_block": 0}  # fmt: skip
+                    "max_partitions_per_insert_block": 0,
+                    "exclude_materialize_skip_indexes_on_insert": LATE_INDEX}  # fmt: skip
 
         def call(client: _Client) -> None:
             client.insert(table, build(), names, column_type_names=types, column_oriented=True, settings=settings)
@@ -123,9 +150,17 @@ class Connection:
         """Run a statement that changes the schema."""
 
         def call(client: _Client) -> None:
-            client.command(sql, use_database=use_database)
+            client.command(sql, {}, {}, use_database=use_database)
 
         await self._writes.run("schema", "schema", call)
+
+    async def change(self, query: Query, settings: Mapping[str, str | int]) -> None:
+        """Run a statement that removes or rewrites rows which are there."""
+
+        def call(client: _Client) -> None:
+            client.command(query.sql, dict(query.parameters), dict(settings), use_database=True)
+
+        await self._writes.run(query.name, "schema", call)
 
     async def close(self) -> None:
         """Let running calls end and close the connections."""

@@ -9,12 +9,15 @@ import msgspec
 
 from pilothouse.domain.reading import SortField, TraceFilter, TracePage, TraceSummary
 from pilothouse.errors import InvalidRequest
-from pilothouse.store.telemetry import summaries
+from pilothouse.store.telemetry import cursors, query_matches, summaries
 from pilothouse.store.telemetry.conditions import Conditions, nanoseconds, of_spans, sound, within
 from pilothouse.store.telemetry.connection import Connection, Query
+from pilothouse.store.telemetry.figures import COUNTED, FIRST, INPUT_TOTAL, OUTPUT_TOTAL
+from pilothouse.store.telemetry.query import condition_of, split
+from pilothouse.store.telemetry.search import EXACT
 
 MAX_LIMIT = 200
-_FIRST_WINDOW_NS = 15 * 60 * 10**9
+_FIRST_WINDOW_NS = 60 * 10**9
 _WIDENING = 8
 _LAST = 2**62
 """Sorts a trace without the value behind every other."""
@@ -24,9 +27,9 @@ _KEYS: dict[SortField, str] = {
     "duration": (
         "max(toUnixTimestamp64Nano(started_at) + toInt64(duration_ns)) - toUnixTimestamp64Nano(min(started_at))"
     ),
-    "ttft": "toInt64(argMinIf(first_token_ns, (started_at, span_id), is_call AND first_token_ns IS NOT NULL))",
-    "tokens": f"toInt64(sumIf({summaries.INPUT_TOTAL} + {summaries.OUTPUT_TOTAL}, is_call))",
-    "cost": "toInt64(toFloat64(sumIf(cost_usd, is_call AND cost_status = 'priced')) * 1e9)",
+    "ttft": f"toInt64(argMinIf(first_token_ns, {FIRST}, is_call AND first_token_ns IS NOT NULL))",
+    "tokens": f"toInt64(sumIf({INPUT_TOTAL} + {OUTPUT_TOTAL}, {COUNTED}))",
+    "cost": f"toInt64(toFloat64(sumIf(cost_usd, {COUNTED} AND cost_status = 'priced')) * 1e9)",
 }
 
 
@@ -45,6 +48,10 @@ class _Candidate(msgspec.Struct):
     key: int
 
 
+class _Id(msgspec.Struct):
+    trace_id: str
+
+
 class _Found(msgspec.Struct):
     started_ns: int
     newest_ns: int
@@ -59,9 +66,9 @@ _cursors = msgspec.json.Decoder(_Cursor)
 async def fetch(connection: Connection, wanted: TraceFilter) -> TracePage:
     """Return one page; raises `InvalidRequest` for a cursor that is not from the same list."""
     cursor = _read_cursor(wanted)
-    if wanted.sort == "started_at" and wanted.descending:
-        return await _Scan(connection, wanted, cursor).page()
-    return await _sorted(connection, wanted, cursor)
+    newest_first = wanted.sort == "started_at" and wanted.descending
+    page = await (_Scan(connection, wanted, cursor).page() if newest_first else _sorted(connection, wanted, cursor))
+    return TracePage(await query_matches.shown(connection, wanted, page.items), page.next_cursor)
 
 
 class _Scan:
@@ -72,7 +79,7 @@ class _Scan:
         self._wanted = wanted
         self._cursor = cursor
         self._limit = _limit(wanted)
-        self._conditions = of_spans(wanted)
+        self._conditions, self._lacks = _conditions(wanted)
         self._from_ns = nanoseconds(wanted.from_at)
         self._upper_ns = min(nanoseconds(wanted.to_at), cursor.upper_ns if cursor else _LAST)
         self._pool: dict[str, _Found] = {}
@@ -111,10 +118,22 @@ class _Scan:
             high_ns = max(one.key for one in fresh) + summaries.REACH_NS
             ids = [one.trace_id for one in fresh]
             known = await summaries.fetch(self._connection, project_id, ids, low_ns, high_ns)
+            unwanted = await self._unwanted(ids, low_ns, high_ns)
             for one in fresh:
-                if one.trace_id in known:
+                if one.trace_id in known and one.trace_id not in unwanted:
                     self._pool[one.trace_id] = _Found(known[one.trace_id][0], one.key, known[one.trace_id][1])
         return found[-1] if len(found) == limit else None
+
+    async def _unwanted(self, ids: list[str], low_ns: int, high_ns: int) -> set[str]:
+        """Return which traces have a span that no span of theirs may be like."""
+        if not self._lacks.parts:
+            return set()
+        where = within(self._wanted.project_id, low_ns, high_ns).plus(
+            "has({trace_ids:Array(String)}, trace_id)", *self._lacks.parts,
+            **self._lacks.parameters, trace_ids=[sound(one) for one in ids],
+        )  # fmt: skip
+        sql = " ".join(("SELECT DISTINCT trace_id FROM spans FINAL WHERE", where.sql, EXACT))
+        return {row.trace_id for row in await self._connection.select(Query("unwanted", sql, where.parameters), _Id)}
 
     def _settled(self, above_ns: int) -> list[_Found]:
         """Return the traces below the cursor that no unseen trace can come before."""
@@ -134,6 +153,15 @@ class _Scan:
         return _write_cursor(self._wanted, last.started_ns, last.summary.trace_id, upper_ns)
 
 
+def _conditions(wanted: TraceFilter) -> tuple[Conditions, Conditions]:
+    """Return what one span of a trace has to fulfil, and what none of them may."""
+    fits, lacks = split(wanted.query)
+    return (
+        of_spans(msgspec.structs.replace(wanted, query=fits)),
+        condition_of(lacks, wanted.project_id, prefix="lacks"),
+    )
+
+
 async def _candidates(
     connection: Connection, where: Conditions, after: _Candidate | None, limit: int
 ) -> list[_Candidate]:
@@ -147,7 +175,7 @@ async def _candidates(
         "SELECT trace_id, toUnixTimestamp64Nano(max(started_at)) AS key FROM spans FINAL",
         "WHERE", where.sql,
         "GROUP BY trace_id", having,
-        "ORDER BY key DESC, trace_id DESC LIMIT {limit:UInt32}",
+        "ORDER BY key DESC, trace_id DESC LIMIT {limit:UInt32}", EXACT,
     ))  # fmt: skip
     return await connection.select(Query("candidates", sql, where.parameters), _Candidate)
 
@@ -155,21 +183,23 @@ async def _candidates(
 async def _sorted(connection: Connection, wanted: TraceFilter, cursor: _Cursor | None) -> TracePage:
     limit = _limit(wanted)
     range_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
-    conditions = of_spans(wanted)
-    where = within(wanted.project_id, *range_ns).plus(**conditions.parameters, limit=limit + 1)
+    conditions, lacks = _conditions(wanted)
+    where = within(wanted.project_id, *range_ns).plus(
+        **conditions.parameters, **lacks.parameters, limit=limit + 1
+    )  # fmt: skip
     having = where
     if conditions.parts:
         having = having.plus(_TRACES_WITH.replace("%WHERE%", where.plus(*conditions.parts).sql))
     order, beyond, missing = ("DESC", "<", -_LAST) if wanted.descending else ("ASC", ">", _LAST)
-    after = ""
+    after = [f"countIf({lacks.sql}) = 0"] if lacks.parts else []
     if cursor is not None:
         having = having.plus(cursor_key=cursor.key, cursor_id=sound(cursor.trace_id))
-        after = f"HAVING (key, trace_id) {beyond} ({{cursor_key:Int64}}, {{cursor_id:String}})"
+        after.append(f"(key, trace_id) {beyond} ({{cursor_key:Int64}}, {{cursor_id:String}})")
     sql = "\n".join((
         "SELECT trace_id,", f"ifNull({_KEYS[wanted.sort]}, {missing}) AS key",
         "FROM spans FINAL WHERE", having.sql,
-        "GROUP BY trace_id", after,
-        f"ORDER BY key {order}, trace_id {order}", "LIMIT {limit:UInt32}",
+        "GROUP BY trace_id", f"HAVING {' AND '.join(after)}" if after else "",
+        f"ORDER BY key {order}, trace_id {order}", "LIMIT {limit:UInt32}", EXACT,
     ))  # fmt: skip
     found = await connection.select(Query("sorted", sql, having.parameters), _Candidate)
     reach_ns = summaries.REACH_NS
@@ -196,17 +226,13 @@ def _limit(wanted: TraceFilter) -> int:
 
 
 def _write_cursor(wanted: TraceFilter, key: int, trace_id: str, upper_ns: int) -> str:
-    value = _Cursor(wanted.sort, wanted.descending, key, trace_id, upper_ns)
-    return msgspec.json.encode(value).hex()
+    return cursors.write(_Cursor(wanted.sort, wanted.descending, key, trace_id, upper_ns))
 
 
 def _read_cursor(wanted: TraceFilter) -> _Cursor | None:
     if not wanted.cursor:
         return None
-    try:
-        cursor = _cursors.decode(bytes.fromhex(wanted.cursor))
-    except (ValueError, msgspec.DecodeError) as error:
-        raise InvalidRequest("the cursor is not valid", param="cursor") from error
+    cursor = cursors.read(wanted.cursor, _cursors)
     if (cursor.sort, cursor.descending) != (wanted.sort, wanted.descending):
         raise InvalidRequest("the cursor is from a list in another order", param="cursor")
     return cursor

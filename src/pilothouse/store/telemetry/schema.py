@@ -8,6 +8,8 @@ from string import Template
 
 import msgspec
 
+from pilothouse.store.telemetry import rollup_tables, scores, search, signals
+
 SPANS = "spans"
 
 
@@ -124,7 +126,50 @@ CREATE TABLE IF NOT EXISTS `$database`.spans $on_cluster AS `$database`.spans$lo
 ENGINE = Distributed('$cluster', '$database', 'spans$local', cityHash64(trace_id))
 """
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "spans", (_SPANS_1,), (_SPANS_1_DISTRIBUTED,)),)
+_PATCHED_COLUMNS = (
+    "running Bool",
+    "abandoned Bool",
+    "wrapper Bool",
+    "level LowCardinality(String)",
+    "release LowCardinality(String)",
+    "version LowCardinality(String)",
+    "prompt_name LowCardinality(String)",
+    "prompt_version LowCardinality(String)",
+    "trace_name LowCardinality(String)",
+    "native_id String CODEC(ZSTD(1))",
+    "links String CODEC(ZSTD(1))",
+    "events String CODEC(ZSTD(1))",
+    "resource Map(LowCardinality(String), String) CODEC(ZSTD(1))",
+    "stated_at DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1))",
+    "fold String CODEC(ZSTD(1))",
+    "deleted Bool",
+)
+"""Each is false or empty in the rows of before, which so mean what they meant; nothing is copied."""
+_ADDED = ",\n".join(f"    ADD COLUMN IF NOT EXISTS {column}" for column in _PATCHED_COLUMNS)
+_SPANS_2 = f"""
+ALTER TABLE `$database`.spans$local $on_cluster
+{_ADDED}
+"""
+_SPANS_2_DISTRIBUTED = f"""
+ALTER TABLE `$database`.spans $on_cluster
+{_ADDED}
+"""
+_ONE_FILE_AN_INSERT = """
+ALTER TABLE `$database`.spans$local $on_cluster
+    MODIFY SETTING min_bytes_for_wide_part = 100663296
+"""
+"""96 MiB: an insert's part is one file. Two files a column, each with its buffer and its sync, took a third of the
+store's time; what is merged out of several inserts has them."""
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "spans", (_SPANS_1,), (_SPANS_1_DISTRIBUTED,)),
+    Migration(2, "patched spans", (_SPANS_2,), (_SPANS_2_DISTRIBUTED,)),
+    Migration(3, "logs and metrics", signals.TABLES, signals.DISTRIBUTED),
+    Migration(4, "scores", scores.TABLES, scores.DISTRIBUTED),
+    Migration(5, "text index", search.INDEX_MIGRATION),
+    Migration(6, "rollups", rollup_tables.TABLES, rollup_tables.DISTRIBUTED),
+    Migration(7, "rollups by aspect", rollup_tables.BY_ASPECT, rollup_tables.BY_ASPECT_DISTRIBUTED),
+    Migration(8, "one file an insert", (_ONE_FILE_AN_INSERT,)),
+)
 LATEST = MIGRATIONS[-1].version
 
 
@@ -142,6 +187,11 @@ def render(migration: Migration, layout: Layout) -> list[str]:
     """Return the statements of a migration for a layout, in order."""
     statements = migration.statements + (migration.cluster_statements if layout.cluster else ())
     return [_fill(statement, layout) for statement in statements]
+
+
+def on_each_server(statement: str, table: str, layout: Layout) -> str:
+    """Return a statement with `%TABLE%` filled in so that it changes the rows of a table wherever they are."""
+    return _fill(statement.replace("%TABLE%", f"`$database`.{table}$local $on_cluster"), layout)
 
 
 def _fill(text: str, layout: Layout) -> str:

@@ -11,26 +11,16 @@ from pilothouse.domain.usage import Usage
 from pilothouse.store.telemetry.batches import BUCKETS
 from pilothouse.store.telemetry.conditions import moment, sound, within
 from pilothouse.store.telemetry.connection import Connection, Query
+from pilothouse.store.telemetry.figures import COUNTED, FIRST, OUTPUT_TOTAL, RATE, ROOT_FIRST, UNPRICED
 
 REACH_NS = 24 * 3600 * 10**9
 """How far from a known span of a trace the others are looked for."""
-
-RATE = (
-    "if(streamed AND first_token_ns IS NOT NULL AND last_token_ns > first_token_ns AND output_total > 1,"
-    " (output_total - 1) * 1e9 / (last_token_ns - first_token_ns), NULL)"
-)
-"""Output tokens per second of one span between its first and its last token."""
-OUTPUT_TOTAL = "(output_tokens + reasoning_tokens + output_audio_tokens + output_image_tokens)"
-INPUT_TOTAL = (
-    "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens"
-    " + input_audio_tokens + input_image_tokens)"
-)
-UNPRICED = "cost_status IN ('unpriced', 'inconsistent')"
 
 
 class _Row(msgspec.Struct):
     trace_id: str
     head: tuple[str, str, str]
+    trace_name: str
     started_ns: int
     ended_ns: int
     ttft_ns: int | None
@@ -52,33 +42,36 @@ class _Row(msgspec.Struct):
     usage_inconsistent: bool
     cost_usd: Decimal | None
     unpriced_count: int
+    running: bool
 
 
 _COLUMNS = (
     "trace_id",
-    # The root comes first; a trace whose root is not ours begins with its earliest span.
-    "argMin((name, input_preview, output_preview), (parent_span_id != '', started_at, span_id)) AS head",
+    # The root comes first; a trace whose root is not ours, or not here yet, begins with its earliest span.
+    f"argMin((name, input_preview, output_preview), {ROOT_FIRST}) AS head",
+    f"argMinIf(trace_name, {ROOT_FIRST}, trace_name != '') AS trace_name",
     "toUnixTimestamp64Nano(min(started_at)) AS started_ns",
     "max(toUnixTimestamp64Nano(started_at) + toInt64(duration_ns)) AS ended_ns",
-    "argMinIf(first_token_ns, (started_at, span_id), is_call AND first_token_ns IS NOT NULL) AS ttft_ns",
-    f"argMinIf({RATE}, (started_at, span_id), is_call AND {RATE} IS NOT NULL) AS tokens_per_s",
+    f"argMinIf(first_token_ns, {FIRST}, is_call AND first_token_ns IS NOT NULL) AS ttft_ns",
+    f"argMinIf({RATE}, {FIRST}, is_call AND {RATE} IS NOT NULL) AS tokens_per_s",
     "countIf(status = 'error') AS errors",
     "countIf(status = 'cancelled') AS cancelled",
-    "argMinIf(error_code, (started_at, span_id), status = 'error') AS error_code",
-    "argMinIf(http_status, (started_at, span_id), status = 'error') AS error_http_status",
-    "argMinIf(http_status, (started_at, span_id), http_status != 0) AS http_status",
+    f"argMinIf(error_code, {FIRST}, status = 'error') AS error_code",
+    f"argMinIf(http_status, {FIRST}, status = 'error') AS error_http_status",
+    f"argMinIf(http_status, {FIRST}, http_status != 0) AS http_status",
     "arraySort(groupUniqArrayIf(50)(model, model != '')) AS models",
     "arraySort(groupUniqArrayIf(50)(provider, provider != '')) AS providers",
     "arraySort(groupUniqArrayIf(50)(key_id, key_id != '')) AS key_ids",
-    "argMinIf(user_id, (started_at, span_id), user_id != '') AS user_id",
-    "argMinIf(session_id, (started_at, span_id), session_id != '') AS session_id",
+    f"argMinIf(user_id, {FIRST}, user_id != '') AS user_id",
+    f"argMinIf(session_id, {FIRST}, session_id != '') AS session_id",
     "count() AS span_count",
-    "countIf(is_call) AS call_count",
+    f"countIf({COUNTED}) AS call_count",
     "max(streamed) AS streamed",
-    f"[{', '.join(f'sumIf({bucket}, is_call)' for bucket in BUCKETS)}] AS tokens",
+    f"[{', '.join(f'sumIf({bucket}, {COUNTED})' for bucket in BUCKETS)}] AS tokens",
     "max(usage_inconsistent) AS usage_inconsistent",
-    "sumIf(cost_usd, is_call AND cost_status = 'priced') AS cost_usd",
-    f"countIf(is_call AND {UNPRICED}) AS unpriced_count",
+    f"sumIf(cost_usd, {COUNTED} AND cost_status = 'priced') AS cost_usd",
+    f"countIf({COUNTED} AND {UNPRICED}) AS unpriced_count",
+    "max(running) AS running",
 )
 _SQL = "\n".join((
     "SELECT",
@@ -111,7 +104,7 @@ def _summary(row: _Row) -> TraceSummary:
     status = SpanStatus.ERROR if row.errors else SpanStatus.CANCELLED if row.cancelled else SpanStatus.OK
     return TraceSummary(
         trace_id=row.trace_id,
-        name=name,
+        name=row.trace_name or name,
         started_at=moment(row.started_ns),
         duration_ms=(row.ended_ns - row.started_ns) / 1e6,
         ttft_ms=None if row.ttft_ns is None else row.ttft_ns / 1e6,
@@ -130,6 +123,7 @@ def _summary(row: _Row) -> TraceSummary:
         usage=usage(row.tokens, inconsistent=row.usage_inconsistent),
         cost_usd=row.cost_usd,
         unpriced_count=row.unpriced_count,
+        running=row.running,
         input_preview=input_preview,
         output_preview=output_preview,
     )

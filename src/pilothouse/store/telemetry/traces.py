@@ -3,71 +3,28 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
+from typing import Any
 
-import msgspec
-
-from pilothouse.domain.money import CostStatus
 from pilothouse.domain.reading import SpanDetail, Trace
-from pilothouse.domain.span import AttemptDetail, SpanKind, SpanStatus
-from pilothouse.store.telemetry import summaries
+from pilothouse.store.telemetry import scores, summaries
 from pilothouse.store.telemetry.batches import BUCKETS
-from pilothouse.store.telemetry.conditions import moment, nanoseconds, sound, within
+from pilothouse.store.telemetry.conditions import Conditions, moment, nanoseconds, sound, within
 from pilothouse.store.telemetry.connection import Connection, Query
-from pilothouse.store.telemetry.summaries import OUTPUT_TOTAL, RATE
+from pilothouse.store.telemetry.figures import OUTPUT_TOTAL, RATE
+from pilothouse.store.telemetry.rows import PACKED, SpanRow, unpacked
 
 MAX_SPANS = 10_000
 """Of one trace; later ones are left out."""
 _EVER: tuple[int, int] = (0, 2**63 - 1)
 
 
-class _Row(msgspec.Struct):
-    span_id: str
-    parent_span_id: str
-    name: str
-    kind: SpanKind
-    source: str
+class _Row(SpanRow, kw_only=True):
     started_ns: int
-    duration_ns: int
-    first_token_ns: int | None
     tokens_per_s: float | None
-    overhead_ns: int | None
-    status: SpanStatus
-    outcome: str
-    http_status: int
-    error_code: str
-    error_detail: str
-    operation: str
-    dialect: str
-    streamed: bool
-    model_requested: str
-    model_served: str
-    account: str
-    provider: str
-    alias: str
-    finish_reason: str
-    input: str
-    output: str
-    input_size_bytes: int
-    output_size_bytes: int
-    metered: bool
-    tokens: list[int]
-    usage_inconsistent: bool
-    cost_usd: Decimal | None
-    cost_status: CostStatus
-    cost_detail: str
-    price_version: str
-    key_id: str
-    user_id: str
-    session_id: str
-    environment: str
-    request_id: str
-    tags: tuple[str, ...]
-    metadata: dict[str, str]
-    attributes: dict[str, str]
-    attempts: str
-    request_headers: dict[str, str]
-    response_headers: dict[str, str]
+
+
+class _RowOfAny(_Row, kw_only=True):
+    trace_id: str
 
 
 _COMPUTED = {
@@ -83,7 +40,7 @@ _SQL = "\n".join((
     "ORDER BY started_at, span_id",
     "LIMIT {max_spans:UInt32}",
 ))  # fmt: skip
-_attempts = msgspec.json.Decoder(tuple[AttemptDetail, ...])
+_SAME = tuple(name for name in _Row.__struct_fields__ if name in SpanDetail.__struct_fields__ and name not in PACKED)
 
 
 async def fetch(connection: Connection, project_id: str, trace_id: str, around: datetime | None) -> Trace | None:
@@ -97,13 +54,25 @@ async def fetch(connection: Connection, project_id: str, trace_id: str, around: 
             "trace_id = {trace_id:String}", trace_id=sound(trace_id), max_spans=MAX_SPANS
         )
         query = Query("trace", _SQL.replace("%WHERE%", where.sql), where.parameters)
-        rows, found = await asyncio.gather(
-            connection.select(query, _Row), summaries.fetch(connection, project_id, [trace_id], from_ns, to_ns)
+        rows, found, given = await asyncio.gather(
+            connection.select(query, _Row),
+            summaries.fetch(connection, project_id, [trace_id], from_ns, to_ns),
+            scores.fetch(connection, project_id, [trace_id]),
         )
         if rows and trace_id in found:
             started_ns, summary = found[trace_id]
-            return Trace(summary=summary, spans=[_detail(row, started_ns) for row in _parents_first(rows)])
+            starts = {row.span_id: row.started_ns for row in rows}
+            spans = [_detail(row, started_ns, starts.get(row.parent_span_id, 0)) for row in _parents_first(rows)]
+            return Trace(summary=summary, spans=spans, scores=given)
     return None
+
+
+async def details(connection: Connection, where: Conditions, limit: int) -> dict[tuple[str, str], SpanDetail]:
+    """Return spans by their trace and id, each as if it were a trace of its own."""
+    sql = _SQL.replace("SELECT\n", "SELECT trace_id,\n", 1).replace("%WHERE%", where.sql)
+    query = Query("spans", sql, {**where.parameters, "max_spans": limit})
+    rows = await connection.select(query, _RowOfAny)
+    return {(row.trace_id, row.span_id): _detail(row, row.started_ns, 0) for row in rows}
 
 
 def _parents_first(rows: list[_Row]) -> Iterator[_Row]:
@@ -124,53 +93,17 @@ def _parents_first(rows: list[_Row]) -> Iterator[_Row]:
         stack.extend(reversed(children.get(row.span_id, [])))
 
 
-def _detail(row: _Row, trace_started_ns: int) -> SpanDetail:
+def _detail(row: _Row, trace_started_ns: int, parent_started_ns: int) -> SpanDetail:
+    same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
     return SpanDetail(
-        span_id=row.span_id,
-        parent_span_id=row.parent_span_id,
-        name=row.name,
-        kind=row.kind,
-        source=row.source,
+        **same,
         started_at=moment(row.started_ns),
         start_ms=(row.started_ns - trace_started_ns) / 1e6,
         duration_ms=row.duration_ns / 1e6,
         ttft_ms=_milliseconds(row.first_token_ns),
-        tokens_per_s=row.tokens_per_s,
         overhead_ms=_milliseconds(row.overhead_ns),
-        status=row.status,
-        outcome=row.outcome,
-        http_status=row.http_status,
-        error_code=row.error_code,
-        error_detail=row.error_detail,
-        operation=row.operation,
-        dialect=row.dialect,
-        streamed=row.streamed,
-        model_requested=row.model_requested,
-        model_served=row.model_served,
-        account=row.account,
-        provider=row.provider,
-        alias=row.alias,
-        finish_reason=row.finish_reason,
-        input=row.input,
-        output=row.output,
-        input_size_bytes=row.input_size_bytes,
-        output_size_bytes=row.output_size_bytes,
-        usage=summaries.usage(row.tokens, inconsistent=row.usage_inconsistent) if row.metered else None,
-        cost_usd=row.cost_usd,
-        cost_status=row.cost_status,
-        cost_detail=row.cost_detail,
-        price_version=row.price_version,
-        key_id=row.key_id,
-        user_id=row.user_id,
-        session_id=row.session_id,
-        environment=row.environment,
-        request_id=row.request_id,
-        tags=row.tags,
-        metadata=row.metadata,
-        attributes=row.attributes,
-        attempts=_attempts.decode(row.attempts) if row.attempts else (),
-        request_headers=row.request_headers,
-        response_headers=row.response_headers,
+        before_parent_ms=max(0.0, (parent_started_ns - row.started_ns) / 1e6),
+        **unpacked(row),
     )
 
 

@@ -87,9 +87,9 @@ function RangePicker() {
 
 export function Header({ onPalette }: { onPalette: () => void }) {
   const { pathname: path } = useLocation();
-  const busy = useIsFetching({ predicate: (query) => ["overview", "traces", "facets"].includes(String(query.queryKey[0])) }) > 0;
+  const busy = useIsFetching({ predicate: (query) => ["overview", "traces", "facets", "sessions", "users", "query", "metrics", "logs"].includes(String(query.queryKey[0])) }) > 0;
   const page = PAGES.find((each) => (each.to === "/" ? path === "/" : path.startsWith(each.to)));
-  const timed = path === "/" || path.startsWith("/traces");
+  const timed = path === "/" || path.startsWith("/traces") || path.startsWith("/dashboards") || path.startsWith("/signals/") || path === "/sessions" || path === "/users";
   return (
     <header className={classes.header}>
       <div className={classes.crumb}>

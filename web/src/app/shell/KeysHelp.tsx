@@ -19,6 +19,34 @@ const GROUPS = [
       ["K", "Previous row"],
       ["Enter", "Open the trace"],
       ["L", "Live tail on or off"],
+      ["X", "Pick a trace to compare"],
+    ],
+  },
+  {
+    title: "Sessions and users",
+    keys: [
+      ["/", "Search by name"],
+      ["J", "Next row or turn"],
+      ["K", "Previous row or turn"],
+      ["Enter", "Open session, user or trace"],
+      ["E", "Whole text of a turn"],
+    ],
+  },
+  {
+    title: "Batches",
+    keys: [
+      ["J", "Next batch"],
+      ["K", "Previous batch"],
+      ["Enter", "Progress, jobs, files"],
+    ],
+  },
+  {
+    title: "Models",
+    keys: [
+      ["/", "Search by name"],
+      ["J", "Next model"],
+      ["K", "Previous model"],
+      ["Enter", "Prices and abilities"],
     ],
   },
   {
@@ -30,6 +58,10 @@ const GROUPS = [
       ["K", "Previous span"],
       ["E", "Fold or unfold the span"],
       ["R", "Raw JSON on or off"],
+      ["/", "Search in the trace"],
+      ["N", "Next match"],
+      ["-", "Fold all"],
+      ["=", "Unfold all"],
     ],
   },
 ] as const;

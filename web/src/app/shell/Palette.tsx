@@ -1,16 +1,18 @@
 import { Modal } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { IconArrowRight, IconKey, IconKeyboard, IconListSearch, IconMoon, IconPlugConnected, IconPlus, IconSearch, IconTimeline } from "@tabler/icons-react";
+import { IconArrowRight, IconBookmark, IconKey, IconKeyboard, IconListSearch, IconMoon, IconPlugConnected, IconPlus, IconSearch, IconTimeline } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { projectsQuery, traceSearchQuery } from "@/api/queries";
 import { useProject } from "@/api/useProject";
+import { viewsQuery } from "@/api/views";
 import { ago, duration } from "@/lib/format";
+import { SETTINGS_SECTIONS } from "@/lib/settingsSections";
 import { remember } from "@/lib/storage";
 import { useRange } from "@/lib/useRange";
 import { Kbd } from "@/ui/parts";
-import { PAGES, SECTIONS } from "./nav";
+import { PAGES } from "./nav";
 import classes from "./palette.module.css";
 
 interface Entry {
@@ -34,6 +36,7 @@ function useEntries(query: string, { onHelp, onTheme }: Props): Entry[] {
   const project = useProject();
   const range = useRange();
   const { data: projects } = useQuery(projectsQuery);
+  const { data: views } = useQuery({ ...viewsQuery(project?.id ?? ""), enabled: project !== undefined });
   const [text] = useDebouncedValue(query.trim(), 150);
   const found = useQuery(traceSearchQuery(project?.id ?? "", range, project === undefined ? "" : text));
   return useMemo(() => {
@@ -42,7 +45,8 @@ function useEntries(query: string, { onHelp, onTheme }: Props): Entry[] {
     const icon = <IconArrowRight size={15} />;
     const fixed: Entry[] = [
       ...PAGES.map((page) => ({ id: page.to, group: "Go to", label: page.label, icon: <page.icon size={15} />, run: go(page.to) })),
-      ...SECTIONS.map((page) => ({ id: page.to, group: "Go to", label: page.label, hint: "Settings", icon, run: go(page.to) })),
+      ...SETTINGS_SECTIONS.map((page) => ({ id: page.to, group: "Go to", label: page.label, hint: "Settings", icon, run: go(page.to) })),
+      ...(views ?? []).map((view) => ({ id: `view ${view.id}`, group: "Views", label: view.name, hint: view.list, icon: <IconBookmark size={15} />, run: go(`/${view.list}`, { view: view.id }) })),
       { id: "new-key", group: "Actions", label: "Create a virtual key", icon: <IconKey size={15} />, run: go("/settings/keys", { new: "1" }) },
       { id: "new-provider", group: "Actions", label: "Add a provider account", icon: <IconPlugConnected size={15} />, run: go("/settings/providers", { new: "1" }) },
       { id: "new-project", group: "Actions", label: "Create a project", icon: <IconPlus size={15} />, run: go("/settings/projects", { new: "1" }) },
@@ -79,7 +83,7 @@ function useEntries(query: string, { onHelp, onTheme }: Props): Entry[] {
       ? [{ id: "by-id", group: "Traces", label: `Open trace ${text}`, icon: <IconArrowRight size={15} />, run: go(`/traces/${text.toLowerCase()}`) }]
       : [];
     return [...matching, ...byId, ...traces, all];
-  }, [query, text, found.data, projects, project, navigate, onHelp, onTheme]);
+  }, [query, text, found.data, projects, views, project, navigate, onHelp, onTheme]);
 }
 
 function Body(props: Props) {

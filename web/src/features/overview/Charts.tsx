@@ -2,7 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { Overview } from "@/api/types";
 import { useRange } from "@/lib/useRange";
-import { Chart, ChartSkeleton, type ChartSeries } from "@/ui/chart";
+import { Chart, ChartSkeleton, Legend } from "@/ui/chart";
 import { Panel } from "@/ui/parts";
 import { charts } from "./charts";
 import { steps } from "./figures";
@@ -14,28 +14,8 @@ const LEGEND = 3;
 const LONG_NAME = 12;
 
 /** Long names leave room for two. */
-function legend(names: readonly string[]): number {
+function named(names: readonly string[]): number {
   return names.slice(0, LEGEND).some((name) => name.length > LONG_NAME) && names.length > LEGEND ? LEGEND - 1 : LEGEND;
-}
-
-function Legend({ series }: { series: readonly ChartSeries[] }) {
-  const shown = legend(series.map((each) => each.name));
-  const rest = series.slice(shown).map((each) => each.name);
-  return (
-    <ul className={classes.legend}>
-      {series.slice(0, shown).map((each) => (
-        <li key={each.name} title={each.name}>
-          <i style={{ background: each.colour }} aria-hidden />
-          <span>{each.name}</span>
-        </li>
-      ))}
-      {rest.length > 0 && (
-        <li className={classes.legendRest} title={rest.join("\n")}>
-          +{rest.length}
-        </li>
-      )}
-    </ul>
-  );
 }
 
 export function Charts({ overview }: { overview: Overview }) {
@@ -49,7 +29,7 @@ export function Charts({ overview }: { overview: Overview }) {
         <Panel key={spec.id} label={spec.title}>
           <header className={classes.chartHead}>
             <h2>{spec.title}</h2>
-            <Legend series={spec.series} />
+            <Legend series={spec.series} most={named(spec.series.map((each) => each.name))} />
           </header>
           <div className={classes.chartBody}>
             {spec.series.length === 0 ? (

@@ -1,2 +1,3 @@
 export { advice, docsOf } from "./advice";
 export { ErrorCodesPage } from "./ErrorCodesPage";
+export { PricesGuidePage } from "./PricesGuidePage";

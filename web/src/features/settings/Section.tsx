@@ -11,11 +11,13 @@ interface Props<T> {
   query: UseQueryResult<T[]>;
   columns: readonly string[];
   empty: ReactNode;
+  /** Whether nothing in the rows takes the focus, so that the keyboard needs another way to scroll them. */
+  still?: boolean;
   children: (items: T[]) => ReactNode;
 }
 
 /** A titled list with its loading, failed and empty states. */
-export function Section<T>({ title, lead, action, query, columns, empty, children }: Props<T>) {
+export function Section<T>({ title, lead, action, query, columns, empty, still = false, children }: Props<T>) {
   return (
     <section aria-labelledby="section-title">
       <header className={classes.sectionHead}>
@@ -32,7 +34,7 @@ export function Section<T>({ title, lead, action, query, columns, empty, childre
         ) : query.data?.length === 0 ? (
           empty
         ) : (
-          <div className={partStyles.tableWrap}>
+          <div className={partStyles.tableWrap} {...(still ? { role: "region", "aria-label": title, tabIndex: 0 } : {})}>
             <table className={`${partStyles.table} ${classes.table}`}>
               <thead>
                 <tr>

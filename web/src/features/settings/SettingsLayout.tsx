@@ -1,20 +1,14 @@
 import { Link, Outlet } from "@tanstack/react-router";
+import { SETTINGS_SECTIONS } from "@/lib/settingsSections";
 import { partStyles } from "@/ui/parts";
 import classes from "./settings.module.css";
-
-const SECTIONS = [
-  { to: "/settings/keys", label: "Virtual keys" },
-  { to: "/settings/providers", label: "Provider accounts" },
-  { to: "/settings/routes", label: "Routes" },
-  { to: "/settings/projects", label: "Projects" },
-] as const;
 
 export function SettingsLayout() {
   return (
     <div className={classes.layout}>
       <nav className={classes.nav} aria-label="Settings">
         <div className={partStyles.tabs}>
-          {SECTIONS.map((section) => (
+          {SETTINGS_SECTIONS.map((section) => (
             <Link key={section.to} to={section.to as never} className={partStyles.tab} activeProps={{ "data-active": "true" }} activeOptions={{ includeSearch: false }}>
               {section.label}
             </Link>

@@ -1,5 +1,10 @@
+export { DataPage } from "./data/DataPage";
+export { ExportsPage } from "./exports/ExportsPage";
+export { IngestPage } from "./ingest/IngestPage";
 export { KeysPage } from "./keys/KeysPage";
 export { ProjectsPage } from "./ProjectsPage";
 export { ProvidersPage } from "./providers/ProvidersPage";
+export { RedactionPage } from "./redaction/RedactionPage";
 export { RoutesPage } from "./routes/RoutesPage";
+export { SharesPage } from "./shares/SharesPage";
 export { SettingsLayout } from "./SettingsLayout";

@@ -1,2 +1,9 @@
+export { Conversation } from "./detail/Conversation";
+export { useTelling } from "./detail/useTelling";
+export { traceSearch } from "./list/TraceTable";
+export { Status } from "./Status";
+export { total } from "./usage";
 export { TracesPage } from "./list/TracesPage";
+export { SharedPage } from "./shared/SharedPage";
 export { TracePage } from "./detail/TracePage";
+export { ComparePage } from "./compare/ComparePage";

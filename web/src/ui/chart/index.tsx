@@ -25,4 +25,5 @@ export function Chart(props: Omit<TimeChartProps, "dark">) {
   );
 }
 
+export { Legend } from "./Legend";
 export type { ChartSeries } from "./types";

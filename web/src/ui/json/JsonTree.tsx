@@ -4,7 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
 import { CopyButton } from "../parts";
 import classes from "./json.module.css";
-import { ancestors, describeBinary, findInJson, flatten, parseJson, type Json, type JsonRow } from "./model";
+import { ancestors, describeBinary, findInJson, flatten, parseJson, withoutBinary, type Json, type JsonRow } from "./model";
 
 const LONG_TEXT = 600;
 const OPEN_DEPTH = 3;
@@ -169,7 +169,7 @@ export function JsonTree({ title, text, bare = false }: { title: string; text: s
         <span style={{ flex: 1 }} />
         {text !== "" && <CopyButton text={text} label={`Copy ${title}`} />}
       </div>
-      <pre className={classes.text}>{text === "" ? <span className={classes.mark}>Nothing was recorded.</span> : (describeBinary(text) ?? text)}</pre>
+      <pre className={classes.text}>{text === "" ? <span className={classes.mark}>Nothing was recorded.</span> : withoutBinary(text)}</pre>
     </div>
   );
 }

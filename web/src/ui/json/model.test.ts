@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ancestors, describeBinary, findInJson, flatten, type Json } from "./model";
+import { ancestors, describeBinary, findInJson, flatten, withoutBinary, type Json } from "./model";
 
 const VALUE: Json = { a: [1, { "b/c": "needle" }], empty: {}, d: null };
 const open = () => true;
@@ -35,5 +35,8 @@ describe("binary", () => {
     expect(describeBinary("A".repeat(800))).toBe("600 bytes in base64");
     expect(describeBinary("word ".repeat(200))).toBeNull();
     expect(describeBinary("short")).toBeNull();
+    const text = `see ![x](data:image/png;base64,${"A".repeat(400)}) and ${"B".repeat(800)}`;
+    expect(withoutBinary(text)).toBe("see ![x](⟨image/png, 300 bytes in base64⟩) and ⟨600 bytes in base64⟩");
+    expect(withoutBinary(`${"word ".repeat(400)}`)).toBe("word ".repeat(400));
   });
 });

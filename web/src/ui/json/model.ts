@@ -117,3 +117,10 @@ export function describeBinary(text: string): string | null {
   if (text.length > 512 && /^[A-Za-z0-9+/_-]+={0,2}$/.test(text)) return `${Math.round((text.length * 3) / 4).toLocaleString("en-US")} bytes in base64`;
   return null;
 }
+
+const EMBEDDED = /data:[\w.+-]+\/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/_-]{64,}={0,2}|[A-Za-z0-9+/_-]{512,}={0,2}/g;
+
+/** The text with each stretch of base64 in it as a short description. */
+export function withoutBinary(text: string): string {
+  return text.length <= 64 ? text : text.replace(EMBEDDED, (found) => `⟨${describeBinary(found) ?? found}⟩`);
+}

@@ -3,6 +3,7 @@ import { lexer, type Token, type Tokens } from "marked";
 import { Fragment, useMemo, type ReactNode } from "react";
 import classes from "./markdown.module.css";
 import { CopyButton } from "../parts";
+import { LazyPicture } from "../LazyPicture";
 import { isPicture } from "./picture";
 
 const ENTITIES: Record<string, string> = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'" };
@@ -17,7 +18,7 @@ function Link({ href, children }: { href: string; children: ReactNode }) {
 }
 
 function Picture({ href, alt }: { href: string; alt: string }) {
-  if (isPicture(href)) return <img className={classes.picture} src={href} alt={alt} />;
+  if (isPicture(href)) return <LazyPicture className={classes.picture} url={href} alt={alt} />;
   return (
     <span className={classes.remote} title={`${href}\n(remote images are not loaded)`}>
       image{alt === "" ? "" : `: ${alt}`}
@@ -141,7 +142,7 @@ function blocks(tokens: readonly Token[]): ReactNode {
   return tokens.map((token, index) => <Fragment key={index}>{block(token)}</Fragment>);
 }
 
-export function Markdown({ text }: { text: string }) {
-  const tokens = useMemo(() => lexer(text, { gfm: true, breaks: true }), [text]);
+export function Markdown({ text, breaks = true }: { text: string; breaks?: boolean }) {
+  const tokens = useMemo(() => lexer(text, { gfm: true, breaks }), [text, breaks]);
   return <div className={classes.markdown}>{blocks(tokens)}</div>;
 }

@@ -7,11 +7,12 @@ import type { KeyCreated, Permission } from "@/api/types";
 import { createKey } from "@/api/writes";
 import { snippets } from "@/lib/snippets";
 import { Dialog } from "@/ui/Dialog";
-import { Actions, CopyButton, ErrorNote, Snippet } from "@/ui/parts";
+import { Actions, ErrorNote, ShownOnce, Snippet } from "@/ui/parts";
 import classes from "../settings.module.css";
 
 const PERMISSIONS: readonly { id: Permission; label: string; description: string }[] = [
   { id: "inference", label: "Inference", description: "Call models through the gateway" },
+  { id: "ingest", label: "Ingest", description: "Send traces, logs and metrics over OpenTelemetry" },
   { id: "read", label: "Read", description: "Read traces and figures over the API" },
   { id: "write", label: "Write", description: "Change what belongs to the project" },
   { id: "admin", label: "Admin", description: "Manage keys, providers and routes" },
@@ -102,10 +103,7 @@ function Secret({ made, onDone }: { made: KeyCreated; onDone: () => void }) {
   return (
     <div className={classes.form}>
       <p className={classes.lead}>Copy the secret now. It is shown this once and kept nowhere; a lost key is replaced by a new one.</p>
-      <div className={classes.secret}>
-        <code>{made.secret}</code>
-        <CopyButton text={made.secret} label="Copy secret" />
-      </div>
+      <ShownOnce text={made.secret} label="Copy secret" />
       {made.key.permissions.includes("inference") && <Snippet variants={snippets({ gateway: system?.gateway_url ?? "http://127.0.0.1:4000", key: made.secret, model })} />}
       <Actions>
         <Button onClick={onDone}>I have copied it</Button>

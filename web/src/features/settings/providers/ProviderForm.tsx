@@ -1,4 +1,4 @@
-import { Button, PasswordInput, Select, Switch, TagsInput, TextInput } from "@mantine/core";
+import { Button, Select, Switch, TagsInput, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { asApiError, type ApiError } from "@/api/client";
@@ -8,9 +8,11 @@ import { createProvider, testDraft, updateProvider } from "@/api/writes";
 import { ErrorNote } from "@/ui/parts";
 import { toast } from "@/ui/toast";
 import classes from "../settings.module.css";
+import { readHeaders, writeHeaders } from "./headers";
+import { KeyField } from "./KeyField";
 import { TestResult } from "./TestResult";
 
-const FIELDS = ["name", "provider", "base_url", "secret", "models"] as const;
+const FIELDS = ["name", "provider", "base_url", "secret", "models", "headers"] as const;
 
 /** What the form holds; an empty secret means the stored one. */
 interface Draft {
@@ -20,25 +22,22 @@ interface Draft {
   secret: string;
   models: string[];
   open: boolean;
+  /** One a line, `name: value`. */
+  headers: string;
 }
 
 function start(account: ProviderView | null): Draft {
-  if (account === null) return { provider: "openai", name: "", baseUrl: "", secret: "", models: [], open: true };
-  return { provider: account.provider, name: account.name, baseUrl: account.base_url, secret: "", models: account.models, open: account.open_models };
+  if (account === null) return { provider: "openai", name: "", baseUrl: "", secret: "", models: [], open: true, headers: "" };
+  return { provider: account.provider, name: account.name, baseUrl: account.base_url, secret: "", models: account.models, open: account.open_models, headers: writeHeaders(account.headers) };
 }
 
 /** The name that an account gets when none is given. */
 const named = (draft: Draft) => draft.name.trim() || draft.provider.replaceAll("_", "-");
 
 function save(account: ProviderView | null, draft: Draft): Promise<ProviderView> {
-  const common = { base_url: draft.baseUrl.trim(), models: draft.models, open_models: draft.open };
+  const common = { base_url: draft.baseUrl.trim(), models: draft.models, open_models: draft.open, headers: readHeaders(draft.headers) };
   if (account === null) return createProvider({ ...common, name: named(draft), provider: draft.provider, secret: draft.secret });
   return updateProvider(account.id, draft.secret === "" ? common : { ...common, secret: draft.secret });
-}
-
-function secretHelp(account: ProviderView | null, kind: ProviderKindView | undefined): string {
-  if (account !== null && account.secret_hint !== null) return `Empty keeps ${account.secret_hint}`;
-  return kind?.needs_secret === false ? "Not needed by most servers of this kind" : "Stored encrypted, never shown again";
 }
 
 interface FieldProps {
@@ -63,14 +62,7 @@ function Connection({ draft, change, account, kind, failure }: FieldProps) {
         error={failure?.field("base_url")}
         onChange={(event) => change({ baseUrl: event.currentTarget.value })}
       />
-      <PasswordInput
-        label="Key"
-        description={secretHelp(account, kind)}
-        autoComplete="off"
-        value={draft.secret}
-        error={failure?.field("secret")}
-        onChange={(event) => change({ secret: event.currentTarget.value })}
-      />
+      <KeyField value={draft.secret} onChange={(secret) => change({ secret })} kept={account?.secret_hint ?? null} kind={kind} error={failure?.field("secret")} />
     </>
   );
 }
@@ -118,7 +110,7 @@ export function ProviderForm({ account, onDone }: { account: ProviderView | null
   const client = useQueryClient();
   const kind = kinds.find((each) => each.name === draft.provider);
   const test = useMutation({
-    mutationFn: () => testDraft({ provider: draft.provider, base_url: draft.baseUrl.trim(), secret: draft.secret, account_id: account?.id ?? "" }),
+    mutationFn: () => testDraft({ provider: draft.provider, base_url: draft.baseUrl.trim(), secret: draft.secret, account_id: account?.id ?? "", headers: readHeaders(draft.headers) }),
     meta: { shownInForm: true },
   });
   const store = useMutation({
@@ -154,6 +146,17 @@ export function ProviderForm({ account, onDone }: { account: ProviderView | null
         onChange={(models) => change({ models })}
         error={failure?.field("models")}
         acceptValueOnBlur
+      />
+      <Textarea
+        label="Extra headers"
+        description="Sent with every call, one a line, such as openai-organization: org-…; people can read them here"
+        placeholder="name: value"
+        autosize
+        minRows={1}
+        maxRows={6}
+        value={draft.headers}
+        error={failure?.field("headers")}
+        onChange={(event) => change({ headers: event.currentTarget.value })}
       />
       <Switch label="Models that are not listed may be called too" checked={draft.open} onChange={(event) => change({ open: event.currentTarget.checked })} />
       {test.data !== undefined && <Tested result={test.data} listed={draft.models.length > 0} onList={(models) => change({ models })} />}

@@ -1,11 +1,12 @@
 import { IconArrowForwardUp, IconBrain, IconChevronRight, IconTool } from "@tabler/icons-react";
 import { useMemo, useState, type ReactNode } from "react";
 import type { SpanDetail } from "@/api/types";
+import { LazyPicture } from "@/ui/LazyPicture";
 import { JsonTree } from "@/ui/json/JsonTree";
 import { Markdown } from "@/ui/markdown/Markdown";
 import { isPicture } from "@/ui/markdown/picture";
 import { CopyButton, Tag } from "@/ui/parts";
-import { readConversation, type Message, type Part, type Tool, type ToolCall } from "./conversation";
+import { readConversation, splitPictures, type Message, type Part, type Tool, type ToolCall } from "./conversation";
 import classes from "./conversation.module.css";
 
 const LONG_TEXT = 12_000;
@@ -25,6 +26,11 @@ function Fold({ title, open = false, children, icon, tone }: { title: ReactNode;
 }
 
 function Text({ text }: { text: string }) {
+  const pieces = useMemo(() => splitPictures(text), [text]);
+  return pieces.map((piece, index) => (piece.type === "image" ? <Picture key={index} url={piece.url} /> : <Words key={index} text={piece.text} />));
+}
+
+function Words({ text }: { text: string }) {
   const [whole, setWhole] = useState(false);
   if (whole || text.length <= LONG_TEXT) return <Markdown text={text} />;
   return (
@@ -48,7 +54,7 @@ function Picture({ url }: { url: string }) {
   }
   return (
     <button type="button" className={classes.picture} onClick={() => setLarge(!large)} data-large={large || undefined} aria-label={large ? "Make the image small" : "Make the image large"}>
-      <img src={url} alt="Recorded image" />
+      <LazyPicture url={url} alt="Recorded image" />
     </button>
   );
 }

@@ -1,6 +1,9 @@
+import { Link } from "@tanstack/react-router";
+import { useContext } from "react";
 import { exactMoney, grouped, percent } from "@/lib/format";
 import type { SpanDetail } from "@/api/types";
 import { Badge, Fields } from "@/ui/parts";
+import { Linked } from "../linked";
 import { BUCKETS, total } from "../usage";
 import classes from "./span.module.css";
 
@@ -10,6 +13,19 @@ const REASONS: Record<SpanDetail["cost_status"], string> = {
   inconsistent: "The usage that the provider sent contradicts itself, so it is not priced.",
   unmetered: "There is nothing to price: the call has no usage.",
 };
+
+/** Leads to what the model costs, and from there to how it gets a price. */
+function PricedAs({ span }: { span: SpanDetail }) {
+  const linked = useContext(Linked);
+  const model = span.model_served || span.model_requested;
+  const name = `${span.provider || "unknown provider"} / ${model || "unknown model"}`;
+  if (model === "" || !linked) return name;
+  return (
+    <Link to={"/settings/models" as never} search={((before: Record<string, unknown>) => ({ project: before.project, text: model })) as never}>
+      {name}
+    </Link>
+  );
+}
 
 export function CostTab({ span }: { span: SpanDetail }) {
   const { usage } = span;
@@ -57,7 +73,7 @@ export function CostTab({ span }: { span: SpanDetail }) {
             ["Amount", span.cost_usd === null ? <Badge key="u" tone={span.cost_status === "unmetered" ? "unknown" : "warn"}>{span.cost_status}</Badge> : <b key="a" className={classes.amount}>{exactMoney(span.cost_usd)}</b>],
             ...(reason === "" ? [] : [["Why", reason] as const]),
             ["Price data", span.price_version === "" ? "none used" : span.price_version],
-            ["Priced as", `${span.provider || "unknown provider"} / ${span.model_served || span.model_requested || "unknown model"}`],
+            ["Priced as", <PricedAs key="as" span={span} />],
           ]}
         />
       </section>

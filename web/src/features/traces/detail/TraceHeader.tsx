@@ -2,19 +2,26 @@ import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import { IconChevronDown, IconChevronUp, IconLink, IconTerminal2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { systemQuery } from "@/api/queries";
-import type { SpanDetail, Trace, TraceSummary } from "@/api/types";
+import type { SpanDetail, TraceSummary } from "@/api/types";
 import { useProject } from "@/api/useProject";
+import { ShareButton } from "@/features/sharing";
 import { absolute } from "@/lib/base";
 import { copyText } from "@/lib/clipboard";
 import { colourOf } from "@/lib/colour";
 import { ago, cost, count, duration, exactDuration, exactMoney, exactTime, grouped, NONE, rate, UNPRICED } from "@/lib/format";
-import { ColourName, CopyButton } from "@/ui/parts";
+import { Badge, ColourName, CopyButton } from "@/ui/parts";
 import { toast } from "@/ui/toast";
+import { SessionLink, UserLink } from "../Named";
+import { CompareButton } from "../compare/CompareButton";
 import { Status } from "../Status";
 import { total } from "../usage";
 import { asCurl, canCurl } from "./curl";
+import { Scores } from "./Scores";
 import type { Neighbours } from "./useNeighbours";
+import type { LoadedTree } from "./useTree";
 import classes from "./trace.module.css";
+
+const MODELS_NAMED = 3;
 
 function Fact({ label, title, children, warn = false }: { label: string; title?: string; children: React.ReactNode; warn?: boolean }) {
   return (
@@ -25,7 +32,7 @@ function Fact({ label, title, children, warn = false }: { label: string; title?:
   );
 }
 
-function Facts({ summary }: { summary: TraceSummary }) {
+export function Facts({ summary }: { summary: TraceSummary }) {
   const into = total(summary.usage, "in");
   const out = total(summary.usage, "out");
   const amount = cost(summary.cost_usd, summary.unpriced_count);
@@ -51,20 +58,35 @@ function Facts({ summary }: { summary: TraceSummary }) {
   );
 }
 
+/** The models of a trace, the first few by name. */
+export function Models({ models }: { models: readonly string[] }) {
+  return (
+    <>
+      {models.slice(0, MODELS_NAMED).map((model) => (
+        <ColourName key={model} colour={colourOf(model)}>
+          {model}
+        </ColourName>
+      ))}
+      {models.length > MODELS_NAMED && <span title={models.slice(MODELS_NAMED).join("\n")}>+{models.length - MODELS_NAMED}</span>}
+    </>
+  );
+}
+
 async function copy(text: string, said: string): Promise<void> {
   if (await copyText(text)) toast("ok", said);
   else toast("error", "The browser did not allow copying");
 }
 
 interface Props {
-  trace: Trace;
+  loaded: LoadedTree;
   call: SpanDetail | undefined;
   neighbours: Neighbours;
   go: (trace: TraceSummary | undefined) => void;
+  onSpan: (spanId: string) => void;
 }
 
-export function TraceHeader({ trace, call, neighbours, go }: Props) {
-  const { summary } = trace;
+export function TraceHeader({ loaded, call, neighbours, go, onSpan }: Props) {
+  const { summary, scores, tree } = loaded;
   const { data: system } = useQuery(systemQuery);
   const project = useProject();
   const startedAt = new Date(summary.started_at);
@@ -74,6 +96,7 @@ export function TraceHeader({ trace, call, neighbours, go }: Props) {
       <div className={classes.titleRow}>
         <h1 title={summary.name}>{summary.name}</h1>
         <Status status={summary.status} code={summary.error_code} />
+        {summary.running === true && <Badge tone="unknown">running</Badge>}
         <span className={classes.spread} />
         <Tooltip label="Previous trace  [">
           <ActionIcon aria-label="Previous trace" disabled={neighbours.previous === undefined} onClick={() => go(neighbours.previous)}>
@@ -86,9 +109,11 @@ export function TraceHeader({ trace, call, neighbours, go }: Props) {
           </ActionIcon>
         </Tooltip>
         <span className={classes.rule} />
+        <CompareButton summary={summary} />
         <Button variant="default" aria-label="Copy link" leftSection={<IconLink size={14} />} onClick={() => void copy(link, "Link copied")}>
           <span className={classes.buttonText}>Copy link</span>
         </Button>
+        <ShareButton project={project?.id ?? ""} traceId={summary.trace_id} at={summary.started_at} />
         {call !== undefined && canCurl(call) && (
           <Button variant="default" aria-label="Copy as curl" leftSection={<IconTerminal2 size={14} />} onClick={() => void copy(asCurl(call, system?.gateway_url ?? "http://127.0.0.1:4000"), "Command copied")}>
             <span className={classes.buttonText}>Copy as curl</span>
@@ -98,12 +123,17 @@ export function TraceHeader({ trace, call, neighbours, go }: Props) {
       <div className={classes.factRow}>
         <Facts summary={summary} />
         <div className={classes.meta}>
-          {summary.models.slice(0, 3).map((model) => (
-            <ColourName key={model} colour={colourOf(model)}>
-              {model}
-            </ColourName>
-          ))}
-          {summary.models.length > 3 && <span title={summary.models.slice(3).join("\n")}>+{summary.models.length - 3}</span>}
+          <Models models={summary.models} />
+          {summary.user_id !== "" && (
+            <span className={classes.named}>
+              User <UserLink user={summary.user_id} />
+            </span>
+          )}
+          {summary.session_id !== "" && (
+            <span className={classes.named}>
+              Session <SessionLink session={summary.session_id} />
+            </span>
+          )}
           <time dateTime={summary.started_at} title={exactTime(startedAt)}>
             {ago(startedAt, new Date())}
           </time>
@@ -113,6 +143,7 @@ export function TraceHeader({ trace, call, neighbours, go }: Props) {
           </span>
         </div>
       </div>
+      <Scores scores={scores} tree={tree} onSpan={onSpan} />
     </header>
   );
 }

@@ -2,70 +2,46 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { asApiError } from "@/api/client";
-import { keysQuery, traceQuery } from "@/api/queries";
-import type { Trace, TraceSummary } from "@/api/types";
+import { keysQuery } from "@/api/queries";
+import { sourceOf, type TraceSource } from "@/api/trace";
+import type { SpanDetail, TraceSummary } from "@/api/types";
 import { useProject } from "@/api/useProject";
+import { TraceComments, useTraceComments } from "@/features/comments";
 import { useKeys } from "@/lib/keys";
 import { text } from "@/lib/search";
 import { ErrorState, Skeleton } from "@/ui/parts";
-import { Split } from "@/ui/Split";
-import { SpanPanel, TAB_IDS, type TabId } from "./SpanPanel";
+import { TraceBody } from "./TraceBody";
 import { TraceHeader } from "./TraceHeader";
-import { buildTree, firstInteresting, visibleRows } from "./tree";
-import { useNeighbours } from "./useNeighbours";
-import { Waterfall } from "./Waterfall";
 import classes from "./trace.module.css";
+import { useNeighbours } from "./useNeighbours";
+import { useTree, type LoadedTree } from "./useTree";
 
-function Loaded({ trace, projectId }: { trace: Trace; projectId: string }) {
-  const search: Record<string, unknown> = useSearch({ strict: false });
+function Loaded({ source, loaded, projectId }: { source: TraceSource; loaded: LoadedTree; projectId: string }) {
   const navigate = useNavigate();
-  const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const { data: keys } = useQuery(keysQuery(projectId));
   const keyName = useCallback((id: string) => keys?.find((key) => key.id === id)?.name ?? id, [keys]);
-  const neighbours = useNeighbours(projectId, trace.summary);
-
-  const byId = useMemo(() => new Map(trace.spans.map((span) => [span.span_id, span])), [trace]);
-  const tree = useMemo(() => buildTree(trace.spans), [trace]);
-  const rows = useMemo(() => visibleRows(tree, folded), [tree, folded]);
-  const opening = useMemo(() => firstInteresting(trace.spans), [trace]);
-  const span = byId.get(text(search.span) ?? "") ?? opening;
-  const tab = TAB_IDS.find((id) => id === search.tab) ?? "conversation";
-  const totalMs = useMemo(() => trace.spans.reduce((most, each) => Math.max(most, each.start_ms + each.duration_ms), trace.summary.duration_ms), [trace]);
-
-  const set = (part: Record<string, unknown>) => void navigate({ to: ".", replace: true, search: ((before: Record<string, unknown>) => ({ ...before, ...part })) as never });
+  const neighbours = useNeighbours(projectId, loaded.summary);
+  const [span, setSpan] = useState<SpanDetail>();
+  const traceId = loaded.summary.trace_id;
+  const comments = useTraceComments(projectId, traceId);
   const go = (to: TraceSummary | undefined) => {
     if (to === undefined) return;
     void navigate({ to: "/traces/$traceId", params: { traceId: to.trace_id }, search: ((before: Record<string, unknown>) => ({ ...before, at: to.started_at, span: undefined })) } as never);
   };
-  const toggle = (id: string) =>
-    setFolded((before) => {
-      const next = new Set(before);
-      if (!next.delete(id)) next.add(id);
-      return next;
-    });
-  const step = (by: number) => {
-    const spans = rows.filter((row) => row.kind === "span");
-    const next = spans[Math.min(Math.max(spans.findIndex((row) => row.id === span?.span_id) + by, 0), spans.length - 1)];
-    if (next !== undefined) set({ span: next.id });
-  };
+  const onSpan = (id: string) => void navigate({ to: ".", replace: true, resetScroll: false, search: ((before: Record<string, unknown>) => ({ ...before, span: id })) as never });
   useKeys({
     "[": () => go(neighbours.previous),
     "]": () => go(neighbours.next),
-    j: () => step(1),
-    k: () => step(-1),
-    e: () => span !== undefined && toggle(span.span_id),
-    r: () => set({ tab: tab === "raw" ? undefined : "raw" }),
   });
-  const call = span !== undefined && span.input !== "" ? span : opening;
+  const nameOf = (id: string) => loaded.tree.byId.get(id)?.span.name;
+  const talk = {
+    count: comments.items.length,
+    panel: (spanId: string) => <TraceComments project={projectId} traceId={traceId} spanId={spanId} comments={comments} nameOf={nameOf} onSpan={onSpan} />,
+  };
   return (
     <div className={classes.page}>
-      <TraceHeader trace={trace} call={call} neighbours={neighbours} go={go} />
-      <Split
-        name={trace.spans.length === 1 ? "trace.single" : "trace"}
-        initial={trace.spans.length === 1 ? 34 : 42}
-        first={<Waterfall rows={rows} totalMs={totalMs} selected={span?.span_id ?? ""} onSelect={(id) => set({ span: id })} onFold={toggle} />}
-        second={span !== undefined && <SpanPanel span={span} tab={tab} onTab={(id: TabId) => set({ tab: id === "conversation" ? undefined : id })} keyName={keyName} />}
-      />
+      <TraceHeader loaded={loaded} call={span} neighbours={neighbours} go={go} onSpan={onSpan} />
+      <TraceBody source={source} loaded={loaded} keyName={keyName} onSpan={setSpan} talk={talk} />
     </div>
   );
 }
@@ -94,8 +70,10 @@ export function TracePage() {
   const project = useProject();
   const { traceId = "" }: { traceId?: string } = useParams({ strict: false });
   const search: Record<string, unknown> = useSearch({ strict: false });
-  const query = useQuery({ ...traceQuery(project?.id ?? "", traceId, text(search.at)), enabled: project !== undefined });
-  if (query.data !== undefined && project !== undefined) return <Loaded key={traceId} trace={query.data} projectId={project.id} />;
-  if (query.isError) return <ErrorState failure={asApiError(query.error)} onRetry={() => void query.refetch()} />;
+  const at = text(search.at);
+  const source = useMemo(() => (project === undefined ? null : sourceOf(project.id, traceId, at)), [project, traceId, at]);
+  const { loaded, error, retry } = useTree(source);
+  if (loaded !== null && source !== null && project !== undefined) return <Loaded key={traceId} source={source} loaded={loaded} projectId={project.id} />;
+  if (error !== null) return <ErrorState failure={asApiError(error)} onRetry={() => void retry()} />;
   return <Loading />;
 }

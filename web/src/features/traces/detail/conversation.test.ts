@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readConversation, readEmbeddings } from "./conversation";
+import { readConversation, readEmbeddings, splitPictures } from "./conversation";
 
 const read = (input: unknown, output: unknown = "") =>
   readConversation(typeof input === "string" ? input : JSON.stringify(input), typeof output === "string" ? output : JSON.stringify(output));
@@ -43,6 +43,17 @@ describe("other shapes", () => {
     expect(conversation?.messages.map((message) => message.role)).toEqual(["system", "tool"]);
     expect(conversation?.replies[0]?.toolCalls).toEqual([{ id: "t2", name: "f", arguments: '{"a":1}' }]);
     expect(conversation?.replies[0]?.parts[0]).toEqual({ type: "reasoning", text: "hm" });
+  });
+  it("Mistral's thoughts and Cohere's answers", () => {
+    const asked = { messages: [{ role: "user", content: "hi" }] };
+    const content = [{ type: "thinking", thinking: [{ type: "text", text: "h" }, { type: "text", text: "m" }] }, { type: "text", text: "hi" }];
+    const parts = [{ type: "reasoning", text: "hm" }, { type: "text", text: "hi" }];
+    expect(read(asked, { choices: [{ message: { role: "assistant", content } }] })?.replies[0]?.parts).toEqual(parts);
+    const said = [{ type: "thinking", thinking: "hm" }, { type: "text", text: "hi" }];
+    expect(read(asked, { finish_reason: "COMPLETE", message: { role: "assistant", content: said } })?.replies[0]?.parts).toEqual(parts);
+    const planned = { role: "assistant", tool_plan: "I look.", tool_calls: [{ id: "c", function: { name: "f", arguments: "{}" } }] };
+    const reply = read(asked, { finish_reason: "TOOL_CALL", message: planned })?.replies[0];
+    expect([reply?.parts, reply?.toolCalls]).toEqual([[{ type: "text", text: "I look." }], [{ id: "c", name: "f", arguments: "{}" }]]);
   });
   it("plain text on both sides", () => {
     const conversation = read("hello", "hi there");
@@ -123,4 +134,21 @@ describe("Bedrock Converse", () => {
     expect(conversation?.replies[0]?.parts).toEqual([{ type: "reasoning", text: "hm" }, { type: "text", text: "Here" }]);
     expect(conversation?.tools[0]?.name).toBe("find");
   });
+});
+
+it("takes pictures out of text, so that their base64 is never drawn as words", () => {
+  const url = `data:image/png;base64,${"iVBO".repeat(40)}==`;
+  expect(splitPictures(`before ![a](${url}) between ${url} after`)).toEqual([
+    { type: "text", text: "before " },
+    { type: "image", url },
+    { type: "text", text: " between " },
+    { type: "image", url },
+    { type: "text", text: " after" },
+  ]);
+  expect(splitPictures("no ;base64, here")).toEqual([{ type: "text", text: "no ;base64, here" }]);
+});
+
+it("reads OpenTelemetry's blobs", () => {
+  const found = readConversation(JSON.stringify([{ role: "user", parts: [{ type: "blob", modality: "image", mime_type: "image/png", content: "AAAA" }] }]), "");
+  expect(found?.messages[0]?.parts).toEqual([{ type: "image", url: "data:image/png;base64,AAAA" }]);
 });

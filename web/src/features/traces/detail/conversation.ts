@@ -49,6 +49,8 @@ export interface Embeddings {
 type Obj = Record<string, Json>;
 const isObject = (value: Json | undefined): value is Obj => typeof value === "object" && value !== null && !Array.isArray(value);
 const str = (value: Json | undefined): string => (typeof value === "string" ? value : "");
+/** Mistral's thoughts are lists of texts. */
+const thought = (value: Json | undefined): string => (Array.isArray(value) ? value.filter(isObject).map((piece) => str(piece.text)).join("") : str(value));
 const parsed = (text: string): Json | undefined => {
   const result = parseJson(text);
   return result.ok ? result.value : undefined;
@@ -87,7 +89,9 @@ function readReplies(answer: Json | undefined, raw: string): Message[] {
     });
   }
   if (Array.isArray(answer.candidates)) return answer.candidates.filter(isObject).flatMap((each) => (isObject(each.content) ? [readMessage(each.content)] : []));
-  if (isObject(answer.output) && isObject(answer.output.message)) return [readMessage(answer.output.message)];
+  // Bedrock puts the message into an output, Cohere beside the end.
+  const around = isObject(answer.output) ? answer.output : answer;
+  if (isObject(around.message) && looksLikeMessage(around.message)) return [readMessage(around.message)];
   if (Array.isArray(answer.output)) return answer.output.filter(isObject).map(readMessage);
   if (looksLikeMessage(answer)) return [readMessage(answer)];
   const text = str(answer.output) || str(answer.text) || str(answer.answer) || str(answer.output_text);
@@ -114,6 +118,7 @@ function readMessage(value: Json): Message {
   const listed = value.content ?? value.parts;
   const blocks = Array.isArray(listed) ? listed.filter(isObject) : [];
   const parts: Part[] = [...(reasoning === "" ? [] : [{ type: "reasoning", text: reasoning } as const]), ...content];
+  if (str(value.tool_plan) !== "") parts.push({ type: "text", text: str(value.tool_plan) });
   if (str(value.refusal) !== "") parts.push({ type: "refusal", text: str(value.refusal) });
   const result = blocks.map(readResult).find((found) => found !== null);
   return {
@@ -123,6 +128,22 @@ function readMessage(value: Json): Message {
     toolCalls: [...readToolCalls(value), ...blocks.flatMap(readCallBlock)],
     answers: str(value.tool_call_id) || (result ?? ""),
   };
+}
+
+const EMBEDDED_PICTURE = /(?:!\[[^\]]*\]\()?(data:image\/(?:png|jpe?g|gif|webp|avif);base64,[A-Za-z0-9+/]{64,}={0,2})\)?/gi;
+
+/** Text with pictures written into it as text and pictures in turn. */
+export function splitPictures(text: string): ({ type: "text"; text: string } | { type: "image"; url: string })[] {
+  if (!text.includes(";base64,")) return [{ type: "text", text }];
+  const found: ReturnType<typeof splitPictures> = [];
+  let from = 0;
+  for (const match of text.matchAll(EMBEDDED_PICTURE)) {
+    if (match.index > from) found.push({ type: "text", text: text.slice(from, match.index) });
+    found.push({ type: "image", url: match[1] ?? "" });
+    from = match.index + match[0].length;
+  }
+  if (from < text.length) found.push({ type: "text", text: text.slice(from) });
+  return found;
 }
 
 /** The system text that stands beside the messages; Gemini wraps it in an object with parts. */
@@ -172,7 +193,7 @@ function readPart(part: Obj): Part[] {
       return [{ type: "image", url: imageUrl(part.source) }];
     case "thinking":
     case "reasoning":
-      return [{ type: "reasoning", text: str(part.thinking) || str(part.text) }];
+      return [{ type: "reasoning", text: thought(part.thinking) || str(part.text) }];
     case "refusal":
       return [{ type: "refusal", text: str(part.refusal) }];
     case "input_audio":
@@ -203,6 +224,7 @@ function readUntyped(part: Obj): Part[] {
 }
 
 function readMedia(part: Obj): Part[] {
+  if (part.type === "blob" && typeof part.content === "string") return readInline(str(part.mime_type), part.content);
   const inline = part.inlineData ?? part.inline_data;
   if (isObject(inline)) return readInline(str(inline.mimeType) || str(inline.mime_type), str(inline.data));
   if (isObject(part.image) && isObject(part.image.source)) return readInline(`image/${str(part.image.format)}`, str(part.image.source.bytes));

@@ -1,67 +1,31 @@
-import { ActionIcon, Button, Checkbox, CloseButton, Menu, Popover, TextInput, Tooltip } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconColumns3, IconFilter, IconSearch } from "@tabler/icons-react";
-import { useRef, useState, type ReactNode } from "react";
+import { ActionIcon, Button, Menu, TextInput, Tooltip } from "@mantine/core";
+import { IconColumns3 } from "@tabler/icons-react";
+import { useState, type ReactNode } from "react";
 import type { TraceQuery } from "@/api/queries";
-import type { Facet, Facets } from "@/api/types";
+import type { Facets, FieldError } from "@/api/types";
 import { colourOf } from "@/lib/colour";
-import { count, duration, tidy } from "@/lib/format";
-import { useKeys } from "@/lib/keys";
-import { ColourName, Kbd } from "@/ui/parts";
-import { conditionCount, parseDuration } from "../filter";
+import { duration, tidy } from "@/lib/format";
+import { Chip, Choice, FilterRow, TextChip } from "@/ui/filters";
+import { ColourName } from "@/ui/parts";
+import { choosing, chosen, leastMs, leastWord, parseDuration, withLeast, type FieldName } from "../conditions";
 import { statusWord } from "../Status";
 import { COLUMNS } from "./columns";
 import classes from "./list.module.css";
+import { QueryField } from "./QueryField";
 import type { useLayout } from "./useLayout";
+
+const NONE_IN_RANGE = "None in this time range";
 
 interface Props {
   filter: TraceQuery;
-  change: (part: Partial<TraceQuery>) => void;
+  /** What is typed replaces the address, what is chosen is a step that leads back. */
+  change: (part: Partial<TraceQuery>, typed?: boolean) => void;
   facets: Facets | undefined;
   keyName: (id: string) => string;
   layout: ReturnType<typeof useLayout>;
+  /** What is wrong with the query. */
+  fault: FieldError | undefined;
   children: ReactNode;
-}
-
-function Choice({ label, values, chosen, show, onChange }: { label: string; values: readonly Facet[]; chosen: readonly string[]; show: (value: string) => ReactNode; onChange: (values: string[]) => void }) {
-  const all = [...values, ...chosen.filter((value) => !values.some((facet) => facet.value === value)).map((value) => ({ value, count: 0 }))];
-  const toggle = (value: string) => onChange(chosen.includes(value) ? chosen.filter((each) => each !== value) : [...chosen, value]);
-  const active = chosen.length > 0;
-  const [open, setOpen] = useState(false);
-  return (
-    <Chip label={label} value={active ? chosen.length === 1 ? show(chosen[0] ?? "") : `${chosen.length} chosen` : null} open={open} setOpen={setOpen} onRemove={() => onChange([])}>
-        <div className={classes.choices} role="group" aria-label={label}>
-          {all.length === 0 && <div className={classes.noChoice}>None in this time range</div>}
-          {all.map((facet) => (
-            <label key={facet.value} className={classes.choice}>
-              <Checkbox checked={chosen.includes(facet.value)} onChange={() => toggle(facet.value)} />
-              <span className={classes.choiceName}>{show(facet.value)}</span>
-              <span className={classes.choiceCount}>{count(facet.count)}</span>
-            </label>
-          ))}
-        </div>
-    </Chip>
-  );
-}
-
-/** A condition: its name, its value when there is one, and what opens to change it. */
-function Chip({ label, value, open, setOpen, onRemove, children }: { label: string; value: ReactNode; open: boolean; setOpen: (open: boolean) => void; onRemove: () => void; children: ReactNode }) {
-  const active = value !== null;
-  return (
-    <div className={classes.chip} data-active={active || undefined}>
-      <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus>
-        <Popover.Target>
-          <button type="button" className={classes.chipButton} onClick={() => setOpen(!open)}>
-            {!active && <IconFilter size={13} aria-hidden />}
-            <span>{label}</span>
-            {active && <b>{value}</b>}
-          </button>
-        </Popover.Target>
-        <Popover.Dropdown>{children}</Popover.Dropdown>
-      </Popover>
-      {active && <CloseButton size="xs" aria-label={`Remove ${label} filter`} onClick={onRemove} />}
-    </div>
-  );
 }
 
 function MinLatency({ value, onChange }: { value: number | undefined; onChange: (ms: number | undefined) => void }) {
@@ -73,7 +37,7 @@ function MinLatency({ value, onChange }: { value: number | undefined; onChange: 
     setOpen(false);
   };
   return (
-    <Chip label="Latency" value={value === undefined ? null : `≥ ${duration(value)}`} open={open} setOpen={setOpen} onRemove={() => apply(undefined)}>
+    <Chip label="Latency" value={value === undefined ? null : leastWord(value)} open={open} setOpen={setOpen} onRemove={() => apply(undefined)}>
         <form
           className={classes.minimum}
           onSubmit={(event) => {
@@ -91,54 +55,6 @@ function MinLatency({ value, onChange }: { value: number | undefined; onChange: 
           </div>
         </form>
     </Chip>
-  );
-}
-
-function TextChip({ label, value, onRemove }: { label: string; value: string; onRemove: () => void }) {
-  return (
-    <div className={classes.chip} data-active>
-      <span className={classes.chipButton}>
-        <span>{label}</span>
-        <b>{value}</b>
-      </span>
-      <CloseButton size="xs" aria-label={`Remove ${label} filter`} onClick={onRemove} />
-    </div>
-  );
-}
-
-function SearchField({ value, onChange }: { value: string; onChange: (text: string | undefined) => void }) {
-  const field = useRef<HTMLInputElement>(null);
-  const [text, setText] = useState(value);
-  const [seen, setSeen] = useState(value);
-  if (seen !== value) {
-    // The URL changed by another way, such as the back button.
-    setSeen(value);
-    if (value !== text.trim()) setText(value);
-  }
-  const apply = useDebouncedCallback((next: string) => onChange(next.trim() === "" ? undefined : next.trim()), 250);
-  useKeys({
-    "/": () => {
-      field.current?.focus();
-      field.current?.select();
-    },
-  });
-  return (
-    <TextInput
-      ref={field}
-      className={classes.searchField}
-      aria-label="Search in the text of traces"
-      placeholder="Search input, output, errors, ids"
-      leftSection={<IconSearch size={15} />}
-      rightSection={text === "" ? <Kbd>/</Kbd> : <CloseButton size="xs" aria-label="Clear search" onClick={() => { setText(""); apply(""); }} />}
-      value={text}
-      onChange={(event) => {
-        setText(event.currentTarget.value);
-        apply(event.currentTarget.value);
-      }}
-      onKeyDown={(event) => {
-        if (event.key === "Escape") event.currentTarget.blur();
-      }}
-    />
   );
 }
 
@@ -173,34 +89,32 @@ function ColumnMenu({ layout }: { layout: ReturnType<typeof useLayout> }) {
   );
 }
 
-export function FilterBar({ filter, change, facets, keyName, layout, children }: Props) {
-  const clear = () => change({ models: [], statuses: [], keyIds: [], userId: undefined, sessionId: undefined, text: undefined, minDurationMs: undefined });
+export function FilterBar({ filter, change, facets, keyName, layout, fault, children }: Props) {
+  const { q } = filter;
+  const ask = (next: string | undefined) => change({ q: next });
+  const choose = (name: FieldName) => (values: string[]) => ask(choosing(q, name, values));
+  const sessions = chosen(q, "session");
   return (
-    <div className={classes.bar}>
-      <SearchField value={filter.text ?? ""} onChange={(text) => change({ text })} />
-      <div className={classes.chips}>
-        <Choice label="Status" values={facets?.statuses ?? []} chosen={filter.statuses} show={statusWord} onChange={(statuses) => change({ statuses })} />
-        <Choice label="Model" values={facets?.models ?? []} chosen={filter.models} show={(model) => <ColourName colour={colourOf(model)}>{model || "none named"}</ColourName>} onChange={(models) => change({ models })} />
-        <Choice label="Key" values={facets?.key_ids ?? []} chosen={filter.keyIds} show={keyName} onChange={(keyIds) => change({ keyIds })} />
-        <Choice
-          label="User"
-          values={(facets?.users ?? []).slice(0, 50)}
-          chosen={filter.userId === undefined ? [] : [filter.userId]}
-          show={(user) => user}
-          onChange={(users) => change({ userId: users[users.length - 1] })}
-        />
-        <MinLatency value={filter.minDurationMs} onChange={(minDurationMs) => change({ minDurationMs })} />
-        {filter.sessionId !== undefined && <TextChip label="Session" value={filter.sessionId} onRemove={() => change({ sessionId: undefined })} />}
-        {conditionCount(filter) > 0 && (
-          <Button variant="subtle" color="gray" size="compact-sm" onClick={clear}>
-            Clear
-          </Button>
-        )}
-      </div>
-      <div className={classes.barEnd}>
-        {children}
-        <ColumnMenu layout={layout} />
-      </div>
-    </div>
+    <FilterRow
+      search={<QueryField value={q ?? ""} onChange={(next) => change({ q: next }, true)} fault={fault} />}
+      end={
+        <>
+          {children}
+          <ColumnMenu layout={layout} />
+        </>
+      }
+    >
+      <Choice label="Status" values={facets?.statuses ?? []} chosen={chosen(q, "status")} show={statusWord} onChange={choose("status")} none={NONE_IN_RANGE} />
+      <Choice label="Model" values={facets?.models ?? []} chosen={chosen(q, "model")} show={(model) => <ColourName colour={colourOf(model)}>{model || "none named"}</ColourName>} onChange={choose("model")} none={NONE_IN_RANGE} />
+      <Choice label="Key" values={facets?.key_ids ?? []} chosen={chosen(q, "key")} show={keyName} onChange={choose("key")} none={NONE_IN_RANGE} />
+      <Choice label="User" values={(facets?.users ?? []).slice(0, 50)} chosen={chosen(q, "user")} show={(user) => user} onChange={choose("user")} none={NONE_IN_RANGE} />
+      <MinLatency value={leastMs(q)} onChange={(ms) => ask(withLeast(q, ms))} />
+      {sessions.length > 0 && <TextChip label="Session" value={sessions.join(", ")} onRemove={() => ask(choosing(q, "session", []))} />}
+      {q !== undefined && (
+        <Button variant="subtle" color="gray" size="compact-sm" onClick={() => ask(undefined)}>
+          Clear
+        </Button>
+      )}
+    </FilterRow>
   );
 }

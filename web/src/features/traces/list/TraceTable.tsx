@@ -1,17 +1,19 @@
-import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { Link, useElementScrollRestoration, useNavigate } from "@tanstack/react-router";
 import { getCoreRowModel, useReactTable, type Header } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import type { TraceQuery } from "@/api/queries";
 import type { SortField, TraceSummary } from "@/api/types";
 import { useKeys } from "@/lib/keys";
+import { ColumnHead, onRow, useWalk } from "@/ui/grid";
+import grid from "@/ui/grid.module.css";
 import { Skeleton } from "@/ui/parts";
 import { COLUMNS, type Cells } from "./columns";
 import classes from "./list.module.css";
 import type { useLayout } from "./useLayout";
 
 const ROW_PX = 32;
+const PICK_PX = 28;
 const SCROLL_ID = "traces";
 
 interface Props {
@@ -19,10 +21,14 @@ interface Props {
   filter: TraceQuery;
   layout: ReturnType<typeof useLayout>;
   keyName: (id: string) => string;
+  commentsOf: (traceId: string) => number;
   loading: boolean;
   hasMore: boolean;
   loadMore: () => void;
   onSort: (sort: SortField) => void;
+  /** Ids of the traces that are picked out to be compared. */
+  picked: readonly string[];
+  onPick: (trace: TraceSummary) => void;
   children?: React.ReactNode;
 }
 
@@ -30,26 +36,16 @@ type Meta = (typeof COLUMNS)[number]["meta"];
 
 function HeaderCell({ header, filter, onSort }: { header: Header<TraceSummary, unknown>; filter: TraceQuery; onSort: (sort: SortField) => void }) {
   const { label, sort, right } = header.column.columnDef.meta as Meta;
-  const sorted = sort !== undefined && sort === filter.sort;
-  const Arrow = filter.order === "asc" ? IconArrowUp : IconArrowDown;
   return (
-    <div className={classes.headCell} role="columnheader" data-right={right} aria-sort={sorted ? (filter.order === "asc" ? "ascending" : "descending") : undefined}>
-      {sort === undefined ? (
-        <span>{label}</span>
-      ) : (
-        <button type="button" className={classes.sort} data-sorted={sorted || undefined} onClick={() => onSort(sort)} title={`Sort by ${label.toLowerCase()}`}>
-          {label}
-          {sorted && <Arrow size={12} aria-hidden />}
-        </button>
-      )}
+    <ColumnHead label={label} right={right} order={sort !== undefined && sort === filter.sort ? filter.order : undefined} onSort={sort === undefined ? undefined : () => onSort(sort)}>
       <div
-        className={classes.grip}
+        className={grid.grip}
         aria-hidden
         onMouseDown={header.getResizeHandler()}
         onTouchStart={header.getResizeHandler()}
         onDoubleClick={() => header.column.resetSize()}
       />
-    </div>
+    </ColumnHead>
   );
 }
 
@@ -57,10 +53,9 @@ export function traceSearch(trace: Pick<TraceSummary, "started_at">) {
   return ((before: Record<string, unknown>) => ({ project: before.project, range: before.range, from: before.from, to: before.to, at: trace.started_at })) as never;
 }
 
-export function TraceTable({ traces, filter, layout, keyName, loading, hasMore, loadMore, onSort, children }: Props) {
+export function TraceTable({ traces, filter, layout, keyName, commentsOf, loading, hasMore, loadMore, onSort, picked, onPick, children }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const navigate = useNavigate();
-  const [selected, setSelected] = useState(-1);
   const restored = useElementScrollRestoration({ id: SCROLL_ID });
   const data = useMemo(() => [...traces], [traces]);
   const columns = useMemo(() => [...COLUMNS], []);
@@ -80,23 +75,27 @@ export function TraceTable({ traces, filter, layout, keyName, loading, hasMore, 
     if (hasMore && lastShown >= traces.length - 20) loadMore();
   }, [hasMore, lastShown, traces.length, loadMore]);
 
-  const cells: Cells = useMemo(() => ({ keyName, now: new Date(), longestMs: Math.max(...traces.map((trace) => trace.duration_ms), 0) }), [keyName, traces]);
+  const cells: Cells = useMemo(() => ({ keyName, commentsOf, now: new Date(), longestMs: Math.max(...traces.map((trace) => trace.duration_ms), 0) }), [keyName, commentsOf, traces]);
   const open = (trace: TraceSummary | undefined) => {
     if (trace !== undefined) void navigate({ to: "/traces/$traceId", params: { traceId: trace.trace_id }, search: traceSearch(trace) } as never);
   };
-  const move = (step: number) => {
-    const next = Math.min(Math.max(selected + step, 0), traces.length - 1);
-    setSelected(next);
-    virtual.scrollToIndex(next);
-  };
-  useKeys({ j: () => move(1), k: () => move(-1), Enter: () => open(traces[selected]) });
+  const { at } = useWalk({ count: traces.length, open: (index) => open(traces[index]), show: virtual.scrollToIndex });
+  useKeys({
+    x: () => {
+      const trace = traces[at];
+      if (trace !== undefined) onPick(trace);
+    },
+  });
 
   const headers = table.getHeaderGroups()[0]?.headers ?? [];
-  const template = columnTemplate(headers, layout.sizing);
-  const width = table.getTotalSize();
+  const template = `${PICK_PX}px ${columnTemplate(headers, layout.sizing)}`;
+  const width = table.getTotalSize() + PICK_PX;
   return (
-    <div className={classes.scroller} ref={scroller} data-scroll-restoration-id={SCROLL_ID} role="table" aria-label="Traces" aria-rowcount={hasMore ? -1 : traces.length + 1} tabIndex={0}>
-      <div className={classes.head} role="row" style={{ gridTemplateColumns: template, minWidth: width }}>
+    <div className={grid.scroller} ref={scroller} data-scroll-restoration-id={SCROLL_ID} role="table" aria-label="Traces" aria-rowcount={hasMore ? -1 : traces.length + 1} tabIndex={0}>
+      <div className={grid.head} role="row" style={{ gridTemplateColumns: template, minWidth: width }}>
+        <div className={grid.headCell} role="columnheader">
+          <span className="hidden-visually">Picked to compare</span>
+        </div>
         {headers.map((header) => (
           <HeaderCell key={header.id} header={header} filter={filter} onSort={onSort} />
         ))}
@@ -109,21 +108,26 @@ export function TraceTable({ traces, filter, layout, keyName, loading, hasMore, 
           return (
             <div
               key={trace.trace_id}
-              className={classes.row}
+              className={grid.row}
               role="row"
               aria-rowindex={item.index + 2}
-              data-selected={item.index === selected || undefined}
+              data-selected={item.index === at || undefined}
               data-failed={trace.status === "error" || undefined}
               style={{ gridTemplateColumns: template, transform: `translateY(${item.start}px)` }}
               onClick={(event) => {
-                if (event.target instanceof Element && event.target.closest("a") === null && window.getSelection()?.isCollapsed !== false) open(trace);
+                if (onRow(event)) open(trace);
               }}
             >
+              <div role="cell" className={classes.pick} onClick={(event) => event.stopPropagation()}>
+                <label title="Pick to compare  X">
+                  <input type="checkbox" aria-label={`Pick ${trace.name} to compare`} checked={picked.includes(trace.trace_id)} onChange={() => onPick(trace)} />
+                </label>
+              </div>
               {headers.map((header) => {
                 const { render, right } = header.column.columnDef.meta as Meta;
                 const content = render(trace, cells);
                 return (
-                  <div key={header.id} className={classes.cell} role="cell" data-right={right}>
+                  <div key={header.id} className={grid.cell} role="cell" data-right={right}>
                     {header.id === "name" ? (
                       <Link to={"/traces/$traceId" as never} params={{ traceId: trace.trace_id } as never} search={traceSearch(trace)} className={classes.rowLink} preload={false}>
                         {content}
@@ -138,7 +142,7 @@ export function TraceTable({ traces, filter, layout, keyName, loading, hasMore, 
           );
         })}
       </div>
-      {loading && <RowsSkeleton template={template} columns={headers.length} rows={traces.length === 0 ? 24 : 3} />}
+      {loading && <RowsSkeleton template={template} columns={headers.length + 1} rows={traces.length === 0 ? 24 : 3} />}
     </div>
   );
 }
@@ -156,9 +160,9 @@ function RowsSkeleton({ template, columns, rows }: { template: string; columns: 
   return (
     <div aria-hidden>
       {Array.from({ length: rows }, (_row, row) => (
-        <div key={row} className={classes.ghost} style={{ gridTemplateColumns: template }}>
+        <div key={row} className={grid.ghost} style={{ gridTemplateColumns: template }}>
           {Array.from({ length: columns }, (_cell, cell) => (
-            <div key={cell} className={classes.cell}>
+            <div key={cell} className={grid.cell}>
               <Skeleton width={`${45 + ((row * 7 + cell * 13) % 45)}%`} height={10} />
             </div>
           ))}

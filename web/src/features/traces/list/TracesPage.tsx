@@ -1,102 +1,47 @@
-import { Button } from "@mantine/core";
-import { IconFilterOff, IconPlayerPlay, IconPlayerStop, IconRoute } from "@tabler/icons-react";
+import { IconFilterOff, IconRoute } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
-import { asApiError } from "@/api/client";
+import { useSearch } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo } from "react";
+import { ApiError, asApiError } from "@/api/client";
 import { facetsQuery, keysQuery, systemQuery, modelsQuery, tracesQuery, type TraceQuery } from "@/api/queries";
 import type { SortField } from "@/api/types";
 import { useProject } from "@/api/useProject";
+import { useCommentCounts } from "@/features/comments";
+import { ViewsMenu } from "@/features/views";
 import { useKeys } from "@/lib/keys";
 import { snippets } from "@/lib/snippets";
 import { useRange } from "@/lib/useRange";
-import { EmptyState, ErrorNote, ErrorState, Snippet } from "@/ui/parts";
-import { conditionCount, readFilter, writeFilter } from "../filter";
+import { useSetSearch } from "@/lib/useSetSearch";
+import { ListBody, ListPage } from "@/ui/listPage";
+import { LiveButton, Pill } from "@/ui/live";
+import { EmptyState } from "@/ui/parts";
+import { NoMatch, Teaching } from "@/ui/teaching";
+import { PickBar } from "../compare/PickBar";
+import { usePicks } from "../compare/usePicks";
+import { tellable } from "../conditions";
+import { isOld, readFilter, writeFilter } from "../filter";
+import { ExportMenu } from "./ExportMenu";
 import { FilterBar } from "./FilterBar";
-import classes from "./list.module.css";
 import { TraceTable } from "./TraceTable";
 import { useLayout } from "./useLayout";
-import { useLive, type LiveTail } from "./useLive";
+import { useLive } from "./useLive";
 
 function NoTraces() {
   const { data: system } = useQuery(systemQuery);
   const { data: models } = useQuery(modelsQuery);
   const code = snippets({ gateway: system?.gateway_url ?? "http://127.0.0.1:4000", key: "$PILOTHOUSE_KEY", model: models?.[0]?.name ?? "account/model" });
   return (
-    <div className={classes.empty}>
-      <EmptyState
-        icon={<IconRoute size={20} />}
-        title="No traces in this time range"
-      >
-        <p>Every call through the gateway appears here. Choose a longer range, turn on the live tail, or send a call with a virtual key:</p>
-      </EmptyState>
-      <div className={classes.emptySnippet}>
-        <Snippet variants={code} />
-        <p className={classes.emptyFoot}>
-          No key yet?{" "}
-          <Link to={"/settings/keys" as never} search={{ new: "1" } as never}>
-            Create a virtual key
-          </Link>
-        </p>
-      </div>
-    </div>
+    <Teaching icon={<IconRoute size={20} />} title="No traces in this time range" variants={code}>
+      <p>Every call through the gateway appears here. Choose a longer range, turn on the live tail, or send a call with a virtual key:</p>
+    </Teaching>
   );
 }
 
-function NoMatch({ onClear }: { onClear: () => void }) {
-  return (
-    <EmptyState
-      icon={<IconFilterOff size={20} />}
-      title="No trace fits all of these filters"
-      actions={
-        <Button variant="default" onClick={onClear}>
-          Clear filters
-        </Button>
-      }
-    >
-      <p>There may be some with fewer filters or in a longer time range.</p>
-    </EmptyState>
-  );
-}
-
-function Pill({ count, missed, onClick }: { count: number; missed: boolean; onClick: () => void }) {
-  return (
-    <>
-      {count > 0 && (
-        <button type="button" className={classes.pill} onClick={onClick}>
-          {count} new{missed && ", refresh for all"}
-        </button>
-      )}
-      <div className="hidden-visually" role="status" aria-live="polite">
-        {count > 0 ? `${count} new traces` : ""}
-      </div>
-    </>
-  );
-}
-
-const LIVE_WORDS = { off: "Live", connecting: "Connecting", live: "Live", retrying: "Reconnecting" } as const;
-
-function LiveButton({ live, toggle }: { live: LiveTail; toggle: () => void }) {
-  const on = live.state !== "off";
-  return (
-    <Button
-      variant="default"
-      size="xs"
-      h={32}
-      aria-pressed={on}
-      onClick={toggle}
-      leftSection={on ? live.state === "live" ? <span className={classes.pulse} /> : <IconPlayerStop size={14} /> : <IconPlayerPlay size={14} />}
-      className={on ? classes.liveOn : undefined}
-    >
-      {LIVE_WORDS[live.state]}
-    </Button>
-  );
-}
+const ASK_AGAIN_MS = 5_000;
 
 /** The list's data and what may be done with it, from the URL. */
 function useTraces() {
   const project = useProject();
-  const navigate = useNavigate();
   const search: Record<string, unknown> = useSearch({ strict: false });
   const filter = useMemo(() => readFilter(search), [search]);
   const range = useRange({ frozen: true });
@@ -105,14 +50,17 @@ function useTraces() {
   const { data: keys } = useQuery({ ...keysQuery(id), enabled });
   const { data: facets } = useQuery({ ...facetsQuery(id, range), enabled });
   const options = tracesQuery(id, range, filter);
-  const query = useInfiniteQuery({ ...options, enabled, refetchOnWindowFocus: false });
   const liveOn = search.live === "1";
+  // Only the server can tell whether a new trace fits conditions, so the list is asked again instead.
+  const asksAgain = liveOn && tellable(filter.q) === null;
+  const query = useInfiniteQuery({ ...options, enabled, refetchOnWindowFocus: false, refetchInterval: asksAgain ? ASK_AGAIN_MS : false });
   const tail = useLive(project?.id, filter, JSON.stringify(options.queryKey), liveOn && range.preset !== null);
-  const set = useCallback(
-    (part: Record<string, unknown>, replace = false) => void navigate({ to: ".", replace, search: ((before: Record<string, unknown>) => ({ ...before, ...part })) as never }),
-    [navigate],
-  );
-  const change = useCallback((part: Partial<TraceQuery>) => set(writeFilter({ ...filter, ...part }), "text" in part), [filter, set]);
+  const set = useSetSearch();
+  // What is typed is one step back for all of it, what is chosen is one each.
+  const change = useCallback((part: Partial<TraceQuery>, typed = false) => set(writeFilter({ ...filter, ...part }), typed), [filter, set]);
+  useEffect(() => {
+    if (isOld(search)) set(writeFilter(filter), true);
+  }, [search, filter, set]);
   // What is new stands on top only in the order of time, and a range that ended in the past has nothing to follow.
   const toggleLive = () => set({ live: liveOn ? undefined : "1", sort: undefined, order: undefined, ...(range.preset === null ? { from: undefined, to: undefined, range: "15m" } : {}) });
   const sortBy = (sort: SortField) => set({ ...writeFilter({ ...filter, sort, order: sort === filter.sort && filter.order === "desc" ? "asc" : "desc" }), live: undefined });
@@ -129,54 +77,61 @@ function useTraces() {
     return tail.waiting.filter((trace) => !listed.has(trace.trace_id));
   }, [loaded, tail.waiting]);
   const live = { ...tail, waiting };
-  return { filter, facets, query, live, change, toggleLive, sortBy, keyName, traces };
+  return { project: id, range, filter, facets, query, live, change, toggleLive, sortBy, keyName, traces };
 }
 
-const NO_CONDITIONS: Partial<TraceQuery> = { models: [], statuses: [], keyIds: [], userId: undefined, sessionId: undefined, text: undefined, minDurationMs: undefined };
-
 export function TracesPage() {
-  const { filter, facets, query, live, change, toggleLive, sortBy, keyName, traces } = useTraces();
+  const { project, range, filter, facets, query, live, change, toggleLive, sortBy, keyName, traces } = useTraces();
   const layout = useLayout();
+  const commentsOf = useCommentCounts(project, query.data?.pages);
+  const picks = usePicks();
   useKeys({ l: toggleLive });
   const { fetchNextPage, isFetchingNextPage, hasNextPage } = query;
   const loadMore = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, isFetchingNextPage]);
   const empty = query.isSuccess && traces.length === 0 && !query.isPlaceholderData && live.waiting.length === 0;
+  const none = filter.q === undefined ? (
+    <NoTraces />
+  ) : (
+    <NoMatch title="No trace fits all of these filters" onClear={() => change({ q: undefined })}>
+      <p>There may be some with fewer filters or in a longer time range.</p>
+    </NoMatch>
+  );
   const list = (
-    <div className={classes.frame} data-old={query.isPlaceholderData || undefined}>
-      <Pill count={live.waiting.length} missed={live.missed} onClick={live.reveal} />
+    <ListBody query={query} failure={query.isError ? asApiError(query.error) : null} none={empty ? none : null}>
+      <Pill count={live.waiting.length} missed={live.missed} what="traces" onClick={live.reveal} />
       <TraceTable
         traces={traces}
         filter={filter}
         layout={layout}
         keyName={keyName}
+        commentsOf={commentsOf}
         loading={query.isPending || isFetchingNextPage}
         hasMore={hasNextPage}
         loadMore={loadMore}
         onSort={sortBy}
+        picked={picks.picked.map((trace) => trace.trace_id)}
+        onPick={picks.toggle}
       />
-    </div>
+      <PickBar picked={picks.picked} onClear={picks.clear} />
+    </ListBody>
   );
-  const none = conditionCount(filter) === 0 ? <NoTraces /> : <NoMatch onClear={() => change(NO_CONDITIONS)} />;
+  const unread = query.error instanceof ApiError && query.error.code === "invalid_query" ? query.error : undefined;
   return (
-    <div className={classes.page}>
-      <h1 className="hidden-visually">Traces</h1>
-      <FilterBar filter={filter} change={change} facets={facets} keyName={keyName} layout={layout}>
-        <LiveButton live={live} toggle={toggleLive} />
+    <ListPage title="Traces">
+      <FilterBar filter={filter} change={change} facets={facets} keyName={keyName} layout={layout} fault={unread?.fields[0]}>
+        <ViewsMenu project={project} list="traces" columns={layout} />
+        <LiveButton state={live.state} toggle={toggleLive} />
+        <ExportMenu project={project} range={range} filter={filter} />
       </FilterBar>
-      {query.isError && query.data === undefined ? (
-        <ErrorState failure={asApiError(query.error)} onRetry={() => void query.refetch()} />
+      {unread !== undefined ? (
+        <EmptyState icon={<IconFilterOff size={20} />} title="The search cannot be read">
+          <p>Below the search field stands why.</p>
+        </EmptyState>
       ) : (
-        <>
-          {query.isError && (
-            <div className={classes.note}>
-              <ErrorNote failure={asApiError(query.error)} kept="The list below is the last that was loaded." />
-            </div>
-          )}
-          {empty ? none : list}
-        </>
+        list
       )}
-    </div>
+    </ListPage>
   );
 }

@@ -1,5 +1,6 @@
 import type { ColumnDef } from "@tanstack/react-table";
 import type { SortField, TraceSummary } from "@/api/types";
+import { CommentCount } from "@/features/comments";
 import { colourOf } from "@/lib/colour";
 import { cost, count, duration, exactDuration, exactMoney, exactTime, grouped, NONE, rate, timeOfDay, UNPRICED } from "@/lib/format";
 import { ColourName } from "@/ui/parts";
@@ -9,6 +10,8 @@ import classes from "./list.module.css";
 
 export interface Cells {
   keyName: (id: string) => string;
+  /** How many comments a trace has. */
+  commentsOf: (traceId: string) => number;
   /** The longest latency on the page, for the little bars. */
   longestMs: number;
   now: Date;
@@ -79,9 +82,9 @@ function Cost({ trace }: { trace: TraceSummary }) {
 export const COLUMNS: readonly Column[] = [
   column("time", "Time", 108, (trace, { now }) => <Time at={trace.started_at} now={now} />, { sort: "started_at" }),
   column("status", "Status", 148, (trace) => <Status status={trace.status} code={trace.error_code} quiet />),
-  column("name", "Name", 116, (trace) => <span title={trace.name}>{trace.name}</span>),
+  column("name", "Name", 116, (trace, { commentsOf }) => <span title={trace.name}><CommentCount count={commentsOf(trace.trace_id)} /> {trace.name}</span>),
   column("model", "Model", 148, (trace) => <ModelNames models={trace.models} />),
-  column("input", "Input", 184, (trace) => <span title={trace.input_preview}>{quiet(trace.input_preview || NONE)}</span>, { minSize: 96, stretch: true }),
+  column("input", "Input", 184, (trace) => (trace.match ? <span className={classes.match} title={trace.match}>{trace.match}</span> : <span title={trace.input_preview}>{quiet(trace.input_preview || NONE)}</span>), { minSize: 96, stretch: true }),
   column("latency", "Latency", 116, (trace, { longestMs }) => <Latency ms={trace.duration_ms} longestMs={longestMs} />, { sort: "duration", right: true }),
   column("ttft", "TTFT", 72, (trace) => <span title={exactDuration(trace.ttft_ms)}>{quiet(duration(trace.ttft_ms))}</span>, { sort: "ttft", right: true }),
   column("tokens", "Tokens", 120, (trace) => <Tokens trace={trace} />, { sort: "tokens", right: true }),

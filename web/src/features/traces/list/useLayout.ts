@@ -1,7 +1,7 @@
 import type { ColumnSizingState, VisibilityState } from "@tanstack/react-table";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { isStringMap, recall, remember } from "@/lib/storage";
-import { HIDDEN_AT_FIRST } from "./columns";
+import { COLUMNS, HIDDEN_AT_FIRST } from "./columns";
 
 function isVisibility(value: unknown): value is VisibilityState {
   return typeof value === "object" && value !== null && Object.values(value).every((each) => typeof each === "boolean");
@@ -17,5 +17,7 @@ export function useLayout() {
     setVisibility({ ...HIDDEN_AT_FIRST });
     setSizing({});
   };
-  return { visibility, setVisibility, sizing, setSizing, reset };
+  const shown = useMemo(() => COLUMNS.filter((column) => visibility[column.id] !== false).map((column) => column.id), [visibility]);
+  const show = useCallback((ids: readonly string[]) => setVisibility(Object.fromEntries(COLUMNS.map((column) => [column.id, column.id === "name" || ids.includes(column.id)]))), []);
+  return { visibility, setVisibility, sizing, setSizing, reset, shown, show };
 }

@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import type { TraceQuery } from "@/api/queries";
 import { followTraces, type LiveState } from "@/api/live";
 import type { TraceSummary } from "@/api/types";
-import { fits } from "../filter";
+import { tellable } from "../conditions";
 
 /** More are not kept; the list itself has them after a refresh. */
 const MOST_WAITING = 500;
@@ -36,11 +36,12 @@ export function useLive(project: string | undefined, filter: TraceQuery, list: s
   const current = arrived.list === list ? arrived : nothing(list);
   useEffect(() => {
     if (!on || project === undefined) return;
+    const fits = tellable(filter.q);
     return followTraces(project, {
       onState: setState,
       onLagged: () => setArrived((before) => ({ ...(before.list === list ? before : nothing(list)), missed: true })),
       onTrace: (trace) => {
-        if (!fits(trace, filter)) return;
+        if (fits?.(trace) !== true) return;
         setArrived((before) => {
           const mine = before.list === list ? before : nothing(list);
           // A trace that grows is sent again: it replaces its older self.

@@ -1,0 +1,39 @@
+"""The requests that the benches of OpenTelemetry send: a model call a span, about 3 kB each."""
+
+import os
+import time
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+SPANS = 100
+_WORDS = "the spool keeps every span until the store has it and frees its disk "
+
+
+def request(number: int) -> bytes:
+    """Return a request of 100 spans in ten traces, about 3 kB each."""
+    made = ExportTraceServiceRequest()
+    group = made.resource_spans.add()
+    group.resource.attributes.add(key="service.name").value.string_value = "shop"
+    scoped = group.scope_spans.add()
+    scoped.scope.name = "opentelemetry.instrumentation.openai_v2"
+    now_ns = time.time_ns()
+    trace_id, root = b"", b""
+    for index in range(SPANS):
+        span = scoped.spans.add()
+        if index % 10 == 0:
+            trace_id, root = os.urandom(16), b""
+        span.trace_id, span.span_id, span.parent_span_id = trace_id, os.urandom(8), root
+        root = root or span.span_id
+        span.name = "chat gpt-4o-mini"
+        span.start_time_unix_nano, span.end_time_unix_nano = now_ns - 10**9, now_ns
+        words = _WORDS * 18
+        for key, text in {
+            "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini",
+            "gen_ai.response.model": "gpt-4o-mini-2024-07-18", "session.id": f"session {number % 50}",
+            "gen_ai.input.messages": f'[{{"role":"user","parts":[{{"type":"text","content":"{words}"}}]}}]',
+            "gen_ai.output.messages": f'[{{"role":"assistant","parts":[{{"type":"text","content":"{words}"}}]}}]',
+        }.items():  # fmt: skip
+            span.attributes.add(key=key).value.string_value = text
+        for key, count in {"gen_ai.usage.input_tokens": 400, "gen_ai.usage.output_tokens": index}.items():
+            span.attributes.add(key=key).value.int_value = count
+    return made.SerializeToString()

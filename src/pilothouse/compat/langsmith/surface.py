@@ -1,0 +1,128 @@
+"""Every address of LangSmith's API that is served, as one router."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Request, Response, Router, get, route
+from litestar.di import Provide
+
+from pilothouse.compat.base import KNOWN_ELSEWHERE
+from pilothouse.compat.langsmith import (
+    datasets,
+    examples,
+    feedback_configs,
+    feedbacks,
+    ids,
+    prompts,
+    reads,
+    results,
+    sessions,
+    writes,
+)
+from pilothouse.compat.langsmith.answers import Problem, failed, problem
+from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep
+
+PREFIX = "/langsmith"
+"""SDKs know the addresses at the root and below `/api/v1`; here none of them meets another's."""
+VERSION = "0.15.0"
+"""As which LangSmith we come: new enough for feedback among the parts of a form, and before the reads of version 2."""
+_MOST_BYTES = 20 * 1024**2
+_MISSING, _NOT_BUILT = 404, 501
+_ELSEWHERE = (
+    "prompts", "annotation-queues", "public", "comments", "tenants", "workspaces",
+    "charts",
+)  # fmt: skip
+"""Of LangSmith's API, and not served."""
+_SERVED = ("info", "runs", "sessions", "feedback", "settings", "datasets", "examples", "repos", "commits", "platform",
+           "feedback-configs", "likes")  # fmt: skip
+"""First segments of what is."""
+_PARTS = (
+    "/runs/{run_id:str}/{rest:path}",
+    "/sessions/{session_id:str}/{rest:path}",
+    "/datasets/{dataset_id:str}/{rest:path}",
+)
+"""Likewise, below what is served."""
+_INFO: dict[str, Any] = {
+    "version": VERSION,
+    "batch_ingest_config": {
+        "use_multipart_endpoint": True,
+        "scale_up_qsize_trigger": 1000,
+        "scale_up_nthreads_limit": 16,
+        "scale_down_nempty_trigger": 4,
+        "size_limit": 100,
+        "size_limit_bytes": _MOST_BYTES,
+    },
+    # without a word on reads of version 2 SDKs use those of version 1
+    "instance_flags": {
+        "zstd_compression_enabled": True,
+        "blob_storage_enabled": False,
+        "dataset_examples_multipart_enabled": True,
+        "examples_multipart_enabled": True,
+    },
+}
+
+
+@get("/info", include_in_schema=False)
+async def info() -> dict[str, Any]:
+    """Say how SDKs are to send what they have."""
+    return _INFO
+
+
+@get("/settings", include_in_schema=False)
+async def settings(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Return the tenant, which is the key's project."""
+    key = await langsmith.sender(request)
+    project = next((one for one in await langsmith.projects.list_projects() if one.id == key.project_id), None)
+    made_ns = project.created_at_ns if project else langsmith.clock.now_ns()
+    return {
+        "id": str(ids.tenant_id(key.project_id)),
+        "display_name": project.name if project else key.project_id,
+        "created_at": datetime.fromtimestamp(made_ns / 1e9, UTC).isoformat(),
+        "tenant_handle": None,
+    }
+
+
+@route(
+    [*_PARTS, *(path for name in _ELSEWHERE for path in (f"/{name}", f"/{name}/{{rest:path}}"))],
+    http_method=["GET", "POST", "PUT", "PATCH", "DELETE"],
+    include_in_schema=False,
+    status_code=_MISSING,
+)
+async def others(langsmith: PartsDep, request: Request[Any, Any, Any]) -> Response[Problem]:
+    """Say clearly what is not served here: a read finds nothing, a write is not done."""
+    await langsmith.sender(request)
+    told = f"{request.method} {request.url.path[:200]} of LangSmith's API is not served by Pilothouse"
+    return problem(
+        _MISSING if request.method == "GET" else _NOT_BUILT,
+        f"{told}; it has runs, feedback, datasets, experiments and prompts.",
+    )
+
+
+def router(parts: LangSmithParts) -> Router:
+    """Return the routes, with what stands behind them; SDKs know them elsewhere too."""
+
+    def given() -> LangSmithParts:
+        return parts
+
+    below = Router("/platform", route_handlers=[*examples.PLATFORM_HANDLERS])
+    return Router(
+        PREFIX,
+        route_handlers=[
+            *writes.HANDLERS,
+            *reads.HANDLERS,
+            *feedbacks.HANDLERS,
+            *feedback_configs.HANDLERS,
+            *sessions.HANDLERS,
+            *datasets.HANDLERS,
+            *results.HANDLERS,
+            *examples.HANDLERS,
+            *prompts.HANDLERS,
+            below,
+            info,
+            settings,
+            others,
+        ],
+        dependencies={"langsmith": Provide(given, sync_to_thread=False)},
+        exception_handlers={Exception: failed},
+        opt={KNOWN_ELSEWHERE: (*_SERVED, *_ELSEWHERE)},
+    )

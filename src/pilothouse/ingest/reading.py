@@ -1,0 +1,156 @@
+"""The records of a batch as what they bring of each span, whatever way they came in."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pilothouse.catalog.prices import Catalog
+from pilothouse.domain.call import CallRecord
+from pilothouse.domain.envelope import OTLP_TRACES, PATCHES, OtlpTraces, decode_otlp, decode_patches
+from pilothouse.domain.patch import SpanPatch
+from pilothouse.domain.receipt import REFUSED_BY_STORE
+from pilothouse.domain.score import SCORES
+from pilothouse.domain.span import GATEWAY, Span
+from pilothouse.errors import PilothouseError
+from pilothouse.ingest import scores, signals
+from pilothouse.ingest.recent import SpanKey
+from pilothouse.ingest.scores import ScoreRead
+from pilothouse.ingest.signals import Read
+from pilothouse.ingest.spans import record_to_span
+from pilothouse.otlp import decode
+from pilothouse.otlp.decode import Received, encoding_of
+from pilothouse.otlp.mapping import mapped
+from pilothouse.otlp.signals import Reason, Sender
+from pilothouse.spool import CALL, Item
+
+SAID_PROJECT = "pilothouse.said_project"
+"""Attribute of a span whose sender's headers named a project of their own."""
+SPAN_REASONS = ("unconvertible", REFUSED_BY_STORE)
+"""Why a span that was read is not in the store."""
+_calls = msgspec.msgpack.Decoder(CallRecord)
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A record and who sent it."""
+
+    item: Item
+    project_id: str = ""
+    surface: str
+    sdk_name: str = ""
+    sdk_version: str = ""
+
+
+class Arrived(msgspec.Struct):
+    """What a batch brings of one span."""
+
+    sources: list[Source]
+    patches: list[SpanPatch]
+    call: Span | None = None
+    """The gateway's own row."""
+
+
+class Unusable(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a record, or all of it, that cannot become a span."""
+
+    source: Source
+    reason: str
+    """A stable word."""
+    detail: str
+
+
+class Contents(msgspec.Struct):
+    """What records bring."""
+
+    spans: dict[SpanKey, Arrived]
+    unusable: list[Unusable]
+    signals: list[Read] = []
+    """Of log records and data points."""
+    scores: list[ScoreRead] = []
+
+
+def read(items: Iterable[Item], catalog: Catalog, contents: Contents) -> None:
+    """Add what the records bring to `contents`; never raises for a record."""
+    for item in items:
+        try:
+            _read(item, catalog, contents)
+        except (msgspec.MsgspecError, PilothouseError) as error:
+            contents.unusable.append(whole_record(item, "undecodable", str(error)))
+        except Exception as error:  # noqa: BLE001 - border: a background loop; one record must not stop the rest
+            contents.unusable.append(whole_record(item, "unconvertible", repr(error)))
+
+
+def _read(item: Item, catalog: Catalog, contents: Contents) -> None:
+    if item.kind == CALL:
+        span = record_to_span(_calls.decode(item.payload), catalog)
+        source = Source(item=item, project_id=span.project_id, surface=GATEWAY)
+        _of(contents, (span.project_id, span.trace_id, span.span_id), source).call = span
+    elif item.kind == OTLP_TRACES:
+        _read_otlp(item, decode_otlp(item.payload), contents)
+    elif item.kind == PATCHES:
+        for patch in decode_patches(item.payload):
+            _add(contents, Source(item=item, project_id=patch.project_id, surface=patch.source), (patch,))
+    elif item.kind in signals.KINDS:
+        found = signals.read(item)
+        contents.signals.append(found)
+        _add(contents, _source(item, found.request), found.patches)
+    elif item.kind == SCORES:
+        contents.scores.append(scores.read(item))
+    else:
+        contents.unusable.append(whole_record(item, "unknown_kind", f"kind {item.kind!r} is not known to this version"))
+
+
+def _read_otlp(item: Item, request: OtlpTraces, contents: Contents) -> None:
+    source = _source(item, request)
+    sender = Sender(request.sdk_name, request.sdk_version)
+    received = Received(request.body, encoding_of(request.content_type), request.received_at_ns, sender)
+    decoded = decode.spans(received)
+    found = mapped(decoded)
+    _add(contents, source, (_of_sender(patch, request) for patch in found.items))
+    # The door has told the sender of what cannot be decoded; of what the mapping refuses nobody knows yet.
+    told = {rejected.index for rejected in decoded.rejected}
+    for rejected in found.rejected:
+        if rejected.index not in told and rejected.reason is not Reason.PENDING:
+            detail = f"span {rejected.span_id}: {rejected.detail}"
+            contents.unusable.append(Unusable(source=source, reason=rejected.reason, detail=detail))
+
+
+def _source(item: Item, request: OtlpTraces) -> Source:
+    return Source(
+        item=item,
+        project_id=request.project_id,
+        surface=request.surface,
+        sdk_name=request.sdk_name,
+        sdk_version=request.sdk_version,
+    )
+
+
+def _of_sender(patch: SpanPatch, request: OtlpTraces) -> SpanPatch:
+    # Nobody else has the patch yet, and a copy of so many fields costs as much as all the rest here.
+    msgspec.structs.force_setattr(patch, "project_id", request.project_id)
+    msgspec.structs.force_setattr(patch, "key_id", request.key_id)
+    if request.said_project:
+        attributes = {**patch.attributes, SAID_PROJECT: request.said_project}
+        msgspec.structs.force_setattr(patch, "attributes", attributes)
+    return patch
+
+
+def _add(contents: Contents, source: Source, patches: Iterable[SpanPatch]) -> None:
+    for patch in patches:
+        if not patch.trace_id or not patch.span_id:
+            contents.unusable.append(Unusable(source=source, reason="without_id", detail=f"{patch.name} has no id"))
+            continue
+        _of(contents, (patch.project_id, patch.trace_id, patch.span_id), source).patches.append(patch)
+
+
+def _of(contents: Contents, key: SpanKey, source: Source) -> Arrived:
+    arrived = contents.spans.get(key)
+    if arrived is None:
+        arrived = contents.spans[key] = Arrived([], [])
+    if source not in arrived.sources[-1:]:
+        arrived.sources.append(source)
+    return arrived
+
+
+def whole_record(item: Item, reason: str, detail: str) -> Unusable:
+    """Return a record no part of which can be used."""
+    return Unusable(source=Source(item=item, surface=item.kind), reason=reason, detail=detail)

@@ -1,0 +1,40 @@
+"""Keeping the rollups of the store up to date, beside ingest and behind it."""
+
+import time
+from typing import Protocol
+
+from pilothouse.loops import Loop
+
+_EVERY_S = 20.0
+_TIDY_S = 3600.0
+_MANY = 1000
+
+
+class Rollups(Protocol):
+    """What this asks of the telemetry store. Methods raise `StoreUnavailable` and `QueryRefused`."""
+
+    async def build_rollups(self) -> int:
+        """Build some of what is due; return how many were built."""
+        ...
+
+    async def tidy_rollups(self) -> int:
+        """Remove what was replaced once that is much."""
+        ...
+
+
+class RollupLoop(Loop):
+    """Builds rollups of what has settled; until it gets to something, figures are read from the spans."""
+
+    def __init__(self, store: Rollups) -> None:
+        super().__init__("rollups")
+        self._store = store
+        self._tidy_at = time.monotonic() + _TIDY_S
+
+    async def tick(self) -> float:
+        """Build what is due."""
+        built = await self._store.build_rollups()
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + _TIDY_S
+            await self._store.tidy_rollups()
+        # Many at once are history: the first start with rollups, or an import.
+        return 1.0 if built >= _MANY else _EVERY_S

@@ -1,0 +1,1 @@
+"""One file for each attribute vocabulary; none knows another."""

@@ -1,0 +1,29 @@
+"""Mistral's embeddings: OpenAI's but for the names of some fields, and an id on the answer."""
+
+from pilothouse.domain.call import Operation
+from pilothouse.protocols.base import Dialect, EmbeddingsCodec
+from pilothouse.protocols.json_body import needs_canonical
+from pilothouse.protocols.mistral_chat.errors import render_error, render_stream_error
+from pilothouse.protocols.mistral_embeddings import codec
+from pilothouse.protocols.openai_embeddings.codec import read_vectors
+from pilothouse.protocols.openai_embeddings.head import read_head, read_reply, rewrite
+
+__all__ = ["DIALECT"]
+
+DIALECT = Dialect(
+    name=codec.NAME,
+    operation=Operation.EMBEDDINGS,
+    path="/mistral/v1/embeddings",
+    read_head=read_head,
+    needs_canonical=needs_canonical,
+    rewrite=rewrite,
+    read_reply=read_reply,
+    render_error=render_error,
+    render_stream_error=render_stream_error,
+    codec=EmbeddingsCodec(
+        read_request=codec.read_request,
+        write_request=codec.write_request,
+        read_reply=read_vectors,
+        write_reply=codec.write_vectors,
+    ),
+)

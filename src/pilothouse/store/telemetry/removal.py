@@ -1,0 +1,170 @@
+"""Rows taken away: those that are too old, and those of a user, a session or a trace.
+
+Removing goes in two steps. A mark hides the rows within moments; the store then rewrites the files that hold marked
+rows, and only behind that, and once it has dropped the old files, is nothing left on its disk. Everything is told by
+the trace, never by a column that one version of a row has and another has not, lest an earlier version comes back.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from pilothouse.domain.keeping import Kind, Subject
+from pilothouse.store.telemetry.conditions import sound
+from pilothouse.store.telemetry.connection import Connection, Parameter, Query
+from pilothouse.store.telemetry.schema import Layout, on_each_server
+
+TABLES: dict[Kind, str] = {
+    Kind.SPANS: "spans", Kind.SCORES: "scores", Kind.LOGS: "logs", Kind.METRICS: "metric_points",
+}  # fmt: skip
+_AT = {Kind.SPANS: "started_at", Kind.SCORES: "at", Kind.LOGS: "at", Kind.METRICS: "at"}
+_CHUNK = 500
+"""Traces named in one statement."""
+_USER_KEYS = ("user.id", "enduser.id", "langfuse.user.id", "langsmith.metadata.user_id", "user_id")
+"""Attributes by which log records and data points name a user."""
+_SESSION_KEYS = ("session.id", "gen_ai.conversation.id", "langfuse.session.id", "session_id")
+_OWN: dict[Subject, str] = {Subject.USER: "user_id", Subject.SESSION: "session_id", Subject.TRACE: "trace_id"}
+_KEYS: dict[Subject, tuple[str, ...]] = {Subject.USER: _USER_KEYS, Subject.SESSION: _SESSION_KEYS, Subject.TRACE: ()}
+_BODIES = {
+    Kind.SPANS: ("input", "output", "input_preview", "output_preview", "events"),
+    Kind.LOGS: ("body",),
+}
+_TRACES_OF = "SELECT DISTINCT trace_id FROM spans WHERE project_id = {project_id:String} AND %COLUMN% = {it:String}"
+_DELETE = "DELETE FROM %TABLE% WHERE %WHERE%"
+_NOW: dict[str, str | int] = {"lightweight_deletes_sync": 2, "mutations_sync": 2}
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Whose rows are meant, beside those of its traces."""
+
+    project_id: str
+    subject: Subject
+    subject_id: str
+
+
+class _Trace(msgspec.Struct):
+    trace_id: str
+
+
+class _Count(msgspec.Struct):
+    rows: int
+
+
+class _Waiting(msgspec.Struct):
+    waiting: int
+
+
+async def traces(connection: Connection, wanted: Places) -> list[str]:
+    """Return the traces with any version of a span of the user, the session or the trace itself."""
+    sql = _TRACES_OF.replace("%COLUMN%", _OWN[wanted.subject])
+    parameters: dict[str, Parameter] = {"project_id": sound(wanted.project_id), "it": sound(wanted.subject_id)}
+    found = await connection.select(Query("traces of", sql, parameters), _Trace)
+    return [one.trace_id for one in found]
+
+
+async def count(connection: Connection, wanted: Places, trace_ids: Sequence[str]) -> dict[str, int]:
+    """Return how many rows there are by table, all versions."""
+    found = dict.fromkeys((kind.value for kind in Kind), 0)
+    for kind, where, parameters in _pieces(wanted, trace_ids):
+        sql = " ".join(("SELECT count() AS rows FROM", TABLES[kind], "WHERE", where))
+        found[kind.value] += (await connection.select(Query("count of", sql, parameters), _Count))[0].rows
+    return found
+
+
+async def hide_scores(connection: Connection, layout: Layout, project_id: str, ids: Sequence[str]) -> None:
+    """Mark single scores as gone."""
+    parameters: dict[str, Parameter] = {"project_id": sound(project_id), "ids": [sound(one) for one in ids]}
+    where = "project_id = {project_id:String} AND id IN {ids:Array(String)}"
+    sql = on_each_server(_DELETE.replace("%WHERE%", where), TABLES[Kind.SCORES], layout)
+    await connection.change(Query("delete", sql, parameters), _NOW)
+
+
+async def hide(connection: Connection, layout: Layout, wanted: Places, trace_ids: Sequence[str]) -> None:
+    """Mark the rows as gone; behind this nobody reads them."""
+    for kind, where, parameters in _pieces(wanted, trace_ids):
+        sql = on_each_server(_DELETE.replace("%WHERE%", where), TABLES[kind], layout)
+        await connection.change(Query("delete", sql, parameters), _NOW)
+
+
+async def erase(connection: Connection, layout: Layout) -> None:
+    """Rewrite the files that hold marked rows; returns once they are written."""
+    for table in TABLES.values():
+        sql = on_each_server("ALTER TABLE %TABLE% APPLY DELETED MASK", table, layout)
+        await connection.change(Query("erase", sql), _NOW)
+
+
+async def lingering(connection: Connection, layout: Layout, before_ns: int) -> int:
+    """Return how many files that were replaced before a time the store has yet to drop."""
+    sql = (
+        "SELECT count() AS waiting FROM system.parts WHERE NOT active AND database = {database:String}"
+        " AND toUnixTimestamp(remove_time) BETWEEN 1 AND {before_s:Int64}"
+    )
+    parameters: dict[str, Parameter] = {"database": layout.database, "before_s": before_ns // 10**9}
+    found = await connection.select(Query("lingering", sql, parameters), _Waiting)
+    return found[0].waiting
+
+
+async def older(connection: Connection, project_id: str, kind: Kind, before_ns: int) -> int:
+    """Return how many rows of a project began before a time, each once."""
+    parameters: dict[str, Parameter] = {"project_id": sound(project_id), "before_ns": max(0, before_ns)}
+    sql = " ".join(("SELECT count() AS rows FROM", TABLES[kind], "FINAL WHERE", _older(kind)))
+    return (await connection.select(Query("older", sql, parameters), _Count))[0].rows
+
+
+async def hide_older(connection: Connection, layout: Layout, project_id: str, kind: Kind, before_ns: int) -> None:
+    """Mark the rows of a project as gone that began before a time."""
+    parameters: dict[str, Parameter] = {"project_id": sound(project_id), "before_ns": max(0, before_ns)}
+    sql = on_each_server(_DELETE.replace("%WHERE%", _older(kind)), TABLES[kind], layout)
+    await connection.change(Query("delete older", sql, parameters), _NOW)
+
+
+async def with_bodies(connection: Connection, project_id: str, kind: Kind, before_ns: int) -> int:
+    """Return how many rows of a project that began before a time still have a body."""
+    parameters: dict[str, Parameter] = {"project_id": sound(project_id), "before_ns": max(0, before_ns)}
+    where = f"{_older(kind)} AND ({_some_body(kind)})"
+    sql = " ".join(("SELECT count() AS rows FROM", TABLES[kind], "FINAL WHERE", where))
+    return (await connection.select(Query("bodies", sql, parameters), _Count))[0].rows
+
+
+async def empty_bodies(connection: Connection, layout: Layout, project_id: str, kind: Kind, before_ns: int) -> None:
+    """Empty the bodies and raw attributes of rows that began before a time, in every version of them."""
+    parameters: dict[str, Parameter] = {"project_id": sound(project_id), "before_ns": max(0, before_ns)}
+    changes = ", ".join((*(f"{column} = ''" for column in _BODIES[kind]), "attributes = map()"))
+    where = f"{_older(kind)} AND ({_some_body(kind)})"
+    sql = on_each_server(f"ALTER TABLE %TABLE% UPDATE {changes} WHERE {where}", TABLES[kind], layout)
+    await connection.change(Query("empty bodies", sql, parameters), _NOW)
+
+
+def _some_body(kind: Kind) -> str:
+    return " OR ".join((*(f"{column} != ''" for column in _BODIES[kind]), "notEmpty(attributes)"))
+
+
+def _older(kind: Kind) -> str:
+    """All versions of a span begin within the same five minutes, and so go together."""
+    before = "fromUnixTimestamp64Nano({before_ns:Int64})"
+    if kind is Kind.SPANS:
+        return (
+            f"project_id = {{project_id:String}} AND toStartOfFiveMinutes(started_at) < toStartOfFiveMinutes({before})"
+        )
+    return f"project_id = {{project_id:String}} AND {_AT[kind]} < {before}"
+
+
+def _pieces(wanted: Places, trace_ids: Sequence[str]) -> list[tuple[Kind, str, dict[str, Parameter]]]:
+    """Return table, condition and parameters of each statement that is needed to name all rows."""
+    project: dict[str, Parameter] = {"project_id": sound(wanted.project_id)}
+    found: list[tuple[Kind, str, dict[str, Parameter]]] = []
+    for start in range(0, len(trace_ids), _CHUNK):
+        named: dict[str, Parameter] = {**project, "ids": [sound(one) for one in trace_ids[start : start + _CHUNK]]}
+        where = "project_id = {project_id:String} AND trace_id IN {ids:Array(String)}"
+        found.extend((kind, where, named) for kind in (Kind.SPANS, Kind.SCORES, Kind.LOGS))
+    its: dict[str, Parameter] = {**project, "it": sound(wanted.subject_id)}
+    if wanted.subject is Subject.SESSION:
+        found.append((Kind.SCORES, "project_id = {project_id:String} AND session_id = {it:String}", its))
+    keys = _KEYS[wanted.subject]
+    if keys:
+        said = " OR ".join(f"attributes['{key}'] = {{it:String}}" for key in keys)
+        # Rows of the traces are named above; none is counted twice.
+        own = f"project_id = {{project_id:String}} AND ({said})"
+        found.append((Kind.METRICS, own, its))
+        found.append((Kind.LOGS, f"{own} AND trace_id = ''", its))
+    return found

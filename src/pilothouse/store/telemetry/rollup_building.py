@@ -1,0 +1,231 @@
+"""Rollups are built of final rows, and built again when something changed below them."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+import msgspec
+
+from pilothouse.store.telemetry.clause import sound
+from pilothouse.store.telemetry.connection import Connection, Parameter, Query
+from pilothouse.store.telemetry.rollup_tables import (
+    ASPECTS,
+    BUILDS,
+    DAY_S,
+    DIMENSIONS,
+    FIVE_S,
+    HOUR_S,
+    OF_ROWS,
+    OF_SPANS,
+    ROLLUPS,
+)
+from pilothouse.store.telemetry.rollups import SETTLE_S
+from pilothouse.store.telemetry.schema import Layout, on_each_server
+
+MAX_UNITS = 4000
+"""Built in one sweep; the newest first."""
+_LONGEST_S = {FIVE_S: DAY_S, HOUR_S: 7 * DAY_S, DAY_S: 60 * DAY_S}
+"""Of what one statement builds."""
+_BELOW = {HOUR_S: FIVE_S, DAY_S: HOUR_S}
+"""What each unit is built of; five minutes are built of spans."""
+_START = {HOUR_S: "toStartOfHour(at)", DAY_S: "toDateTime(toStartOfDay(at), 'UTC')"}
+_PAUSE_S = 1.0
+"""Between rows and the note that they hold: a reader of the note surely sees the rows."""
+_STALE_S = 600
+_INSERT: dict[str, str | int] = {"async_insert": 0, "max_partitions_per_insert_block": 0, "max_threads": 1}
+_NOW: dict[str, str | int] = {"lightweight_deletes_sync": 2, "mutations_sync": 2}
+_TIMES = (
+    "SELECT toUnixTimestamp64Micro(now64(6)) AS now_us, max(touched_us) AS swept_us"
+    " FROM rollup_marks WHERE project_id = ''"
+)
+_MARK = (
+    "INSERT INTO rollup_marks (project_id, unit_s, at, touched_us)"
+    " SELECT project_id, unit_s, toDateTime(intDiv(toUnixTimestamp(five), unit_s) * unit_s, 'UTC') AS at,"
+    " {now_us:UInt64}"
+    " FROM (SELECT project_id, toStartOfFiveMinutes(started_at) AS five FROM spans"
+    " WHERE inserted_at >= fromUnixTimestamp64Micro({since_us:Int64}) GROUP BY project_id, five)"
+    " ARRAY JOIN [toUInt32(300), toUInt32(3600), toUInt32(86400)] AS unit_s GROUP BY project_id, unit_s, at"
+)
+_SWEPT = (
+    "INSERT INTO rollup_marks (project_id, unit_s, at, touched_us) SELECT '', toUInt32(0), toDateTime(0, 'UTC'),"
+    " {now_us:UInt64}"
+)
+_TOUCH = (
+    "INSERT INTO rollup_marks (project_id, unit_s, at, touched_us)"
+    " SELECT {project_id:String}, unit_s, toDateTime(intDiv(toUnixTimestamp(five), unit_s) * unit_s, 'UTC') AS at,"
+    " toUnixTimestamp64Micro(now64(6))"
+    " FROM (SELECT arrayJoin(arrayMap(s -> toDateTime(s, 'UTC'), {fives:Array(UInt32)})) AS five)"
+    " ARRAY JOIN [toUInt32(300), toUInt32(3600), toUInt32(86400)] AS unit_s GROUP BY unit_s, at"
+)
+_TOUCH_BEFORE = (
+    "INSERT INTO rollup_marks (project_id, unit_s, at, touched_us)"
+    " SELECT DISTINCT project_id, unit_s, at, toUnixTimestamp64Micro(now64(6)) FROM rollup_builds"
+    " WHERE project_id = {project_id:String} AND at <= toDateTime({before_s:UInt32}, 'UTC')"
+)
+_STATES_OF_UNITS = (
+    "SELECT project_id, unit_s, at, touched_us, toUInt64(0) AS build FROM rollup_marks WHERE project_id != ''"
+    " UNION ALL SELECT project_id, unit_s, at, 0, build FROM rollup_builds"
+)
+_DUE = "\n".join((
+    "SELECT project_id, unit_s, toUnixTimestamp(at) AS at_s FROM (", _STATES_OF_UNITS,
+    ") WHERE unit_s = {unit_s:UInt32} GROUP BY project_id, unit_s, at",
+    "HAVING max(touched_us) >= max(build) AND max(touched_us) < {now_us:UInt64}",
+    "AND (project_id, at) NOT IN (",
+    "SELECT project_id, toDateTime(intDiv(toUnixTimestamp(at), {unit_s:UInt32}) * {unit_s:UInt32}, 'UTC') FROM (",
+    _STATES_OF_UNITS,
+    ") WHERE unit_s = {below_s:UInt32} GROUP BY project_id, unit_s, at HAVING max(touched_us) >= max(build))",
+    "ORDER BY at DESC, project_id LIMIT {limit:UInt32}",
+))  # fmt: skip
+"""Units that are built of smaller ones have to wait for these."""
+_COLUMNS = ", ".join((*DIMENSIONS, *OF_SPANS))
+_BUILD = "\n".join((
+    f"INSERT INTO rollup_rows (project_id, aspect, unit_s, at, build, {_COLUMNS})",
+    "SELECT project_id, %ASPECT%, {unit_s:UInt32}, toStartOfFiveMinutes(started_at) AS five, {now_us:UInt64},",
+    ", ".join((*DIMENSIONS, *OF_SPANS.values())),
+    "FROM spans FINAL WHERE project_id = {project_id:String}",
+    "AND toStartOfFiveMinutes(started_at) >= toDateTime({low_s:UInt32}, 'UTC')",
+    "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')",
+    "AND toStartOfFiveMinutes(started_at) IN {starts:Array(UInt32)} AND NOT deleted",
+    "GROUP BY GROUPING SETS (", ", ".join(f"(project_id, five, {', '.join(names)})" for names in ASPECTS), ")",
+)).replace("%ASPECT%", "multiIf(GROUPING(user_id) = 0, 2, GROUPING(key_id) = 0, 1, 0)")  # fmt: skip
+_JOIN = "\n".join((
+    f"INSERT INTO rollup_rows (project_id, aspect, unit_s, at, build, {_COLUMNS})",
+    "SELECT project_id, aspect, {unit_s:UInt32}, %START% AS start, {now_us:UInt64},",
+    ", ".join((*DIMENSIONS, *OF_ROWS.values())),
+    "FROM rollup_rows WHERE project_id = {project_id:String} AND unit_s = {below_s:UInt32}",
+    "AND at >= toDateTime({low_s:UInt32}, 'UTC') AND at < toDateTime({high_s:UInt32}, 'UTC')",
+    "AND %START% IN {starts:Array(UInt32)}",
+    "AND (at, build) IN (SELECT at, max(build) FROM rollup_builds WHERE project_id = {project_id:String}",
+    "AND unit_s = {below_s:UInt32} GROUP BY at)",
+    f"GROUP BY project_id, aspect, start, {', '.join(DIMENSIONS)}",
+))  # fmt: skip
+_STALE = (
+    "(project_id, unit_s, at, build) NOT IN"
+    " (SELECT project_id, unit_s, at, max(build) FROM rollup_builds GROUP BY project_id, unit_s, at)"
+    " AND build < {before_us:UInt64}"
+)
+
+
+class _Times(msgspec.Struct):
+    now_us: int
+    swept_us: int
+
+
+class _Due(msgspec.Struct):
+    project_id: str
+    unit_s: int
+    at_s: int
+
+
+class _Start(msgspec.Struct):
+    at_s: int
+
+
+class _Count(msgspec.Struct):
+    stale: int
+    rows: int
+
+
+async def sweep(connection: Connection, settle_s: float = SETTLE_S, pause_s: float = _PAUSE_S) -> int:
+    """Mark what changed and build what has settled; return how many units were built, at most `MAX_UNITS` of a length.
+
+    Only one process may do so at a time.
+    """
+    times = (await connection.select(Query("rollup times", _TIMES), _Times))[0]
+    now = {"now_us": times.now_us}
+    since_us = max(0, times.swept_us - int(settle_s * 1e6))
+    await connection.change(Query("mark rollups", _MARK, {**now, "since_us": since_us}), _INSERT)
+    await connection.change(Query("mark rollups", _SWEPT, {**now}), _INSERT)
+    due: list[_Due] = []
+    # The longest first: so what they are built of was noted by a sweep before, and surely is there.
+    for unit_s in (DAY_S, HOUR_S, FIVE_S):
+        wanted: dict[str, Parameter] = {
+            **now, "unit_s": unit_s, "below_s": _BELOW.get(unit_s, 0), "limit": MAX_UNITS,
+        }  # fmt: skip
+        found = await connection.select(Query("due rollups", _DUE, wanted), _Due)
+        found.sort(key=attrgetter("project_id", "at_s"))
+        for project_id, group in groupby(found, key=attrgetter("project_id")):
+            for starts in _stretches([one.at_s for one in group], _LONGEST_S[unit_s]):
+                await _build(connection, project_id, unit_s, starts, times.now_us)
+        due += found
+    if due:
+        await asyncio.sleep(pause_s)
+        await _note(connection, due, times.now_us)
+    return len(due)
+
+
+async def _note(connection: Connection, due: Sequence[_Due], now_us: int) -> None:
+    columns = [
+        [one.project_id for one in due], [one.unit_s for one in due], [one.at_s for one in due], [now_us] * len(due),
+    ]  # fmt: skip
+    names, types = ("project_id", "unit_s", "at", "build"), ("String", "UInt32", "DateTime('UTC')", "UInt64")
+    await connection.insert(BUILDS, names, types, lambda: columns, f"builds-{now_us}")
+
+
+async def starts_of(connection: Connection, project_id: str, trace_ids: Sequence[str]) -> list[int]:
+    """Return for `touched` when rows of these traces begin, in seconds, also of those that no longer count."""
+    sql = (
+        "SELECT toUnixTimestamp(toStartOfFiveMinutes(started_at)) AS at_s FROM spans"
+        " WHERE project_id = {project_id:String} AND trace_id IN {ids:Array(String)} GROUP BY at_s"
+    )
+    found: set[int] = set()
+    for start in range(0, len(trace_ids), 200):
+        ids = [sound(one) for one in trace_ids[start : start + 200]]
+        query = Query("starts of", sql, {"project_id": sound(project_id), "ids": ids})
+        found |= {row.at_s for row in await connection.select(query, _Start)}
+    return sorted(found)
+
+
+async def touched(connection: Connection, project_id: str, starts_s: Iterable[int]) -> None:
+    """Note that rows go which began at these seconds since 1970, all versions of them.
+
+    Call it before, lest it is forgotten, and once nobody reads them any more. Inserts need no such call.
+    """
+    fives = sorted({at // 300 * 300 for at in starts_s})
+    for start in range(0, len(fives), 1000):
+        text = f"[{','.join(map(str, fives[start : start + 1000]))}]"
+        await connection.change(
+            Query("touch rollups", _TOUCH, {"project_id": sound(project_id), "fives": text}), _INSERT
+        )
+
+
+async def touched_before(connection: Connection, project_id: str, before_s: int) -> None:
+    """Note that rows went of all that began before; call it once nobody reads them any more."""
+    parameters: dict[str, Parameter] = {"project_id": sound(project_id), "before_s": max(0, before_s)}
+    await connection.change(Query("touch rollups", _TOUCH_BEFORE, parameters), _INSERT)
+
+
+async def tidy(connection: Connection, layout: Layout, stale_s: float = _STALE_S) -> int:
+    """Remove rows that later builds replaced once they are a fifth of all; return how many went."""
+    times = (await connection.select(Query("rollup times", _TIMES), _Times))[0]
+    parameters: dict[str, Parameter] = {"before_us": max(0, times.now_us - int(stale_s * 1e6))}
+    count = " ".join(("SELECT countIf(", _STALE, ") AS stale, count() AS rows FROM rollup_rows"))
+    found = (await connection.select(Query("stale rollups", count, parameters), _Count))[0]
+    if found.stale * 5 < found.rows or not found.stale:
+        return 0
+    sql = on_each_server(" ".join(("DELETE FROM %TABLE% WHERE", _STALE)), ROLLUPS, layout)
+    await connection.change(Query("tidy rollups", sql, parameters), _NOW)
+    return found.stale
+
+
+async def _build(connection: Connection, project_id: str, unit_s: int, starts: Sequence[int], now_us: int) -> None:
+    text = f"[{','.join(map(str, starts))}]"
+    parameters: dict[str, Parameter] = {
+        "project_id": sound(project_id), "unit_s": unit_s, "now_us": now_us, "starts": text,
+        "low_s": starts[0], "high_s": min(starts[-1] + unit_s, 2**32 - 1), "below_s": _BELOW.get(unit_s, 0),
+    }  # fmt: skip
+    sql = _JOIN.replace("%START%", _START[unit_s]) if unit_s in _BELOW else _BUILD
+    await connection.change(Query("build rollups", sql, parameters), _INSERT)
+
+
+def _stretches(starts: Sequence[int], longest_s: int) -> Iterable[list[int]]:
+    """Yield runs of rising starts that lie within a time."""
+    run: list[int] = []
+    for at in starts:
+        if run and at - run[0] >= longest_s:
+            yield run
+            run = []
+        run.append(at)
+    if run:
+        yield run

@@ -1,0 +1,154 @@
+"""Runs in another environment, with one of LangSmith's SDKs: a dataset, an evaluation over it, and prompts.
+
+Only the SDK itself is there. `python -m tests.compat.langsmith_library_story URL KEY`
+"""
+
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from langsmith import Client
+from langsmith.evaluation import evaluate
+
+VERSION = tuple(int(part) for part in version("langsmith").split(".")[:2])
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+MANIFEST = {
+    "lc": 1, "type": "constructor", "id": ["langchain", "prompts", "chat", "ChatPromptTemplate"],
+    "kwargs": {
+        "input_variables": ["question"],
+        "messages": [
+            {
+                "lc": 1, "type": "constructor", "id": ["langchain", "prompts", "chat", "HumanMessagePromptTemplate"],
+                "kwargs": {
+                    "prompt": {
+                        "lc": 1, "type": "constructor", "id": ["langchain", "prompts", "prompt", "PromptTemplate"],
+                        "kwargs": {
+                            "input_variables": ["question"], "template": "Say {question}, {{braced}}",
+                            "template_format": "f-string",
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}  # fmt: skip
+
+
+def dataset(client: Client) -> tuple[Any, dict[str, Any]]:
+    made = client.create_dataset("qa", description="d", metadata={"m": 1})
+    client.create_examples(
+        dataset_id=made.id, inputs=[{"n": 1}, {"n": 2}], outputs=[{"n": 2}, {"n": 4}], splits=["test", "train"],
+        metadata=[{"k": 1}, {"k": 2}],
+    )  # fmt: skip
+    first_version = client.read_dataset_version(dataset_id=made.id, tag="latest").as_of
+    third = client.create_example(inputs={"n": 3}, outputs={"n": 0}, dataset_id=made.id)
+    client.update_dataset_tag(dataset_id=made.id, as_of=first_version, tag="first")
+    client.update_example(third.id, outputs={"n": 6}, metadata={"k": 3})
+    extra = client.create_example(inputs={"n": 9}, outputs={"n": 9}, dataset_id=made.id)
+    client.delete_example(extra.id)
+    test = list(client.list_examples(dataset_id=made.id, splits=["test"]))
+    client.update_dataset_splits(dataset_id=made.id, split_name="test", example_ids=[third.id])
+    told = {
+        "name": client.read_dataset(dataset_name="qa").name,
+        "count": client.read_dataset(dataset_id=made.id).example_count,
+        "now": sorted(one.inputs["n"] for one in client.list_examples(dataset_name="qa")),
+        "first": sorted(one.inputs["n"] for one in client.list_examples(dataset_id=made.id, as_of="first")),
+        "before": sorted(one.inputs["n"] for one in client.list_examples(dataset_id=made.id, as_of=first_version)),
+        "test": [one.inputs["n"] for one in test],
+        "splits": client.list_dataset_splits(dataset_id=made.id),
+        "updated": client.read_example(third.id).outputs,
+        "versions": len(list(client.list_dataset_versions(dataset_id=made.id))),
+        "listed": [one.name for one in client.list_datasets()],
+        "has": [client.has_dataset(dataset_name="qa"), client.has_dataset(dataset_name="none")],
+    }
+    return made, told
+
+
+def files(client: Client) -> dict[str, Any]:
+    made = client.create_dataset("files")
+    item = {"inputs": {"q": 1}, "attachments": {"picture": {"mime_type": "image/png", "data": PICTURE}}}
+    client.create_examples(dataset_id=made.id, examples=[item])
+    (found,) = client.list_examples(dataset_id=made.id, include_attachments=True)
+    held = found.attachments["picture"]
+    return {"names": list(found.attachments), "same": held["reader"].read() == PICTURE}
+
+
+def evaluation(client: Client, made: Any) -> dict[str, Any]:
+    def target(inputs: dict[str, Any]) -> dict[str, Any]:
+        return {"n": inputs["n"] * 2}
+
+    def right(run: Any, example: Any) -> dict[str, Any]:
+        return {"key": "right", "score": int(run.outputs["n"] == example.outputs["n"])}
+
+    def summary(runs: Any, examples: Any) -> dict[str, Any]:
+        return {"key": "share", "score": len(runs) / len(examples)}
+
+    names = []
+    for _ in range(2):
+        done = evaluate(
+            target, data="qa", evaluators=[right], summary_evaluators=[summary], experiment_prefix="double",
+            description="of the story", metadata={"who": "me"}, client=client, max_concurrency=0, blocking=True,
+        )  # fmt: skip
+        rows = list(done)
+        names.append(done.experiment_name)
+    project = client.read_project(project_name=names[0])
+    client.flush()
+    return {
+        "outputs": sorted(row["run"].outputs["n"] for row in rows),
+        "scores": [one.score for row in rows for one in row["evaluation_results"]["results"]],
+        "different": names[0] != names[1], "prefix": names[0].startswith("double"),
+        "project": [str(project.reference_dataset_id) == str(made.id), project.metadata.get("who")],
+        "experiments": len(list(client.list_projects(reference_dataset_id=made.id))),
+    }  # fmt: skip
+
+
+def prompts(client: Client) -> dict[str, Any]:
+    client.create_prompt("ask", description="d", tags=["a"])
+    told: dict[str, Any] = {"made": [one.repo_handle for one in client.list_prompts().repos]}
+    body = {"parent_commit": None, "manifest": MANIFEST}
+    url = f"{client.api_url}/commits/-/ask"
+    made = client.session.post(url, json=body, headers=client._headers).json()["commit"]
+    told["hash"] = len(made["commit_hash"])
+    told["same"] = client.pull_prompt_commit("ask").manifest == MANIFEST
+    told["by hash"] = client.pull_prompt_commit(f"ask:{made['commit_hash'][:8]}").commit_hash == made["commit_hash"]
+    client.session.post(
+        f"{client.api_url}/repos/-/ask/tags", json={"tag_name": "production", "commit_id": made["id"]},
+        headers=client._headers,
+    ).raise_for_status()  # fmt: skip
+    told["tagged"] = client.pull_prompt_commit("ask:production").commit_hash == made["commit_hash"]
+    told["commits"] = [one.commit_hash == made["commit_hash"] for one in client.list_prompt_commits("ask")]
+    client.update_prompt("ask", description="new")
+    told["prompt"] = [client.get_prompt("ask").description, client.get_prompt("ask").num_commits]
+    told["missing"] = client.get_prompt("none")
+    try:
+        version("langchain-core")
+    except PackageNotFoundError:
+        pass
+    else:
+        from langchain_core.prompts import ChatPromptTemplate  # noqa: PLC0415 - not in every environment
+
+        client.push_prompt(
+            "pushed", object=ChatPromptTemplate.from_messages([("system", "Be {mood}"), ("user", "{q}")])
+        )
+        pulled = client.pull_prompt("pushed")
+        told["pulled"] = [one.content for one in pulled.format_messages(mood="kind", q="why")]
+        told["from us"] = [one.content for one in client.pull_prompt("greet").format_messages(name="Ada")]
+    client.delete_prompt("ask")
+    told["left"] = client.get_prompt("ask")
+    return told
+
+
+def main(url: str, key: str) -> None:
+    client = Client(api_url=url, api_key=key)
+    made, told = dataset(client)
+    found = {"dataset": told, "evaluation": evaluation(client, made), "prompts": prompts(client)}
+    if VERSION >= (0, 3):
+        found["files"] = files(client)
+    client.delete_dataset(dataset_name="qa")
+    found["gone"] = client.has_dataset(dataset_name="qa")
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

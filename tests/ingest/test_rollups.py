@@ -1,0 +1,25 @@
+"""The loop that builds rollups: at once while there is much to do, seldom when there is little."""
+
+from pilothouse.ingest.rollups import RollupLoop
+
+
+class Store:
+    """Says how much it built."""
+
+    def __init__(self, *built: int) -> None:
+        self._built = list(built)
+        self.tidied = 0
+
+    async def build_rollups(self) -> int:
+        return self._built.pop(0)
+
+    async def tidy_rollups(self) -> int:
+        self.tidied += 1
+        return 0
+
+
+async def test_history_is_built_at_once_and_news_now_and_then() -> None:
+    store = Store(4000, 3)
+    loop = RollupLoop(store)
+    assert await loop.tick() < await loop.tick()
+    assert store.tidied == 0

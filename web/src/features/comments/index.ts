@@ -1,0 +1,4 @@
+export { CommentCount } from "./CommentCount";
+export { Comments } from "./Comments";
+export { useCommentCounts } from "./useCommentCounts";
+export { TraceComments, useTraceComments } from "./TraceComments";
