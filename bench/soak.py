@@ -24,9 +24,9 @@ from bench.steady import exporting
 from tests.e2e.stack import Stack, chat, running_stack, until
 from tests.e2e.test_langfuse import SPANS as EVENTS
 from tests.e2e.test_langfuse import begun, ended
-from tests.e2e.test_langsmith import CHILDREN
-from tests.e2e.test_langsmith import begun as runs_begun
-from tests.e2e.test_langsmith import ended as runs_ended
+from tests.e2e.test_telemetry_crash import CHILDREN
+from tests.e2e.test_telemetry_crash import begun as runs_begun
+from tests.e2e.test_telemetry_crash import ended as runs_ended
 
 ROLES = ("up", "gateway", "platform", "ingest", "store")
 _OF_LANGFUSE, _OF_LANGSMITH = EVENTS + 1, CHILDREN + 1

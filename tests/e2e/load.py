@@ -4,19 +4,26 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
 from tests.e2e.stack import Stack, until
 
-SENDERS = 4
+SENDERS = 3
+PAUSE_S = 0.02
+"""Of a sender between two traces: much is under way at each kill, and all of it can be listed afterwards."""
 _DOOMED = (("platform",), ("ingest",), ("platform", "ingest", "store"), ("store",))
 
 
 class Load(ABC):
-    """Senders that send traces without pause and note which were acknowledged."""
+    """Senders that send trace after trace and note which were acknowledged."""
+
+    spans: ClassVar[int]
+    """In each trace."""
+    output_tokens: ClassVar[int | None]
+    """Of each trace; None where nothing tells them."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -58,38 +65,58 @@ class Load(ABC):
             while not self._stop:
                 if trace_id := await self.send_trace(client):
                     self.acknowledged.add(trace_id)
+                await asyncio.sleep(PAUSE_S)
 
 
-async def kill_under_load(stack: Stack, load: Load, kills: int, seed: int) -> None:
-    """Kill platform, ingest and store at random moments under the load; each time they come back by themselves."""
+async def kill_under_load(stack: Stack, loads: list[Load], kills: int, seed: int) -> None:
+    """Kill platform, ingest and store at random moments under the loads; each time they come back by themselves."""
     chance = random.Random(seed)
-    load.start()
+    for load in loads:
+        load.start()
     for number in range(kills):
         await asyncio.sleep(chance.uniform(0.3, 1.2))
         await stack.kill(*_DOOMED[number % len(_DOOMED)])
         await stack.ready(stack.platform_url)
-    await load.stop()
+    await asyncio.gather(*(load.stop() for load in loads))
 
 
-async def all_there(stack: Stack, load: Load, spans: int, output_tokens: int) -> None:
-    """Wait until every acknowledged trace of the load is listed, has ended, and holds each part once.
+async def drained(stack: Stack, count: int) -> list[dict[str, Any]]:
+    """Return all traces once there are at least `count` and no more come, or none came for a while."""
+    last, quiet = -1, 0
+    async with asyncio.timeout(120):
+        while True:
+            traces: list[dict[str, Any]] = await stack.traces()
+            quiet = quiet + 1 if len(traces) == last else 0
+            if quiet >= (1 if len(traces) >= count else 8):
+                return traces
+            last = len(traces)
+            await asyncio.sleep(0.5)
+
+
+async def all_there(stack: Stack, loads: list[Load]) -> None:
+    """Wait until every acknowledged trace of the loads is listed once, has ended, and holds each part once.
 
     Fails with what is missing.
     """
-    assert len(load.acknowledged) > 30, "the load was too small to prove anything"
+    expected: dict[str, tuple[bool, int, int | None]] = {}
+    for load in loads:
+        assert len(load.acknowledged) > 30, f"{type(load).__name__}: the load was too small to prove anything"
+        expected |= dict.fromkeys(load.acknowledged, (False, load.spans, load.output_tokens))
     wrong: dict[str, Any] = {}
 
     async def settled() -> bool:
-        there: dict[str, dict[str, Any]] = {str(trace["trace_id"]): trace for trace in await stack.traces()}
+        listed: list[dict[str, Any]] = await stack.traces()
+        there = {str(trace["trace_id"]): trace for trace in listed}
+        assert len(there) == len(listed), "a trace is listed twice"
         wrong.clear()
-        for one in load.acknowledged:
+        for one, parts in expected.items():
             trace = there.get(one)
             held = trace and (trace["running"], trace["span_count"], trace["usage"].get("output_tokens"))
-            if held != (False, spans, output_tokens):
+            if held != parts:
                 wrong[one] = trace
         return not wrong
 
     try:
         await until(settled, 120, 1.0)
     except TimeoutError:
-        pytest.fail(f"{len(wrong)} of {len(load.acknowledged)}: {list(wrong.items())[:3]}")
+        pytest.fail(f"{len(wrong)} of {len(expected)}: {list(wrong.items())[:3]}")

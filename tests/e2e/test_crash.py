@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.load import PAUSE_S, drained
 from tests.e2e.stack import Stack, chat, running_stack
+from tests.e2e.test_otlp import Exports
 
 KILLS = 20
 GRACE_S = 0.05
@@ -23,7 +25,7 @@ _DOOMED = (
 
 
 class Load:
-    """Senders that call the gateway without pause and note when each answer came."""
+    """Senders that call the gateway again and again and note when each answer came."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -46,21 +48,7 @@ class Load:
                     answer = await client.post("/v1/chat/completions", json=chat(stream=number % 2 == 0))
                     if answer.status_code == 200 and b"error" not in answer.content:
                         self.answered[answer.headers["x-pilothouse-trace-id"]] = time.monotonic()
-                        continue
-                await asyncio.sleep(0.02)
-
-
-async def _drained(stack: Stack, count: int) -> list[dict[str, object]]:
-    """Return all traces once there are at least `count` and no more come, or none came for a while."""
-    last, quiet = -1, 0
-    async with asyncio.timeout(120):
-        while True:
-            traces = await stack.traces()
-            quiet = quiet + 1 if len(traces) == last else 0
-            if quiet >= (1 if len(traces) >= count else 8):
-                return traces
-            last = len(traces)
-            await asyncio.sleep(0.5)
+                await asyncio.sleep(PAUSE_S)
 
 
 async def _explain(stack: Stack, lost: dict[str, float], kills: list[tuple[float, str]]) -> list[str]:
@@ -99,7 +87,7 @@ async def test_kill_at_random_moments(tmp_path: Path) -> None:
         await load.stop()
         must_keep = set(load.answered) - excused
         assert len(must_keep) > 500, "the load was too small to prove anything"
-        traces = await _drained(stack, len(must_keep))
+        traces = await drained(stack, len(must_keep))
         kept = {str(trace["trace_id"]) for trace in traces}
         lost = {trace: load.answered[trace] for trace in must_keep - kept}
         assert not lost, f"{len(lost)} of {len(must_keep)} lost: {await _explain(stack, lost, kills)}"
@@ -111,20 +99,30 @@ async def test_kill_at_random_moments(tmp_path: Path) -> None:
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 async def test_the_store_may_be_away(tmp_path: Path) -> None:
     async with running_stack(tmp_path) as (stack, _):
-        stack.processes("store")[0].suspend()
+        store = stack.processes("store")[0]
+        store.suspend()
+        exports = Exports(stack)
+        exports.start()
         async with stack.gateway() as client:
             answers = [await client.post("/v1/chat/completions", json=chat()) for _ in range(50)]
             slowest = max(answer.elapsed.total_seconds() for answer in answers)
         assert all(answer.status_code == 200 for answer in answers)
         assert slowest < 1, "a stopped store must not be felt by callers"
-        await asyncio.sleep(3)
         async with stack.api() as api:
             answer = await api.get("/traces", timeout=60)
             assert answer.status_code == 503, answer.text
             assert answer.json()["code"] == "store_unavailable"
-        stack.processes("store")[0].resume()
-        traces = await _drained(stack, 50)
-        assert len(traces) == 50
+        await exports.stop()
+        assert len(exports.acknowledged) > 100, "a stopped store must not be felt by senders"
+        store.resume()
+        called = {answer.headers["x-pilothouse-trace-id"] for answer in answers}
+        sent = called | exports.acknowledged
+        traces = await drained(stack, len(sent))
+        spans = {str(trace["trace_id"]): trace["span_count"] for trace in traces}
+        assert len(spans) == len(traces), "a trace is listed twice"
+        assert {trace: spans.get(trace) for trace in sent} == {
+            **dict.fromkeys(called, 1), **dict.fromkeys(exports.acknowledged, exports.spans)
+        }  # fmt: skip

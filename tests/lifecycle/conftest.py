@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.metadata.options import MetadataOptions
 from pilothouse.store.telemetry.archive import Archive
-from tests.embedded_store import StoreProcess
+from tests.embedded_store import StoreProcess, running
 
 
 @pytest.fixture
@@ -19,9 +19,16 @@ async def metadata(tmp_path: Path) -> AsyncIterator[Metadata]:
     await made.close()
 
 
+@pytest.fixture(scope="module")
+def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+    """A store of each file's own: removing looks at all that is in it."""
+    with running(tmp_path_factory.mktemp("store")) as store:
+        yield store
+
+
 @pytest.fixture
 async def archive(store_process: StoreProcess) -> AsyncIterator[Archive]:
-    """The shared store, as the lifecycle of its rows sees it."""
+    """The store, as the lifecycle of its rows sees it."""
     made = Archive(store_process.options())
     yield made
     await made.close()

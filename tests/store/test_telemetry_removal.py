@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,17 @@ from pilothouse.store.telemetry.archive import Archive
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.conditions import moment
 from pilothouse.store.telemetry.removal import Places
-from tests.embedded_store import StoreProcess
+from tests.embedded_store import StoreProcess, running
 from tests.spans import BASE_NS, full_span, make_span, new_project
 
 WHOLE = (0, 2**62)
+
+
+@pytest.fixture(scope="module")
+def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+    """A store of this file's own: removing looks at all that is in it."""
+    with running(tmp_path_factory.mktemp("store")) as store:
+        yield store
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""LangSmith's way in of the running product: nothing that was acknowledged is lost by kills, in forms or in batches."""
+"""Telemetry into the running product by every way in at once: nothing acknowledged is lost by kills, nothing comes twice."""
 
 import itertools
 import json
@@ -13,9 +13,10 @@ from backports.zstd import compress
 from pilothouse.compat.langsmith import ids
 from tests.e2e.load import Load, all_there, kill_under_load
 from tests.e2e.stack import running_stack
-from tests.e2e.test_langfuse import now
+from tests.e2e.test_langfuse import Events, now, whole
+from tests.e2e.test_otlp import Exports
 
-KILLS = 8
+KILLS = 16
 CHILDREN = 3
 """Below each root."""
 BOUNDARY = "b0undary"
@@ -69,6 +70,9 @@ def form(verb: str, runs: list[Run]) -> bytes:
 class Runs(Load):
     """Traces begun in one request and ended in the next: every second one by forms, the others by batches."""
 
+    spans = CHILDREN + 1
+    output_tokens = 3 * CHILDREN
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._numbers = itertools.count()
@@ -99,6 +103,9 @@ class Runs(Load):
 @pytest.mark.timeout(400)
 async def test_kill_at_random_moments(tmp_path: Path) -> None:
     async with running_stack(tmp_path) as (stack, _):
-        load = Runs(stack)
-        await kill_under_load(stack, load, KILLS, 20261130)
-        await all_there(stack, load, CHILDREN + 1, 3 * CHILDREN)
+        events = Events(stack)
+        loads: list[Load] = [Exports(stack), events, Runs(stack)]
+        await kill_under_load(stack, loads, KILLS, 20261128)
+        await all_there(stack, loads)
+        for trace_id in sorted(events.acknowledged)[:20]:
+            assert len((await whole(stack, trace_id))["scores"]) == 1
