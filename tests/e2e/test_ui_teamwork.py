@@ -100,6 +100,7 @@ async def test_a_trace_is_read_by_link_without_an_account_until_it_is_revoked(
         await guest.shot("shared-phone")
         assert await guest.sideways() == []
         await ada.open("/settings/shares", project=project.id)
+        await expect(page.get_by_label("Allow share links")).to_be_enabled()
         await ada.shot("shares")
         assert await ada.barriers() == []
         await page.get_by_role("button", name=re.compile("Revoke the link")).first.click()
