@@ -12,12 +12,13 @@ import pytest
 
 from pilothouse.domain.call import CallRecord
 from pilothouse.spool import SpoolReader
+from tests.spool.crash_writer import BEAT_S
 from tests.spool.records import wait_until
 
 pytestmark = pytest.mark.crash
 
-LIFE_S = 0.05
-"""Of the process after an offer, after which the record must be durable."""
+LIFE_BEATS = round(0.05 / BEAT_S)
+"""Of the process after an offer, after which the record must be durable: 50 ms when it gets its time."""
 RATE = 3000
 
 
@@ -25,9 +26,10 @@ def start(module: str, *arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", f"tests.spool.{module}", *map(str, arguments)])
 
 
-def offered(log: Path) -> list[tuple[int, float]]:
+def offered(log: Path) -> list[tuple[int, int]]:
+    """Return the noted records and the beats that the process had had by then."""
     lines = log.read_text().splitlines() if log.exists() else []
-    return [(int(number), float(at)) for number, at in (line.split() for line in lines)]
+    return [(int(number), int(beats)) for number, beats in (line.split() for line in lines)]
 
 
 def stored(path: Path) -> list[tuple[str, list[int]]]:
@@ -50,10 +52,10 @@ def kill_writers(folder: Path, log: Path, rounds: int) -> list[int]:
         wait_until(lambda already=already: len(offered(log)) > already + 20, timeout_s=20)
         time.sleep(random.uniform(0.05, 0.3))
         process.send_signal(signal.SIGKILL)
-        killed_at = time.monotonic()
         process.wait()
+        beats = int(log.with_suffix(".beats").read_text())
         new = offered(log)[already:]
-        durable += [number for number, at in new if at < killed_at - LIFE_S]
+        durable += [number for number, at in new if at <= beats - LIFE_BEATS]
         first = new[-1][0] + 10_000
     return durable
 
