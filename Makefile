@@ -16,7 +16,7 @@ NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
 ARGS ?=
 TEST_PROCESSES ?= 2
 
-.PHONY: up test check bench web schema docs build lock clean help
+.PHONY: up test sdks check bench web schema docs build lock clean help
 
 up: $(VENV)/.server $(VENV)/.local-model $(STATIC)/index.html  ## start everything on this machine (ARGS="…" is passed on)
 	@exec $(BIN)/pilothouse up $(ARGS)
@@ -24,6 +24,8 @@ up: $(VENV)/.server $(VENV)/.local-model $(STATIC)/index.html  ## start everythi
 test: $(VENV)/.dev $(VENV)/.local-model $(STATIC)/index.html $(SDKS:%=$(VENV)/.%) tests/sdks/node/node_modules/.package-lock.json  ## run all tests (ARGS="…" goes to pytest)
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 	cd web && $(NODE) npm test --silent
+
+sdks: $(SDKS:%=$(VENV)/.%)  ## install the SDKs that tests call the gateway with, which `make test` does too
 
 check: $(VENV)/.dev web/node_modules/.package-lock.json  ## format, lint, types and import rules, of Python and of the web UI
 	$(BIN)/ruff format --check src tests bench
