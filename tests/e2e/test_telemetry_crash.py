@@ -1,4 +1,4 @@
-"""Telemetry into the running product by every way in at once: nothing acknowledged is lost by kills, nothing comes twice."""
+"""Telemetry by every way in at once, with kills: nothing acknowledged is lost, and nothing comes twice."""
 
 import itertools
 import json

@@ -15,7 +15,6 @@ from pathlib import Path
 from pilothouse.spool import SpoolWriter
 from tests.spool.records import call
 
-
 BEAT_S = 0.005
 
 
