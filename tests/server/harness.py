@@ -357,9 +357,7 @@ async def running(folder: Path, *, static: Path | None = None, **changes: Any) -
         parts = dataclasses.replace(parts, lifecycle=lifecycle(metadata, archive, clock, folder))
     await door.keys.tick()
     await door.keys.start()
-    app = create_app(
-        parts, surfaces=surfaces(door, telemetry, registry, parts.library, clock), static=static or folder / "no-build"
-    )
+    app = create_app(parts, surfaces=surfaces(door, telemetry, parts), static=static or folder / "no-build")
     # Without the protocol named, asyncio leaves Nagle's algorithm on, and every answer in two writes takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))

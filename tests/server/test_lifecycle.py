@@ -156,3 +156,22 @@ async def test_a_revision_that_cannot_be_is_refused(live: Running, body: dict[st
     admin = await key(live, Permission.ADMIN, Permission.READ)
     assert (await admin.post("/api/v1/revisions", json=body)).status_code == status
     assert (await admin.get("/api/v1/revisions/none")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("keys", {"name": "app", "expires_at": "2030-01-31T09:30:00"}, "/expires_at"),
+        ("revisions", {"kind": "reprice", "from_at": "2026-01-31T09:30:00"}, "/from_at"),
+        ("revisions", {"kind": "reprice", "to_at": "2026-01-31T09:30:00"}, "/to_at"),
+        ("exports", {"name": "nightly", "from_at": "2026-01-31T09:30:00"}, "/from_at"),
+        ("exports", {"name": "nightly", "to_at": "2026-01-31T09:30:00"}, "/to_at"),
+    ],
+)
+async def test_a_time_without_a_zone_is_refused_not_guessed(
+    live: Running, path: str, body: dict[str, str], pointer: str
+) -> None:
+    answer = await (await key(live, Permission.ADMIN)).post(f"/api/v1/{path}", json=body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["errors"][0]["pointer"] == f"#{pointer}", answer.text
+    assert "zone" in answer.text

@@ -105,6 +105,13 @@ def moment(text: str, param: str) -> datetime:
     return value
 
 
+def told_ns(value: datetime | None, name: str) -> int | None:
+    """Return nanoseconds since the epoch of a time in a body; raises `InvalidRequest` for one without a zone."""
+    if value is not None and value.tzinfo is None:
+        raise InvalidRequest(f"`{name}` needs a zone, such as 2026-01-31T09:30:00Z.", param=f"/{name}")
+    return None if value is None else to_ns(value)
+
+
 async def refuse_unknown_parameters(connection: Connection, _: BaseRouteHandler) -> None:
     """Refuse a query parameter that the operation does not have: a mistyped filter must not show everything."""
     known: dict[tuple[str, str], frozenset[str]] = connection.app.state["known"]

@@ -60,29 +60,27 @@ async def serve_api(settings: Settings, layout: Layout, drain_s: float) -> Async
         catalog = await parts.enter_async_context(priced_by(price_file(settings)))
         ledger, held = Ledger(metadata), library(metadata, clock)
         door = await parts.enter_async_context(open_door(settings, layout, registry, ledger, clock))
-        app = create_app(
-            ServerParts(
-                registry=registry,
-                people=people,
-                batches=Batches(metadata, clock),
-                library=held,
-                telemetry=telemetry,
-                transport=transport,
-                options=settings.server,
-                catalog=catalog,
-                clock=clock,
-                replies=Replies(metadata, box, clock),
-                local_token=_local_token(parts, layout),
-                gateway_url=f"http://{settings.gateway.host}:{settings.gateway.port}",
-                spool_stats=lambda: _spool_stats(layout),
-                door=door,
-                receipts=ledger,
-                lifecycle=lifecycle.services,
-                health=_health(publisher, opening, door) | lifecycle.health,
-                neighbours={addresses.INGEST: Neighbour(layout, addresses.INGEST, transport)},
-            ),
-            surfaces=surfaces(door, telemetry, registry, held, clock),
+        given = ServerParts(
+            registry=registry,
+            people=people,
+            batches=Batches(metadata, clock),
+            library=held,
+            telemetry=telemetry,
+            transport=transport,
+            options=settings.server,
+            catalog=catalog,
+            clock=clock,
+            replies=Replies(metadata, box, clock),
+            local_token=_local_token(parts, layout),
+            gateway_url=f"http://{settings.gateway.host}:{settings.gateway.port}",
+            spool_stats=lambda: _spool_stats(layout),
+            door=door,
+            receipts=ledger,
+            lifecycle=lifecycle.services,
+            health=_health(publisher, opening, door) | lifecycle.health,
+            neighbours={addresses.INGEST: Neighbour(layout, addresses.INGEST, transport)},
         )
+        app = create_app(given, surfaces=surfaces(door, telemetry, given))
         server = await parts.enter_async_context(HttpServer(app, _http_options(settings, drain_s)))
         welcome.leave(layout, greeting)
         calm_collector()

@@ -12,14 +12,12 @@ from pilothouse.compat.langsmith import surface as langsmith
 from pilothouse.compat.langsmith.examples import platform_router
 from pilothouse.compat.langsmith.parts import LangSmithParts, Spans
 from pilothouse.domain.access import Permission, VirtualKey
-from pilothouse.domain.clock import Clock
 from pilothouse.domain.receipt import Receipt
 from pilothouse.domain.redaction.engine import Redactor
 from pilothouse.errors import PermissionMissing
-from pilothouse.registry.library import Library
-from pilothouse.registry.registry import Registry
 from pilothouse.server.otlp.credentials import secret_of
 from pilothouse.server.otlp.door import Door
+from pilothouse.server.parts import ServerParts
 
 
 class Telemetry(Reads, Spans, Protocol):
@@ -61,12 +59,16 @@ class Intake:
         self._door.receipts.note(receipt)
 
 
-def surfaces(door: Door, reads: Telemetry, registry: Registry, library: Library, clock: Clock) -> Sequence[Surface]:
-    """Return every surface."""
-    intake = Intake(door)
-    smith = LangSmithParts(intake=intake, reads=reads, projects=registry, library=library, clock=clock)
+def surfaces(door: Door, reads: Telemetry, platform: ServerParts) -> Sequence[Surface]:
+    """Return every surface of a platform."""
+    intake, projects, library, clock = Intake(door), platform.registry, platform.library, platform.clock
+    smith = LangSmithParts(intake=intake, reads=reads, projects=projects, library=library, clock=clock)
+    fuse = LangfuseParts(
+        intake=intake, reads=reads, projects=projects, library=library, clock=clock,
+        deletions=platform.lifecycle.deletions if platform.lifecycle else None,
+    )  # fmt: skip
     return (
-        langfuse.router(LangfuseParts(intake=intake, reads=reads, projects=registry, library=library, clock=clock)),
+        langfuse.router(fuse),
         links(),
         langsmith.router(smith),
         platform_router(smith),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from litestar import Request
 from litestar.di import NamedDependency
@@ -15,7 +15,16 @@ from pilothouse.compat.decode import body_of
 from pilothouse.compat.langfuse.observations import SOURCE
 from pilothouse.domain.access import Permission, VirtualKey
 from pilothouse.domain.clock import Clock
+from pilothouse.domain.keeping import Deletion, Subject
 from pilothouse.registry.library import Library
+
+
+class Deletions(Protocol):
+    """Where removal is requested."""
+
+    async def request(self, project_id: str, subject: Subject, subject_id: str, *, actor: str) -> Deletion:
+        """Have everything removed; the same request again, while the first has not begun, is the first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +36,8 @@ class LangfuseParts:
     projects: Projects
     library: Library
     clock: Clock
+    deletions: Deletions | None = None
+    """Without it nothing is removed here."""
 
     def now(self) -> datetime:
         """Return the time."""
@@ -47,6 +58,10 @@ class LangfuseParts:
     async def sender(self, request: Request[Any, Any, Any]) -> VirtualKey:
         """Return the key of a request that belongs to what an application traces; raises what is wrong with it."""
         return await self.intake.admit(headers_of(request), Permission.INGEST, Permission.WRITE)
+
+    async def remover(self, request: Request[Any, Any, Any]) -> VirtualKey:
+        """Return the key of a request that has telemetry removed for good; raises what is wrong with it."""
+        return await self.intake.admit(headers_of(request), Permission.ADMIN)
 
     async def writer(self, request: Request[Any, Any, Any], signal: str) -> Arrival:
         """Return a request that brings something; raises what is wrong with its key."""

@@ -16,6 +16,7 @@ from pilothouse.compat.langfuse import (
     observed,
     prompts,
     reads,
+    removals,
     score_configs,
     scored,
     writes,
@@ -80,6 +81,7 @@ def router(parts: LangfuseParts) -> Router:
         route_handlers=[
             *writes.HANDLERS,
             *reads.HANDLERS,
+            *removals.HANDLERS,
             *observed.HANDLERS,
             *scored.HANDLERS,
             *metrics.HANDLERS,

@@ -30,7 +30,7 @@ from pilothouse.lifecycle.exports import NewExport
 from pilothouse.lifecycle.targets import S3Keys
 from pilothouse.server.callers import CallerDep, ProjectDep
 from pilothouse.server.parts import ExportRows, Parts, lifecycle_of
-from pilothouse.server.queries import RangeDep, one_of
+from pilothouse.server.queries import RangeDep, one_of, told_ns
 from pilothouse.server.routes.traces import Asked, Bound, Chosen, OrderDep, WhichDep, order, which
 from pilothouse.server.views import at, at_or_none, to_ns
 
@@ -211,8 +211,8 @@ async def create(parts: Parts, project: ProjectDep, caller: CallerDep, data: JSO
         target=data.target,
         keys=data.keys,
         schedule=data.schedule,
-        from_ns=None if data.from_at is None else to_ns(data.from_at),
-        to_ns=None if data.to_at is None else to_ns(data.to_at),
+        from_ns=told_ns(data.from_at, "from_at"),
+        to_ns=told_ns(data.to_at, "to_at"),
     )
     return _view(await lifecycle_of(parts).exports.create(new, actor=caller.actor), [])
 

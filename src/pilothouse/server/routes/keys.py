@@ -8,13 +8,12 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from pilothouse.domain.access import Permission, VirtualKey
-from pilothouse.errors import InvalidRequest
 from pilothouse.registry.changes import NewKey
 from pilothouse.server.callers import CallerDep, ProjectDep
 from pilothouse.server.parts import Parts
-from pilothouse.server.queries import PageDep, cut
+from pilothouse.server.queries import PageDep, cut, told_ns
 from pilothouse.server.replies import OnceDep
-from pilothouse.server.views import at, at_or_none, to_ns
+from pilothouse.server.views import at, at_or_none
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -102,7 +101,7 @@ async def create(
         name=data.name,
         permissions=data.permissions,
         models=data.models,
-        expires_at_ns=_expiry(data.expires_at),
+        expires_at_ns=told_ns(data.expires_at, "expires_at"),
     )
 
     async def make() -> KeyCreated:
@@ -119,11 +118,3 @@ async def revoke(parts: Parts, caller: CallerDep, project: ProjectDep, key_id: F
 
 
 HANDLERS = (list_all, create, revoke)
-
-
-def _expiry(expires_at: datetime | None) -> int | None:
-    if expires_at is None:
-        return None
-    if expires_at.tzinfo is None:
-        raise InvalidRequest("`expires_at` needs a zone, such as 2026-01-31T09:30:00Z.", param="/expires_at")
-    return to_ns(expires_at)

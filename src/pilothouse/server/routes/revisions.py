@@ -11,8 +11,8 @@ from pilothouse.domain.revision import Revision, RevisionKind, RevisionState
 from pilothouse.lifecycle.revisions import NewRevision, Revisions
 from pilothouse.server.callers import CallerDep, ProjectDep
 from pilothouse.server.parts import Parts, lifecycle_of
-from pilothouse.server.queries import PageDep, before_ns, newest
-from pilothouse.server.views import at, at_or_none, to_ns
+from pilothouse.server.queries import PageDep, before_ns, newest, told_ns
+from pilothouse.server.views import at, at_or_none
 
 
 class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,8 +98,8 @@ async def create(parts: Parts, project: ProjectDep, caller: CallerDep, data: JSO
     new = NewRevision(
         project_id=project,
         kind=data.kind,
-        from_ns=0 if data.from_at is None else to_ns(data.from_at),
-        to_ns=None if data.to_at is None else to_ns(data.to_at),
+        from_ns=told_ns(data.from_at, "from_at") or 0,
+        to_ns=told_ns(data.to_at, "to_at"),
         q=data.q,
         dry_run=data.dry_run,
     )
