@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.e2e.browser import Person
 from tests.e2e.conftest import PRICED, House, Project
@@ -271,12 +271,37 @@ async def test_the_palette_goes_everywhere(house: House, ada: Person) -> None:
     await expect(ada.dialog()).to_have_count(0)
 
 
+async def _a_page_that_fails(ada: Person, project: Project) -> None:
+    """Scroll to where a page is refused: it is told, and not asked for again and again."""
+    ada.watch.allow("status of 400")
+    asked: list[str] = []
+
+    async def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        problem = {"code": "invalid_request", "title": "Invalid request", "detail": "No more today.", "status": 400}
+        await route.fulfill(status=400, content_type="application/problem+json", json=problem)
+
+    pages = re.compile(r"/api/v1/traces\?.*cursor=")
+    await ada.page.route(pages, refuse)
+    await ada.open("/traces", project=project.id)
+    await expect(_links(ada).first).to_be_visible()
+    await _table(ada).evaluate("(element) => element.scrollTo(0, element.scrollHeight)")
+    await expect(ada.page.get_by_role("alert")).to_contain_text("No more today.")
+    await ada.shot("traces-page-failed")
+    for _ in range(5):
+        await _table(ada).evaluate("(element) => element.scrollTo(0, element.scrollHeight)")
+        await ada.page.wait_for_timeout(50)
+    assert len(asked) == 1, asked
+    await ada.page.unroute(pages)
+
+
 async def test_many_traces_scroll(house: House, ada: Person) -> None:
     project = await house.project("Many")
     await asyncio.gather(*(project.call(f"number {number}") for number in range(120)))
     await project.kept(120)
-    await ada.open("/traces", project=project.id)
-    await expect(_links(ada).first).to_be_visible()
+    await _a_page_that_fails(ada, project)
+    await ada.button("Try again").click()
+    await expect(ada.page.get_by_role("alert")).to_have_count(0)
     last = _table(ada).locator("[aria-rowindex='121']")
     for _ in range(40):
         await _table(ada).evaluate("(element) => element.scrollTo(0, element.scrollHeight)")

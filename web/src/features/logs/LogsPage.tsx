@@ -71,7 +71,8 @@ export function LogsPage() {
   const { filter, change, query, facets, tail, toggleLive, logs, opened, open } = useLogs();
   useKeys({ l: toggleLive });
   const shown = logs.find((log) => log.id === opened);
-  const { fetchNextPage, isFetchingNextPage, hasNextPage } = query;
+  const { fetchNextPage, isFetchingNextPage, hasNextPage, isFetchNextPageError } = query;
+  const more = hasNextPage && !isFetchingNextPage && !isFetchNextPageError;
   const empty = query.isSuccess && logs.length === 0 && !query.isPlaceholderData && tail.waiting.length === 0;
   const none = hasConditions(filter) ? (
     <NoMatch title="No log record fits all of these filters" onClear={() => change(NO_CONDITIONS)}>
@@ -92,7 +93,7 @@ export function LogsPage() {
           opened={opened}
           onOpen={open}
           loading={query.isPending || isFetchingNextPage}
-          loadMore={hasNextPage && !isFetchingNextPage ? () => void fetchNextPage() : undefined}
+          loadMore={more ? () => void fetchNextPage() : undefined}
         />
       </ListBody>
       {shown !== undefined && <LogPanel log={shown} onClose={() => open(undefined)} />}

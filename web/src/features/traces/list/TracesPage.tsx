@@ -86,7 +86,7 @@ export function TracesPage() {
   const commentsOf = useCommentCounts(project, query.data?.pages);
   const picks = usePicks();
   useKeys({ l: toggleLive });
-  const { fetchNextPage, isFetchingNextPage, hasNextPage } = query;
+  const { fetchNextPage, isFetchingNextPage, hasNextPage, isFetchNextPageError } = query;
   const loadMore = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, isFetchingNextPage]);
@@ -108,7 +108,7 @@ export function TracesPage() {
         keyName={keyName}
         commentsOf={commentsOf}
         loading={query.isPending || isFetchingNextPage}
-        hasMore={hasNextPage}
+        hasMore={hasNextPage && !isFetchNextPageError}
         loadMore={loadMore}
         onSort={sortBy}
         picked={picks.picked.map((trace) => trace.trace_id)}
