@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,17 @@ def running(folder: Path) -> Iterator[StoreProcess]:
     finally:
         if store.process.poll() is None:
             store.kill()
+
+
+def own_store() -> Any:
+    """Return the fixture `store_process` for files that need a store of their own, because all that is in it counts."""
+
+    @pytest.fixture(scope="module")
+    def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+        with running(tmp_path_factory.mktemp("store")) as store:
+            yield store
+
+    return store_process
 
 
 @pytest.fixture(scope="session")

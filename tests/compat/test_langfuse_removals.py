@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from pilothouse.compat.langfuse import ids
@@ -12,8 +11,9 @@ from pilothouse.domain.access import Permission
 from pilothouse.domain.keeping import Subject
 from pilothouse.server.parts import lifecycle_of
 from pilothouse.store.telemetry.archive import Archive
+from tests.compat.test_langfuse_http import sdk
 from tests.embedded_store import StoreProcess
-from tests.server.harness import Client, Running, running
+from tests.server.harness import Running, running
 
 HEXADECIMAL = "0af7651916cd43dd8448eb211c80319c"
 
@@ -25,12 +25,6 @@ async def run(tmp_path: Path, store_process: StoreProcess) -> AsyncIterator[Runn
     async with running(tmp_path, archive=archive) as found:
         yield found
     await archive.close()
-
-
-async def sdk(run: Running, permission: Permission) -> Client:
-    client = run.client()
-    client.auth = httpx.BasicAuth("pk-lf-anything", await run.key(permission))
-    return client
 
 
 async def requested(run: Running) -> list[str]:

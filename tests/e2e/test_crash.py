@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.load import PAUSE_S, drained
+from tests.e2e.load import drained
 from tests.e2e.stack import Stack, chat, running_stack
 from tests.e2e.test_otlp import Exports
 
@@ -25,7 +25,7 @@ _DOOMED = (
 
 
 class Load:
-    """Senders that call the gateway again and again and note when each answer came."""
+    """Senders that call the gateway without pause and note when each answer came."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -48,7 +48,8 @@ class Load:
                     answer = await client.post("/v1/chat/completions", json=chat(stream=number % 2 == 0))
                     if answer.status_code == 200 and b"error" not in answer.content:
                         self.answered[answer.headers["x-pilothouse-trace-id"]] = time.monotonic()
-                await asyncio.sleep(PAUSE_S)
+                        continue
+                await asyncio.sleep(0.02)
 
 
 async def _explain(stack: Stack, lost: dict[str, float], kills: list[tuple[float, str]]) -> list[str]:
@@ -116,7 +117,7 @@ async def test_the_store_may_be_away(tmp_path: Path) -> None:
             assert answer.status_code == 503, answer.text
             assert answer.json()["code"] == "store_unavailable"
         await exports.stop()
-        assert len(exports.acknowledged) > 100, "a stopped store must not be felt by senders"
+        assert len(exports.acknowledged) > exports.least, "a stopped store must not be felt by senders"
         store.resume()
         called = {answer.headers["x-pilothouse-trace-id"] for answer in answers}
         sent = called | exports.acknowledged

@@ -123,6 +123,7 @@ class Exports(Load):
 
     spans = SPANS
     output_tokens = None
+    least = 100
 
     def client(self) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {self.stack.key}", "content-type": "application/x-protobuf"}

@@ -16,7 +16,7 @@ from tests.e2e.stack import running_stack
 from tests.e2e.test_langfuse import Events, now, whole
 from tests.e2e.test_otlp import Exports
 
-KILLS = 10
+KILLS = 12
 CHILDREN = 3
 """Below each root."""
 BOUNDARY = "b0undary"

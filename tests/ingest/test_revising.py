@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -46,7 +46,7 @@ from pilothouse.store.telemetry.connection import Connection
 from pilothouse.store.telemetry.history import History
 from pilothouse.store.telemetry.removal import Places
 from pilothouse.store.telemetry.rollup_building import sweep
-from tests.embedded_store import StoreProcess, running
+from tests.embedded_store import StoreProcess, own_store
 from tests.ingest.patches import CATALOG, Inline, S, Sayings, Writer, fold_all, whole
 from tests.spans import BASE_NS, make_span, new_project
 
@@ -146,11 +146,8 @@ class Desk:
         return (await self.store.overview(wanted)).totals.cost_usd
 
 
-@pytest.fixture(scope="module")
-def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
-    """A store of this file's own: rollups are built, and rows hidden, for all that is in it."""
-    with running(tmp_path_factory.mktemp("store")) as store:
-        yield store
+store_process = own_store()
+"""Of this file's own: rollups are built, and rows hidden, for all that is in it."""
 
 
 @pytest.fixture

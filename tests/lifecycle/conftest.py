@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.metadata.options import MetadataOptions
 from pilothouse.store.telemetry.archive import Archive
-from tests.embedded_store import StoreProcess, running
+from tests.embedded_store import StoreProcess, own_store
 
 
 @pytest.fixture
@@ -19,11 +19,8 @@ async def metadata(tmp_path: Path) -> AsyncIterator[Metadata]:
     await made.close()
 
 
-@pytest.fixture(scope="module")
-def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
-    """A store of each file's own: removing looks at all that is in it."""
-    with running(tmp_path_factory.mktemp("store")) as store:
-        yield store
+store_process = own_store()
+"""Of each file's own: removing looks at all that is in it."""
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,17 +23,14 @@ from pilothouse.store.telemetry.archive import Archive
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.conditions import moment
 from pilothouse.store.telemetry.removal import Places
-from tests.embedded_store import StoreProcess, running
+from tests.embedded_store import StoreProcess, own_store
 from tests.spans import BASE_NS, full_span, make_span, new_project
 
 WHOLE = (0, 2**62)
 
 
-@pytest.fixture(scope="module")
-def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
-    """A store of this file's own: removing looks at all that is in it."""
-    with running(tmp_path_factory.mktemp("store")) as store:
-        yield store
+store_process = own_store()
+"""Of this file's own: removing looks at all that is in it."""
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -23,18 +23,15 @@ from pilothouse.store.telemetry.removal import Places
 from pilothouse.store.telemetry.rollup_building import sweep, tidy, touched, touched_before
 from pilothouse.store.telemetry.rollups import Dirty, Range, Wanted, aspect_of, columns_of, cover
 from pilothouse.store.telemetry.schema import Layout
-from tests.embedded_store import StoreProcess, running
+from tests.embedded_store import StoreProcess, own_store
 from tests.spans import BASE_NS, Traffic, new_project
 
 DAYS = 3
 START = datetime.fromtimestamp(BASE_NS / 1e9, UTC)
 
 
-@pytest.fixture(scope="module")
-def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
-    """A store of this file's own: rollups are built for all that is in it."""
-    with running(tmp_path_factory.mktemp("store")) as store:
-        yield store
+store_process = own_store()
+"""Of this file's own: rollups are built for all that is in it."""
 
 
 @pytest.fixture

@@ -29,8 +29,7 @@ async def one(langfuse: PartsDep, request: Request[Any, Any, Any], trace_id: Fro
 async def several(langfuse: PartsDep, request: Request[Any, Any, Any]) -> dict[str, str]:
     """Have traces removed."""
     key = await langfuse.remover(request)
-    said = mapping(await langfuse.body(request)).get("traceIds")
-    wanted = listing(said)
+    wanted = listing(mapping(await langfuse.body(request)).get("traceIds"))
     if not 1 <= len(wanted) <= _MOST or not all(isinstance(each, str) and each for each in wanted):
         raise InvalidRequest(f"traceIds must be a list of 1 to {_MOST} ids of traces", param="traceIds")
     await _remove(langfuse, key, wanted)
