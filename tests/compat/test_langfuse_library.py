@@ -30,11 +30,11 @@ async def run(tmp_path: Path) -> AsyncIterator[Running]:
         yield found
 
 
-async def told(run: Running, generation: str, folder: Path, story: str = "library") -> dict[str, Any]:
+async def told(run: Running, generation: str, folder: Path, story: str = "library", *more: Permission) -> Any:
     python = ROOT / ".venv" / ENVIRONMENTS[generation] / "bin/python"
     if not python.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{python} is missing; `make test` installs it")
-    key = await run.key(Permission.INGEST, Permission.READ, Permission.WRITE)
+    key = await run.key(Permission.INGEST, Permission.READ, Permission.WRITE, *more)
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(folder), "HTTP_PROXY": _NOWHERE, "HTTPS_PROXY": _NOWHERE,
         "NO_PROXY": "127.0.0.1",

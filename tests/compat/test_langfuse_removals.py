@@ -12,6 +12,8 @@ from pilothouse.domain.keeping import Subject
 from pilothouse.server.parts import lifecycle_of
 from pilothouse.store.telemetry.archive import Archive
 from tests.compat.test_langfuse_http import sdk
+from tests.compat.test_langfuse_library import told
+from tests.compat.test_langfuse_sdks import ENVIRONMENTS
 from tests.embedded_store import StoreProcess
 from tests.server.harness import Running, running
 
@@ -84,3 +86,10 @@ async def test_where_nothing_is_removed_it_says_so(tmp_path: Path) -> None:
         answer = await (await sdk(bare, Permission.ADMIN)).delete(f"/api/public/traces/{HEXADECIMAL}")
     assert answer.status_code == 404
     assert "removed" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("generation", sorted(ENVIRONMENTS))
+async def test_every_generation_of_the_sdk_removes(run: Running, generation: str, tmp_path: Path) -> None:
+    answers = await told(run, generation, tmp_path, "removal", Permission.ADMIN)
+    assert answers == ["Trace deleted successfully", "Traces deleted successfully"]
+    assert await requested(run) == digests(run, "a", "b", "c")

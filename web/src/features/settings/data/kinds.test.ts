@@ -4,6 +4,7 @@ import { rowsOf, same, who } from "./kinds";
 describe("what is removed", () => {
   it("is said without what is nothing", () => {
     expect(rowsOf({ spans: 1200, scores: 0, metrics: 2 })).toBe("1,200 spans, 2 data points");
+    expect(rowsOf({ spans: 1, media: 1, unheard_of: 1 })).toBe("1 span, 1 media file, 1 unheard_of");
     expect(rowsOf({})).toBe("");
   });
 

@@ -9,13 +9,25 @@ export const KINDS: readonly { field: keyof Retention; label: string; hint: stri
   { field: "scores_days", label: "Scores", hint: "With their comments" },
 ];
 
-const WORDS: Readonly<Record<string, string>> = { spans: "spans", scores: "scores", logs: "log records", metrics: "data points", bodies: "bodies", comments: "comments", media: "media", shares: "share links" };
+const WORDS: Readonly<Record<string, readonly [one: string, more: string]>> = {
+  spans: ["span", "spans"],
+  scores: ["score", "scores"],
+  logs: ["log record", "log records"],
+  metrics: ["data point", "data points"],
+  bodies: ["body", "bodies"],
+  comments: ["comment", "comments"],
+  media: ["media file", "media files"],
+  shares: ["share link", "share links"],
+};
 
 /** `12 spans, 3 scores`; empty when there is nothing. */
 export function rowsOf(removed: Readonly<Record<string, number>>): string {
   return Object.entries(removed)
     .filter(([, rows]) => rows > 0)
-    .map(([table, rows]) => `${grouped(rows)} ${WORDS[table] ?? table}`)
+    .map(([table, rows]) => {
+      const [one, more] = WORDS[table] ?? [table, table];
+      return `${grouped(rows)} ${rows === 1 ? one : more}`;
+    })
     .join(", ");
 }
 
