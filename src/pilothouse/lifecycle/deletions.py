@@ -212,11 +212,16 @@ class DeletionLoop(Loop):
 
 
 def _remove_beside(tx: Transaction, wanted: Places, trace_ids: Sequence[str], now_ns: int) -> dict[str, int]:
-    """Remove what people wrote beside the traces, and end the links to them; return how many of each."""
+    """Remove what people wrote beside the traces, and end the links to them; return how many of each.
+
+    What waits for review leaves its queues uncounted: it says nothing but which trace is meant.
+    """
     project_id = wanted.project_id
     comments = tx.comments.delete_of(project_id, [on for on in CommentOn if on.in_trace], trace_ids)
     if wanted.subject is Subject.SESSION:
         comments += tx.comments.delete_of(project_id, [CommentOn.SESSION], [wanted.subject_id])
+        tx.review_items.delete_of_session(project_id, wanted.subject_id)
+    tx.review_items.delete_of_traces(project_id, trace_ids)
     return {"comments": comments, "shares": tx.shares.end_of_traces(project_id, trace_ids, now_ns)}
 
 

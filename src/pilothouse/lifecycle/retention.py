@@ -144,6 +144,7 @@ class RetentionLoop(Loop):
 
         def work(tx: Transaction) -> None:
             comments = tx.comments.delete_older(project_id, _comments_before(wanted, now_ns))
+            tx.review_items.delete_older(project_id, _comments_before(wanted, now_ns))
             current = tx.retentions.get(project_id)
             if current.changed_at_ns == kept.changed_at_ns:
                 removed = {**due, COMMENTS: comments, MEDIA: media}

@@ -9,6 +9,7 @@ from pilothouse.registry.datasets import Datasets
 from pilothouse.registry.experiments import Experiments
 from pilothouse.registry.media import MediaLibrary
 from pilothouse.registry.prompts import Prompts
+from pilothouse.registry.reviews import Reviews
 from pilothouse.registry.saved_views import SavedViews
 from pilothouse.registry.scoring import Scoring
 from pilothouse.registry.shares import Shares
@@ -27,6 +28,7 @@ class Library(msgspec.Struct, frozen=True, kw_only=True):
     shares: Shares
     comments: Comments
     scoring: Scoring
+    reviews: Reviews
 
 
 def library(metadata: Metadata, clock: Clock) -> Library:
@@ -41,4 +43,5 @@ def library(metadata: Metadata, clock: Clock) -> Library:
         shares=Shares(metadata, clock),
         comments=Comments(metadata, clock),
         scoring=Scoring(metadata, clock),
+        reviews=Reviews(metadata, clock),
     )

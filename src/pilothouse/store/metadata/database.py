@@ -29,6 +29,7 @@ from pilothouse.store.metadata.receipts import Receipts
 from pilothouse.store.metadata.redaction import RedactionPolicies
 from pilothouse.store.metadata.removals import Deletions, Retentions
 from pilothouse.store.metadata.responses import Responses
+from pilothouse.store.metadata.reviews import ReviewItems, ReviewQueues
 from pilothouse.store.metadata.revisions import Revisions
 from pilothouse.store.metadata.routing import Accounts, Aliases
 from pilothouse.store.metadata.saved_views import SavedViews
@@ -75,6 +76,8 @@ class Transaction:
         self.saved_views = SavedViews(connection)
         self.shares = Shares(connection)
         self.comments = Comments(connection)
+        self.review_queues = ReviewQueues(connection)
+        self.review_items = ReviewItems(connection)
 
 
 class Metadata:
