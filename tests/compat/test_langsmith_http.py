@@ -200,8 +200,8 @@ async def test_feedback_is_kept(run: Running, tmp_path: Path) -> None:
 
 async def test_what_is_not_served_is_said(run: Running) -> None:
     client = await sdk(run)
-    assert (await client.get("/annotation-queues", params={"name": "d"})).status_code == 404
-    for path in ("/annotation-queues", "/charts", "/api/v1/workspaces"):
+    assert (await client.get("/comments", params={"name": "d"})).status_code == 404
+    for path in ("/comments", "/charts", "/api/v1/workspaces"):
         answer = await client.post(path, json={"name": "d"})
         assert (answer.status_code, "not served" in answer.json()["detail"]) == (501, True)
 

@@ -30,7 +30,7 @@ async def list_all(langsmith: PartsDep, request: Request[Any, Any, Any]) -> list
         if (not wanted or one.name in wanted) and part in one.name.lower()
     ]
     limit, offset = window(request)
-    return [_shown(one) for one in found[offset : offset + limit]]
+    return [shown(one) for one in found[offset : offset + limit]]
 
 
 @post("/feedback-configs", status_code=200, include_in_schema=False)
@@ -41,10 +41,10 @@ async def create(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[s
     draft = _draft(scalar(body.get("feedback_key")), mapping(body.get("feedback_config")), body)
     held = await _of_key(langsmith, key, draft.name)
     if held is None:
-        return _shown(await langsmith.library.scoring.put(key.project_id, draft, actor=actor_of(key)))
+        return shown(await langsmith.library.scoring.put(key.project_id, draft, actor=actor_of(key)))
     if _config(held) != mapping(body.get("feedback_config")):
         raise Conflict(f"it is said already how feedback of the key {draft.name[:80]!r} is to be")
-    return _shown(held)
+    return shown(held)
 
 
 @patch("/feedback-configs", status_code=200, include_in_schema=False)
@@ -59,7 +59,7 @@ async def change(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[s
     categories = [one for one in categories if one.get("value") not in gone]
     categories += objects(body.get("add_categories"))
     draft = _draft(held.name, {**config, "categories": categories}, {_LOWER: held.details.get(_LOWER), **body})
-    return _shown(await langsmith.library.scoring.put(key.project_id, draft, held.id, actor=actor_of(key)))
+    return shown(await langsmith.library.scoring.put(key.project_id, draft, held.id, actor=actor_of(key)))
 
 
 @delete("/feedback-configs", status_code=204, include_in_schema=False)
@@ -118,7 +118,8 @@ def _config(config: ScoreConfig) -> dict[str, Any]:
     }
 
 
-def _shown(config: ScoreConfig) -> dict[str, Any]:
+def shown(config: ScoreConfig) -> dict[str, Any]:
+    """Return one in LangSmith's form."""
     return {
         "id": as_uuid(config.project_id, config.id),
         "feedback_key": config.name,

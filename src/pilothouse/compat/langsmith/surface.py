@@ -14,6 +14,9 @@ from pilothouse.compat.langsmith import (
     feedbacks,
     ids,
     prompts,
+    queue_items,
+    queue_runs,
+    queues,
     reads,
     results,
     sessions,
@@ -29,17 +32,19 @@ VERSION = "0.15.0"
 _MOST_BYTES = 20 * 1024**2
 _MISSING, _NOT_BUILT = 404, 501
 _ELSEWHERE = (
-    "prompts", "annotation-queues", "public", "comments", "tenants", "workspaces",
+    "prompts", "public", "comments", "tenants", "workspaces",
     "charts",
 )  # fmt: skip
 """Of LangSmith's API, and not served."""
 _SERVED = ("info", "runs", "sessions", "feedback", "settings", "datasets", "examples", "repos", "commits", "platform",
-           "feedback-configs", "likes")  # fmt: skip
+           "feedback-configs", "likes", "annotation-queues")  # fmt: skip
 """First segments of what is."""
 _PARTS = (
     "/runs/{run_id:str}/{rest:path}",
     "/sessions/{session_id:str}/{rest:path}",
     "/datasets/{dataset_id:str}/{rest:path}",
+    "/annotation-queues/{queue_id:str}/{rest:path}",
+    "/platform/annotation-queues/{queue_id:str}/items/{item_id:str}/{rest:path}",
 )
 """Likewise, below what is served."""
 _INFO: dict[str, Any] = {
@@ -94,7 +99,7 @@ async def others(langsmith: PartsDep, request: Request[Any, Any, Any]) -> Respon
     told = f"{request.method} {request.url.path[:200]} of LangSmith's API is not served by Pilothouse"
     return problem(
         _MISSING if request.method == "GET" else _NOT_BUILT,
-        f"{told}; it has runs, feedback, datasets, experiments and prompts.",
+        f"{told}; it has runs, feedback, datasets, experiments, prompts and annotation queues.",
     )
 
 
@@ -104,7 +109,7 @@ def router(parts: LangSmithParts) -> Router:
     def given() -> LangSmithParts:
         return parts
 
-    below = Router("/platform", route_handlers=[*examples.PLATFORM_HANDLERS])
+    below = Router("/platform", route_handlers=[*examples.PLATFORM_HANDLERS, *queue_items.PLATFORM_HANDLERS])
     return Router(
         PREFIX,
         route_handlers=[
@@ -117,6 +122,8 @@ def router(parts: LangSmithParts) -> Router:
             *results.HANDLERS,
             *examples.HANDLERS,
             *prompts.HANDLERS,
+            *queues.HANDLERS,
+            *queue_runs.HANDLERS,
             below,
             info,
             settings,

@@ -29,8 +29,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SOURCES = {"api": "api", "eval": "model", "annotation": "app"}
 
 
-def run(detail: SpanDetail, trace_id: str, address_of: AddressOf) -> dict[str, Any]:
-    """Return a span as a run, with all fields that a run has."""
+def run(detail: SpanDetail, trace_id: str, address_of: AddressOf, own_id: str = "") -> dict[str, Any]:
+    """Return a span as a run, with all fields that a run has; one of another product needs an id of its own."""
     attributes, usage = detail.attributes, detail.usage
     path = ids.path_of(attributes.get(DOTTED_ORDER))
     parent = path[-2].run_id if len(path) > 1 else None
@@ -38,7 +38,7 @@ def run(detail: SpanDetail, trace_id: str, address_of: AddressOf) -> dict[str, A
     ended = None if detail.running else detail.started_at + timedelta(milliseconds=detail.duration_ms)
     failed = detail.status is not SpanStatus.OK
     return {
-        "id": detail.native_id,
+        "id": own_id or detail.native_id,
         "name": detail.name,
         "run_type": attributes.get(RUN_TYPE) or detail.kind.value,
         "start_time": _said(detail.started_at),
@@ -52,7 +52,8 @@ def run(detail: SpanDetail, trace_id: str, address_of: AddressOf) -> dict[str, A
         "events": [_event(event) for event in detail.events],
         "tags": list(detail.tags),
         "trace_id": str(UUID(trace_id)),
-        "dotted_order": attributes.get(DOTTED_ORDER) or ids.step_of(_ns(detail.started_at), UUID(detail.native_id)),
+        "dotted_order": attributes.get(DOTTED_ORDER)
+        or ids.step_of(_ns(detail.started_at), UUID(own_id or detail.native_id)),
         "parent_run_id": parent,
         "parent_run_ids": [step.run_id for step in path[:-1]],
         "session_id": attributes.get(SESSION_ID),

@@ -55,7 +55,7 @@ class ItemFilter(msgspec.Struct, frozen=True, kw_only=True):
     reviewed_after_ns: int | None = None
     reviewed_before_ns: int | None = None
     after: tuple[int, str] | None = None
-    """When the last one of the page before was added, and its id."""
+    """When the one behind which they stand was added, and its id."""
     limit: int = 50
     offset: int = 0
 
@@ -118,15 +118,11 @@ class ReviewItems:
     def page(self, wanted: ItemFilter) -> list[ReviewItem]:
         """Return a page of items."""
         found = select(_items).where(*_where(wanted)).order_by(_items.c.added_at_ns, _items.c.id)
-        if wanted.after is not None:
-            at_ns, item_id = wanted.after
-            later = and_(_items.c.added_at_ns == at_ns, _items.c.id > item_id)
-            found = found.where(or_(_items.c.added_at_ns > at_ns, later))
         rows = self._connection.execute(found.limit(wanted.limit).offset(wanted.offset)).mappings()
         return [_item(row) for row in rows]
 
     def count(self, wanted: ItemFilter) -> int:
-        """Return how many there are on all pages."""
+        """Return how many a filter finds on all pages."""
         return self._connection.execute(select(func.count()).select_from(_items).where(*_where(wanted))).scalar_one()
 
     def sizes(self, queue_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -209,6 +205,10 @@ def _where(wanted: ItemFilter) -> list[ColumnElement[bool]]:
     where = [_items.c.queue_id == wanted.queue_id]
     lists = {"id": wanted.ids, "span_id": wanted.span_ids, "state": [one.value for one in wanted.states]}
     where += [_items.c[name].in_(values) for name, values in lists.items() if values]
+    if wanted.after is not None:
+        at_ns, item_id = wanted.after
+        later = and_(_items.c.added_at_ns == at_ns, _items.c.id > item_id)
+        where.append(or_(_items.c.added_at_ns > at_ns, later))
     if wanted.sessions is not None:
         where.append(_items.c.trace_id == "" if wanted.sessions else _items.c.trace_id != "")
     if wanted.subject_from_ns is not None:
