@@ -25,30 +25,18 @@ class Wire(asyncio.Transport):
         return self.closed
 
 
-class Clock:
-    """Nanoseconds that pass when told to."""
-
-    now_ns = 10**9
-
-    def __call__(self) -> int:
-        return self.now_ns
-
-
 @pytest.fixture
 def log() -> Log:
     return []
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def busy(log: Log, clock: Clock) -> Burst:
-    """A burst that has seen one write just now."""
-    burst = Burst(clock)
+async def busy() -> Burst:
+    """A burst that has seen a turn with several writes."""
+    burst = Burst()
     burst.write(Wire([], "before"), b"0")
+    burst.write(Wire([], "before"), b"0")
+    await asyncio.sleep(0)
     return burst
 
 
@@ -64,30 +52,27 @@ async def test_writes_wait_for_the_end_of_the_turn_and_keep_their_order(busy, lo
         assert log == [("a", b"1"), ("b", b"2"), ("a", b"3")]
 
 
-async def test_writes_that_come_one_by_one_do_not_wait(busy, log, clock):
-    wire = Wire(log, "a")
+async def test_writes_that_come_one_by_one_do_not_wait(log):
+    burst, wire = Burst(), Wire(log, "a")
     for number in range(3):
-        clock.now_ns += 10**6
-        busy.write(wire, b"%d" % number)
+        burst.write(wire, b"%d" % number)
         assert len(log) == number + 1
-    busy.write(wire, b"soon after")
-    assert len(log) == 3
+        await asyncio.sleep(0)
+    burst.write(wire, b"alone so far")
+    burst.write(wire, b"in the same turn")
+    assert [data for _, data in log[3:]] == [b"alone so far"]
     await asyncio.sleep(0)
-    assert log[-1] == ("a", b"soon after")
+    assert log[-1] == ("a", b"in the same turn")
 
 
-async def test_after_a_turn_with_several_writes_the_next_waits_whenever_it_comes(busy, log, clock):
+async def test_after_a_turn_with_several_writes_the_next_waits_and_after_one_alone_none(busy, log):
     wire = Wire(log, "a")
     busy.write(wire, b"1")
+    assert len(log) == 0
+    await asyncio.sleep(0)
+    assert len(log) == 1
     busy.write(wire, b"2")
-    await asyncio.sleep(0)
-    clock.now_ns += 10**9
-    busy.write(wire, b"3")
     assert len(log) == 2
-    await asyncio.sleep(0)
-    clock.now_ns += 10**9
-    busy.write(wire, b"4")
-    assert len(log) == 4
 
 
 async def test_a_flush_does_not_wait_and_a_long_burst_neither(busy, log):
