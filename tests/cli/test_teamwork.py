@@ -11,7 +11,8 @@ VIEW: dict[str, Any] = {
     "updated_at": "2026-01-02T03:04:05Z",
 }  # fmt: skip
 SHARE: dict[str, Any] = {
-    "id": "s1", "hint": "phv_abcd…", "trace_id": "0af7", "name": "chat", "bodies": False, "status": "active",
+    "id": "s1", "hint": "phv_abcd…", "kind": "trace", "trace_id": "0af7", "dashboard_id": "", "name": "chat",
+    "bodies": False, "range": "", "range_from": None, "range_to": None, "status": "active",
     "created_by": "local", "created_at": "2026-01-02T03:04:05Z", "expires_at": "2026-01-09T03:04:05Z",
     "revoked_at": None, "opened": 3, "opened_at": None,
 }  # fmt: skip
@@ -31,10 +32,16 @@ def test_names_and_queries_are_shown_as_they_are(cli: Cli, platform: Platform) -
 
 
 def test_share_links_are_listed_and_revoked(cli: Cli, platform: Platform) -> None:
-    platform.answers["GET", "/api/v1/shares"] = (200, {"items": [SHARE]})
+    board = {**SHARE, "id": "s2", "kind": "dashboard", "trace_id": "", "dashboard_id": "cost", "name": "Cost"}
+    fixed = {"range_from": "2026-01-01T00:00:00Z", "range_to": "2026-01-02T00:00:00Z"}
+    items = [SHARE, {**board, "range": "7d"}, {**board, **fixed}, {**board, "name": "", "dashboard_id": ""}]
+    platform.answers["GET", "/api/v1/shares"] = (200, {"items": items})
     platform.answers["DELETE", "/api/v1/shares/s1"] = (200, {**SHARE, "status": "revoked"})
-    row = cli("shares", "list").stdout.splitlines()[1].split()
-    assert row[:5] == ["s1", "active", "chat", "structure", "3"]
+    rows = [" ".join(line.split()) for line in cli("shares", "list").stdout.splitlines()[1:]]
+    begun = ("s1 active trace chat structure 3", "s2 active dashboard Cost the last 7d 3",
+             "s2 active dashboard Cost 2026-01-01", "s2 active dashboard a deleted dashboard nothing 3")  # fmt: skip
+    for row, wanted in zip(rows, begun, strict=True):
+        assert row.startswith(wanted)
     assert cli("shares", "revoke", "s1").stdout == "revoked phv_abcd…\n"
     platform.answers["GET", "/api/v1/shares"] = (200, {"items": []})
     assert cli("shares", "list").stdout == "Nothing is shared.\n"

@@ -7,8 +7,9 @@ import pytest
 
 from pilothouse.domain.access import Project
 from pilothouse.domain.comment import Comment, CommentOn
+from pilothouse.domain.dashboard import Chart
 from pilothouse.domain.saved_view import ListName, SavedView, ViewState
-from pilothouse.domain.share import Share, SharingPolicy
+from pilothouse.domain.share import Share, SharedBoard, SharedRange, ShareKind, SharingPolicy
 from pilothouse.errors import Conflict
 from pilothouse.store.metadata.comments import CommentCount, CommentFilter
 from pilothouse.store.metadata.database import Metadata, Transaction
@@ -22,6 +23,11 @@ VIEW = SavedView(
 SHARE = Share(
     id="s1", project_id="p1", digest="d1", hint="phv_1234…", trace_id="t1", near_ns=2**60, name="chat", bodies=True,
     created_by="person:1", created_at_ns=10, expires_at_ns=2**60,
+)  # fmt: skip
+BOARD = Share(
+    id="b1", project_id="p1", digest="d9", hint="phv_5678…", kind=ShareKind.DASHBOARD, dashboard_id="x", name="Team",
+    board=SharedBoard(description="ü", charts=(Chart(title="c", group_by="model"),), range=SharedRange(last="24h")),
+    created_by="person:1", created_at_ns=11, expires_at_ns=2**60,
 )  # fmt: skip
 COMMENT = Comment(
     id="c1", project_id="p1", on=CommentOn.TRACE, subject_id="t1", part_id="", text="**ü**", author="person:1",
@@ -58,17 +64,19 @@ async def test_every_field_comes_back_as_it_was_written(metadata: Metadata) -> N
     def work(tx: Transaction) -> list[object]:
         tx.saved_views.insert(VIEW)
         tx.shares.insert(SHARE)
+        tx.shares.insert(BOARD)
         tx.comments.insert(COMMENT)
         policy = SharingPolicy(project_id="p1", allowed=False, changed_by="local", changed_at_ns=2**60)
         tx.shares.put_policy(policy)
         return [
             tx.saved_views.get("p1", "v1") == VIEW, tx.shares.get("p1", "s1") == SHARE,
-            tx.shares.by_digest("d1") == SHARE, tx.comments.get("p1", "c1") == COMMENT,
+            tx.shares.get("p1", "b1") == BOARD, tx.shares.by_digest("d1") == SHARE,
+            tx.comments.get("p1", "c1") == COMMENT,
             tx.shares.policy("p1") == policy, tx.shares.policy("p2") == SharingPolicy(project_id="p2"),
             tx.saved_views.get("p2", "v1"), tx.shares.get("p2", "s1"), tx.comments.get("p2", "c1"),
         ]  # fmt: skip
 
-    assert await metadata.write(work) == [True] * 6 + [None] * 3
+    assert await metadata.write(work) == [True] * 7 + [None] * 3
 
 
 async def test_views_are_told_apart_by_owner_and_open_first_for_one_person(metadata: Metadata) -> None:
@@ -108,6 +116,21 @@ async def test_links_are_counted_ended_and_forgotten(metadata: Metadata) -> None
         assert [one.id for one in tx.shares.of_project("p1")] == ["s2", "s1"]
         tx.shares.purge("p1", 60)
         assert [(one.id, one.trace_id, one.revoked_at_ns) for one in tx.shares.of_project("p1")] == [("s1", "", 80)]
+
+    await metadata.write(work)
+
+
+async def test_links_end_with_their_dashboard_alone(metadata: Metadata) -> None:
+    def work(tx: Transaction) -> None:
+        for share in (SHARE, BOARD, msgspec.structs.replace(BOARD, id="b2", digest="d8", dashboard_id="y")):
+            tx.shares.insert(share)
+        assert tx.shares.end_of_dashboard("p2", "x", 80) == 0
+        assert tx.shares.end_of_dashboard("p1", "x", 80) == 1
+        found = {one.id: one for one in tx.shares.of_project("p1")}
+        assert found["s1"] == SHARE
+        assert not found["b2"].gone
+        ended = found["b1"]
+        assert (ended.gone, ended.name, ended.board, ended.revoked_at_ns) == (True, "", None, 80)
 
     await metadata.write(work)
 

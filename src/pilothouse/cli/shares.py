@@ -1,4 +1,4 @@
-"""`pilothouse shares`: links with which anybody reads one trace."""
+"""`pilothouse shares`: links with which anybody reads one trace or dashboard."""
 
 from datetime import datetime
 from typing import Annotated
@@ -17,9 +17,14 @@ class ShareRow(msgspec.Struct):
 
     id: str
     hint: str
+    kind: str
     trace_id: str
+    dashboard_id: str
     name: str
     bodies: bool
+    range: str
+    range_from: datetime | None
+    range_to: datetime | None
     status: str
     created_by: str
     created_at: datetime
@@ -45,15 +50,16 @@ def list_shares(api: Api, as_json: bool) -> None:
         (
             one.id,
             one.status,
-            one.name or "a deleted trace",
-            "inputs and outputs" if one.bodies else "structure",
+            one.kind,
+            one.name or f"a deleted {one.kind}",
+            _shows(one),
             str(one.opened),
             show_time(one.expires_at),
             one.created_by,
         )
         for one in items
     ]
-    print_table(("ID", "STATUS", "TRACE", "SHOWS", "OPENED", "ENDS", "MADE BY"), rows, "Nothing is shared.")
+    print_table(("ID", "STATUS", "KIND", "NAME", "SHOWS", "OPENED", "ENDS", "MADE BY"), rows, "Nothing is shared.")
 
 
 @app.command()
@@ -65,3 +71,11 @@ def revoke(api: Api, as_json: bool, share_id: Annotated[str, typer.Argument(help
         print_json(share)
         return
     print_line(f"revoked {share.hint}")
+
+
+def _shows(share: ShareRow) -> str:
+    if share.kind == "trace":
+        return "inputs and outputs" if share.bodies else "structure"
+    if share.range_from is not None and share.range_to is not None:
+        return f"{show_time(share.range_from)} to {show_time(share.range_to)}"
+    return f"the last {share.range}" if share.range else "nothing"

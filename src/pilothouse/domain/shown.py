@@ -95,7 +95,12 @@ def log(record: LogRecord) -> LogRecord:
 
 def nobody(attributes: Mapping[str, str]) -> dict[str, str]:
     """Return attributes without those that say whom something was for."""
-    return {name: value for name, value in attributes.items() if not name.lower().endswith(_WHO)}
+    return {name: value for name, value in attributes.items() if not says_who(name)}
+
+
+def says_who(name: str) -> bool:
+    """Return whether an attribute of that name says whom something was for."""
+    return name.lower().endswith(_WHO)
 
 
 def _scored(score: ScoreDetail, *, bodies: bool) -> ScoreDetail:

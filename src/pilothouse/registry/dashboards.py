@@ -89,10 +89,12 @@ class Dashboards:
         return await self._writer.change(work, _change(actor, "dashboard.replace", dashboard_id, name))
 
     async def delete(self, project_id: str, dashboard_id: str, *, actor: str) -> None:
-        """Remove a dashboard."""
+        """Remove a dashboard, and end the links to it."""
+        now_ns = self._clock.now_ns()
 
         def work(tx: Transaction) -> Outcome[None]:
             tx.dashboards.delete(_found(tx, project_id, dashboard_id).id)
+            tx.shares.end_of_dashboard(project_id, dashboard_id, now_ns)
             return Outcome(None)
 
         await self._writer.change(work, _change(actor, "dashboard.delete", dashboard_id, ""))

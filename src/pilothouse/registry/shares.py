@@ -1,7 +1,7 @@
 """Share links: made, shown, ended, and looked up by their tokens."""
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -10,8 +10,21 @@ from pilothouse.domain.access import KeyKind
 from pilothouse.domain.clock import Clock
 from pilothouse.domain.ids import new_id
 from pilothouse.domain.keeping import DAY_NS
-from pilothouse.domain.share import DEFAULT_DAYS, MOST_DAYS, Share, SharingPolicy, expires_at_ns
+from pilothouse.domain.share import (
+    DEFAULT_DAYS,
+    MOST_DAYS,
+    MOST_RANGE_DAYS,
+    Share,
+    SharedBoard,
+    SharedRange,
+    ShareKind,
+    SharingPolicy,
+    expires_at_ns,
+    length_ns,
+    names_somebody,
+)
 from pilothouse.errors import Forbidden, InvalidRequest, NotFound
+from pilothouse.registry.ready_dashboards import READY
 from pilothouse.registry.writer import Change, Outcome, Writer
 from pilothouse.store.metadata.database import Metadata, Transaction
 
@@ -29,7 +42,7 @@ class ShareOver(NotFound):
 
 
 class ShareDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """What people choose of a link."""
+    """What people choose of a link to a trace."""
 
     trace_id: str
     name: str
@@ -37,6 +50,26 @@ class ShareDraft(msgspec.Struct, frozen=True, kw_only=True):
     near_ns: int
     bodies: bool
     days: int = DEFAULT_DAYS
+
+
+class BoardDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """What people choose of a link to a dashboard."""
+
+    dashboard_id: str
+    range: SharedRange
+    people: bool = False
+    """Whether charts that name keys, users or sessions are shown too."""
+    days: int = DEFAULT_DAYS
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """What any link needs."""
+
+    project_id: str
+    actor: str
+    days: int
+    detail: Mapping[str, object]
+    """For the audit."""
 
 
 class Shares:
@@ -55,28 +88,63 @@ class Shares:
         return await self._metadata.read(lambda tx: tx.shares.of_project(project_id))
 
     async def create(self, project_id: str, draft: ShareDraft, *, actor: str) -> tuple[Share, str]:
-        """Make a link and return it with its token, which is kept nowhere; raises `Forbidden` where none may be."""
-        if not 1 <= draft.days <= MOST_DAYS:
+        """Make a link to a trace and return it with its token, which is kept nowhere.
+
+        Raises `Forbidden` where none may be.
+        """
+
+        def filled(tx: Transaction, share: Share) -> Share:
+            return msgspec.structs.replace(
+                share, trace_id=draft.trace_id, near_ns=draft.near_ns, name=draft.name[:_MOST_NAME_CHARS],
+                bodies=draft.bodies,
+            )  # fmt: skip
+
+        # not which trace: the audit outlives one that is deleted
+        return await self._create(_Wanted(project_id, actor, draft.days, {"bodies": draft.bodies}), filled)
+
+    async def create_of_dashboard(self, project_id: str, draft: BoardDraft, *, actor: str) -> tuple[Share, str]:
+        """Make a link to a dashboard as it is now, and return it with its token, which is kept nowhere.
+
+        Raises `Forbidden` where none may be.
+        """
+        _check_range(draft.range)
+
+        def filled(tx: Transaction, share: Share) -> Share:
+            found = READY.get(draft.dashboard_id) or tx.dashboards.get(project_id, draft.dashboard_id)
+            if found is None:
+                raise NotFound("there is no such dashboard in this project")
+            charts = tuple(one for one in found.charts if draft.people or not names_somebody(one))
+            if not charts:
+                raise InvalidRequest("no chart would be shown", param="people" if found.charts else "dashboard_id")
+            return msgspec.structs.replace(
+                share, kind=ShareKind.DASHBOARD, dashboard_id=found.id, name=found.name[:_MOST_NAME_CHARS],
+                board=SharedBoard(description=found.description, charts=charts, range=draft.range),
+            )  # fmt: skip
+
+        detail = {"dashboard": draft.dashboard_id, "people": draft.people}
+        return await self._create(_Wanted(project_id, actor, draft.days, detail), filled)
+
+    async def _create(self, wanted: _Wanted, filled: Callable[[Transaction, Share], Share]) -> tuple[Share, str]:
+        if not 1 <= wanted.days <= MOST_DAYS:
             raise InvalidRequest(f"a link lasts 1 to {MOST_DAYS} days", param="expires_days")
-        token, now_ns = access.mint(KeyKind.SHARE_LINK), self._clock.now_ns()
-        share = Share(
-            id=new_id(), project_id=project_id, digest=access.digest(token), hint=access.hint(token),
-            trace_id=draft.trace_id, near_ns=draft.near_ns, name=draft.name[:_MOST_NAME_CHARS], bodies=draft.bodies,
-            created_by=actor, created_at_ns=now_ns, expires_at_ns=expires_at_ns(draft.days, now_ns),
+        token, now_ns, project_id = access.mint(KeyKind.SHARE_LINK), self._clock.now_ns(), wanted.project_id
+        blank = Share(
+            id=new_id(), project_id=project_id, digest=access.digest(token), hint=access.hint(token), name="",
+            created_by=wanted.actor, created_at_ns=now_ns, expires_at_ns=expires_at_ns(wanted.days, now_ns),
         )  # fmt: skip
 
         def work(tx: Transaction) -> Outcome[Share]:
             if not tx.shares.policy(project_id).allowed:
                 raise Forbidden("This project allows no share links; its admins can change that in Settings.")
+            share = filled(tx, blank)
             tx.shares.purge(project_id, now_ns - _REMEMBERED_NS)
             if sum(not one.over(now_ns) for one in tx.shares.of_project(project_id)) >= _MOST_ALIVE:
                 raise InvalidRequest(f"there are {_MOST_ALIVE} links already; revoke some that nobody needs")
             tx.shares.insert(share)
             return Outcome(share)
 
-        # not which trace: the audit outlives one that is deleted
-        detail = {"bodies": draft.bodies, "days": draft.days, "project_id": project_id}
-        return await self._writer.change(work, _change(actor, "share.create", share.id, detail)), token
+        detail = {**wanted.detail, "days": wanted.days, "project_id": project_id}
+        return await self._writer.change(work, _change(wanted.actor, "share.create", blank.id, detail)), token
 
     async def revoke(self, project_id: str, share_id: str, *, actor: str) -> Share:
         """End a link; one that is over already stays as it is."""
@@ -128,7 +196,7 @@ class Shares:
         share, allowed = await self._metadata.read(work)
         if share is None or not hmac.compare_digest(share.digest, digest):
             raise NotFound("there is no such link")
-        if not allowed or not share.trace_id or share.over(now_ns):
+        if not allowed or share.gone or share.over(now_ns):
             raise ShareOver(_why(share, allowed=allowed))
         return share
 
@@ -138,9 +206,23 @@ class Shares:
         await self._metadata.write(lambda tx: tx.shares.note_opened(share.id, now_ns))
 
 
+def _check_range(wanted: SharedRange) -> None:
+    """Raise unless the range has one form, begins before it ends, and is not longer than any link may be."""
+    if wanted.last:
+        length = length_ns(wanted.last)
+        if not length or wanted.from_ns or wanted.to_ns:
+            raise InvalidRequest("range is a number of m, h or d, such as 24h, without from and to", param="range")
+    else:
+        length = wanted.to_ns - wanted.from_ns
+        if length <= 0 or not wanted.from_ns:
+            raise InvalidRequest("a dashboard is shared with a range, or from and to in their order", param="range")
+    if length > MOST_RANGE_DAYS * DAY_NS:
+        raise InvalidRequest(f"a link shows at most {MOST_RANGE_DAYS} days", param="range")
+
+
 def _why(share: Share, *, allowed: bool) -> str:
     """Return why a link is over, in words for somebody who has nothing but the link."""
-    if not share.trace_id:
+    if share.gone:
         return "What this link showed has been deleted."
     if share.revoked_at_ns is not None or not allowed:
         return "Whoever shared this has ended the link."

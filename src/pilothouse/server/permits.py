@@ -125,6 +125,7 @@ PERMITS: Mapping[tuple[str, str], Permit] = {
     ("PUT", "/api/v1/shares/policy"): _ADMIN,
     # the token of a link is all that these ask for
     ("GET", "/api/v1/shared"): _OPEN,
+    ("GET", "/api/v1/shared/figures"): _OPEN,
     ("GET", "/api/v1/shared/tree"): _OPEN,
     ("GET", "/api/v1/shared/spans/{span_id}"): _OPEN,
     ("GET", "/api/v1/shared/matches"): _OPEN,

@@ -896,7 +896,7 @@ export interface paths {
         /** List share links */
         get: operations["listShares"];
         put?: never;
-        /** Share a trace by link */
+        /** Share a trace or dashboard by link */
         post: operations["createShare"];
         delete?: never;
         options?: never;
@@ -948,6 +948,23 @@ export interface paths {
         };
         /** What a share link leads to */
         get: operations["getShared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures of a shared dashboard */
+        get: operations["getSharedFigures"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3111,10 +3128,22 @@ export interface components {
         };
         /** ShareBody */
         ShareBody: {
-            trace_id: string;
+            /** @default  */
+            trace_id?: string;
             /** @default  */
             at?: string;
-            bodies: boolean;
+            /** @default false */
+            bodies?: boolean;
+            /** @default  */
+            dashboard_id?: string;
+            /** @default  */
+            range?: string;
+            /** @default  */
+            from?: string;
+            /** @default  */
+            to?: string;
+            /** @default false */
+            people?: boolean;
             /** @default 7 */
             expires_days?: number;
         };
@@ -3124,6 +3153,12 @@ export interface components {
             token: string;
             path: string;
         };
+        /**
+         * ShareKind
+         * @description What a link leads to.
+         * @enum {string}
+         */
+        ShareKind: "trace" | "dashboard";
         /** ShareList */
         ShareList: {
             items: components["schemas"]["ShareView"][];
@@ -3132,9 +3167,14 @@ export interface components {
         ShareView: {
             id: string;
             hint: string;
+            kind: components["schemas"]["ShareKind"];
             trace_id: string;
+            dashboard_id: string;
             name: string;
             bodies: boolean;
+            range: string;
+            range_from: string | null;
+            range_to: string | null;
             /** @enum {string} */
             status: "active" | "expired" | "revoked";
             created_by: string;
@@ -3145,6 +3185,38 @@ export interface components {
             revoked_at: string | null;
             opened: number;
             opened_at: string | null;
+        };
+        /** SharedAnswer */
+        SharedAnswer: {
+            table?: components["schemas"]["Table"] | null;
+            /** @default  */
+            failure?: string;
+        };
+        /** SharedChart */
+        SharedChart: {
+            title: string;
+            /** @enum {string} */
+            kind: "line" | "bars" | "number" | "table";
+            /** @enum {string} */
+            source: "spans" | "traces" | "scores";
+            measures: string[];
+            group_by: string;
+            top: number;
+            width: number;
+        };
+        /** SharedDashboard */
+        SharedDashboard: {
+            description: string;
+            charts: components["schemas"]["SharedChart"][];
+            range: string;
+        };
+        /** SharedFigures */
+        SharedFigures: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            items: components["schemas"]["SharedAnswer"][];
         };
         /** SharedMedia */
         SharedMedia: {
@@ -3161,7 +3233,9 @@ export interface components {
         };
         /** SharedView */
         SharedView: {
+            kind: components["schemas"]["ShareKind"];
             trace_id: string;
+            dashboard: components["schemas"]["SharedDashboard"] | null;
             name: string;
             bodies: boolean;
             /** Format: date-time */
@@ -6171,6 +6245,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SharedView"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSharedFigures: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The token of a share link, `phv_…`; all that these addresses ask for. */
+                "X-Pilothouse-Share"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedFigures"];
                 };
             };
             /** @description What went wrong (RFC 9457). */
