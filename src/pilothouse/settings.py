@@ -302,6 +302,7 @@ def _check(settings: Settings) -> None:
         raise SettingsInvalid(
             f"gateway.port and server.port are both {settings.gateway.port}; each needs its own", param="gateway.port"
         )
+    _check_tls(settings.otlp)
     if settings.gateway.workers < 1:
         raise SettingsInvalid("gateway.workers must be at least 1", param="gateway.workers")
     if settings.gateway.workers > 1 and not settings.redis_url:
@@ -316,6 +317,15 @@ def _check(settings: Settings) -> None:
             "leave redis_url empty and gateway.workers at 1",
             param="redis_url" if settings.redis_url else "gateway.workers",
         )
+
+
+def _check_tls(options: OtlpOptions) -> None:
+    needed = {"otlp.grpc_cert_file": options.grpc_cert_file, "otlp.grpc_key_file": options.grpc_key_file}
+    files = {**needed, "otlp.grpc_client_ca_file": options.grpc_client_ca_file}
+    given = next((key for key, name in files.items() if name), None)
+    for key, name in needed.items():
+        if given and not name:
+            raise SettingsInvalid(f"{given} is set, and {key} is not; TLS needs certificate and key", param=key)
 
 
 def _get(settings: Settings, key: str) -> Any:

@@ -170,3 +170,18 @@ def test_no_file_breaks_the_reader(text: str) -> None:
     except SettingsInvalid:
         return
     assert all(1 <= number <= max(1, len(text.splitlines())) for number in lines.values())
+
+
+@pytest.mark.parametrize(
+    ("given_files", "missing"),
+    [
+        ({"CERT": "a.pem"}, "otlp.grpc_key_file"),
+        ({"KEY": "a.key"}, "otlp.grpc_cert_file"),
+        ({"CLIENT_CA": "ca.pem"}, "otlp.grpc_cert_file"),
+    ],
+)
+def test_a_certificate_needs_its_key_and_a_key_its_certificate(
+    given_files: dict[str, str], missing: str, tmp_path: Path
+) -> None:
+    said = refused(tmp_path, {f"PILOTHOUSE_OTLP__GRPC_{name}_FILE": file for name, file in given_files.items()})
+    assert f"{missing} is not" in said

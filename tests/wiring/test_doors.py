@@ -21,9 +21,12 @@ from pilothouse.server.otlp.options import OtlpOptions
 from pilothouse.settings import Settings
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.metadata.options import MetadataOptions
+from pilothouse.wiring import grpc_check
 from pilothouse.wiring.data_folder import prepare
 from pilothouse.wiring.doors import open_door
+from pilothouse.wiring.findings import Finding, State
 from pilothouse.wiring.ports import pick
+from tests.server.certificates import Authority
 
 
 class House:
@@ -70,10 +73,66 @@ async def test_a_taken_port_costs_grpc_and_nothing_else(house: House, caplog: py
     assert door.problem() is None
 
 
+async def test_a_wrong_certificate_costs_grpc_and_is_never_answered_by_plain_text(
+    house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = pick("127.0.0.1")
+    certificate, key = Authority("ours").issue().write(tmp_path)
+    (tmp_path / "server.key").write_text("no key")
+    with caplog.at_level(logging.ERROR):
+        door = await house.door(grpc_port=port, grpc_cert_file=certificate, grpc_key_file=key)
+    assert "OTLP/gRPC is not served: otlp.grpc_key_file" in caplog.text
+    assert await _probed(port) is Served.NOBODY
+    assert door.problem() is None
+
+
+async def test_the_doctor_tells_how_the_certificate_stands(house: House, tmp_path: Path) -> None:
+    authority = Authority("ours")
+    certificate, key = authority.issue().write(tmp_path)
+    port = pick("127.0.0.1")
+    options = OtlpOptions(grpc_port=port, grpc_cert_file=certificate, grpc_key_file=key)
+    assert (await _found(options)).state is State.SKIPPED
+    # a certificate of clients is asked for, too, which the doctor has none of
+    authority_file = tmp_path / "authority.pem"
+    authority_file.write_bytes(authority.certificate)
+    await house.door(
+        grpc_port=port, grpc_cert_file=certificate, grpc_key_file=key, grpc_client_ca_file=str(authority_file)
+    )
+    found = await _found(options)
+    assert (found.state, "with TLS, its certificate is good until" in found.detail) == (State.OK, True)
+    for days, state in ((3, State.WARNING), (-1, State.FAILED)):
+        authority.issue(days).write(tmp_path)
+        assert (await _found(options)).state is state
+    (tmp_path / "server.pem").write_bytes(authority.issue().certificate)
+    found = await _found(options)
+    assert (found.state, "is not that of" in found.detail) == (State.FAILED, True)
+
+
+async def test_the_doctor_sees_another_certificate(house: House, tmp_path: Path) -> None:
+    authority, port = Authority("ours"), pick("127.0.0.1")
+    first, key = authority.issue().write(tmp_path)
+    await house.door(grpc_port=port, grpc_cert_file=first, grpc_key_file=key)
+    second, other_key = authority.issue().write(tmp_path, "second")
+    found = await _found(OtlpOptions(grpc_port=port, grpc_cert_file=second, grpc_key_file=other_key))
+    assert (found.state, "shows another certificate" in found.detail) == (State.FAILED, True)
+
+
+async def test_the_doctor_sees_that_there_is_no_tls(house: House, tmp_path: Path) -> None:
+    port = pick("127.0.0.1")
+    await house.door(grpc_port=port)
+    certificate, key = Authority("ours").issue().write(tmp_path)
+    found = await _found(OtlpOptions(grpc_port=port, grpc_cert_file=certificate, grpc_key_file=key))
+    assert (found.state, "does not speak TLS" in found.detail) == (State.FAILED, True)
+
+
 async def test_it_can_be_switched_off(house: House) -> None:
     port = pick("127.0.0.1")
     await house.door(grpc_port=port, grpc_enabled=False)
     assert await _probed(port) is Served.NOBODY
+
+
+async def _found(options: OtlpOptions) -> Finding:
+    return await asyncio.to_thread(grpc_check.check, options)
 
 
 async def _probed(port: int) -> Served:

@@ -11,12 +11,10 @@ import msgspec
 
 from pilothouse.errors import LocalModelUnavailable, PilothouseError
 from pilothouse.providers import local
-from pilothouse.server.otlp import grpc_door
-from pilothouse.server.otlp.grpc_door import Served
 from pilothouse.settings import Settings, masked
-from pilothouse.wiring import addresses, ports
+from pilothouse.wiring import addresses, grpc_check, ports
 from pilothouse.wiring.data_folder import FORMAT, LOW_DISK_BYTES, Layout
-from pilothouse.wiring.findings import Finding, State
+from pilothouse.wiring.findings import Finding, State, silent
 from pilothouse.wiring.probes import Readiness
 from pilothouse.wiring.spools import depths
 
@@ -63,7 +61,7 @@ def run(settings: Settings, *, probe: bool) -> Iterator[Finding]:
         yield _gateway(settings, client)
         yield from _platform(settings, client)
         yield _ingest(layout, client)
-        yield _otlp_grpc(settings)
+        yield grpc_check.check(settings.otlp)
         yield _store(settings, layout, client)
     yield from _spools(layout)
     yield _local_model(settings)
@@ -117,14 +115,14 @@ def _gateway(settings: Settings, client: httpx.Client) -> Finding:
         if broken:
             return Finding("gateway", State.FAILED, "; ".join(broken), "see its log in the data folder")
         return Finding("gateway", State.OK, f"answers on port {options.port}")
-    return _silent("gateway", options.port, "PILOTHOUSE_GATEWAY_PORT")
+    return silent("gateway", options.port, "PILOTHOUSE_GATEWAY_PORT")
 
 
 def _platform(settings: Settings, client: httpx.Client) -> Iterator[Finding]:
     options = settings.server
     answer = _ask(client, ports.url(options.host, options.port, "/readyz"), _Ready)
     if not isinstance(answer, _Ready):
-        yield _silent("platform", options.port, "PILOTHOUSE_PLATFORM_PORT")
+        yield silent("platform", options.port, "PILOTHOUSE_PLATFORM_PORT")
         return
     yield Finding("platform", State.OK, f"answers on port {options.port}")
     for part in answer.parts:
@@ -144,30 +142,6 @@ def _ingest(layout: Layout, client: httpx.Client) -> Finding:
     if not answer.ready:
         return Finding("ingest", State.FAILED, answer.detail, "see its log in the data folder")
     return Finding("ingest", State.OK, f"answers on port {address.port}")
-
-
-def _otlp_grpc(settings: Settings) -> Finding:
-    options, name = settings.otlp, "OTLP/gRPC"
-    if not options.grpc_enabled:
-        return Finding(name, State.SKIPPED, "switched off by otlp.grpc_enabled")
-    match grpc_door.probe(ports.url(options.grpc_host, options.grpc_port).removeprefix("http://"), _ANSWER_S):
-        case Served.OURS:
-            return Finding(name, State.OK, f"answers on port {options.grpc_port}")
-        case Served.NOBODY:
-            return _silent(name, options.grpc_port, "PILOTHOUSE_OTLP__GRPC_PORT")
-        case Served.OTHERS:
-            holder = ports.holder(options.grpc_port) or "another program"
-            text = f"port {options.grpc_port} is used by {holder}, which is not ours"
-            mend = "stop it, or choose another port with PILOTHOUSE_OTLP__GRPC_PORT, and start again"
-            return Finding(name, State.WARNING, text, mend)
-
-
-def _silent(name: str, port: int, setting: str) -> Finding:
-    holder = ports.holder(port)
-    if holder is None:
-        return Finding(name, State.SKIPPED, f"nothing listens on port {port}", "start it with `pilothouse up`")
-    mend = f"stop it, or choose another port with {setting}"
-    return Finding(name, State.FAILED, f"port {port} is used by {holder}, which is not ours", mend)
 
 
 def _store(settings: Settings, layout: Layout, client: httpx.Client) -> Finding:

@@ -48,8 +48,13 @@ def pick(host: str, wanted: int = 0) -> int:
 
 def url(host: str, port: int, path: str = "") -> str:
     """Return the address under which this machine reaches a server that listens on `host`."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}{path}"
+    here = reachable(host)
+    return f"http://{f'[{here}]' if ':' in here else here}:{port}{path}"
+
+
+def reachable(host: str) -> str:
+    """Return where this machine reaches a server that listens on `host`, which may stand for all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def holder(port: int) -> str | None:

@@ -14,6 +14,7 @@ from pilothouse.otlp.decode import Encoding
 from pilothouse.server.otlp import statuses
 from pilothouse.server.otlp.door import Arrival, Door
 from pilothouse.server.otlp.surfaces import GRPC
+from pilothouse.server.otlp.tls import TlsFiles
 
 _log = logging.getLogger(__name__)
 _SERVICES = {
@@ -39,7 +40,7 @@ class Served(StrEnum):
 
 
 def probe(address: str, timeout_s: float) -> Served:
-    """Return who answers at an address, by asking without a key; blocks for at most `timeout_s`."""
+    """Return who answers at an address without TLS, by asking without a key; blocks for at most `timeout_s`."""
     # a proxy of the environment must not stand in the way to this machine's own port
     with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
         calls: Any = channel
@@ -89,8 +90,10 @@ class GrpcDoor:
     """Serves between `start` and `stop`. The address has to be free: the caller looks first."""
 
     def __init__(self, door: Door) -> None:
+        """Listen; raises `SettingsInvalid` for a certificate that is wrong, and never serves without it then."""
         self._door = door
         options = door.options
+        self._tls = TlsFiles(options) if options.grpc_cert_file else None
         self._server = grpc.aio.server(
             interceptors=(_KeysFirst(door),),
             options=(
@@ -108,7 +111,11 @@ class GrpcDoor:
             )
         )
         host = f"[{options.grpc_host}]" if ":" in options.grpc_host else options.grpc_host
-        self.port = self._server.add_insecure_port(f"{host}:{options.grpc_port}")
+        address = f"{host}:{options.grpc_port}"
+        if self._tls is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            self.port = self._server.add_secure_port(address, self._tls.credentials)
 
     async def start(self) -> None:
         """Serve from now on."""
