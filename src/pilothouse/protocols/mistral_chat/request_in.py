@@ -9,7 +9,7 @@ from pilothouse.protocols import json_body
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.mistral_chat.turns_in import read_messages
 from pilothouse.protocols.mistral_chat.wire import NAME, extra
-from pilothouse.protocols.openai_chat.head import read_head
+from pilothouse.protocols.openai_chat.head import head_of
 from pilothouse.protocols.openai_chat.request_in import read_fields
 
 _OWN = ("logprobs", "top_logprobs", "prompt_mode", "safe_prompt")
@@ -18,7 +18,8 @@ _OWN = ("logprobs", "top_logprobs", "prompt_mode", "safe_prompt")
 
 def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
     """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
-    head, found = read_head(body), json_body.read_document(body)
+    found = json_body.read_document(body)
+    head = head_of(found, body)
     own = {name: value for name in _OWN if (value := found.pop(name, None))}
     turns = read_messages(found.get("messages"))
     request = read_fields(head, {**found, "messages": []})

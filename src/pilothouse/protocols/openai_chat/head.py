@@ -48,3 +48,11 @@ _DECODER = msgspec.json.Decoder(ChatHead)
 def read_head(body: bytes, _ask: Ask = NO_ASK) -> ChatHead:
     """Return the head of a chat request; raises `InvalidJson`, or `InvalidRequest` naming the field."""
     return json_body.read(body, _DECODER)
+
+
+def head_of(found: dict[str, Any], body: bytes) -> ChatHead:
+    """Return the head of a request that has been decoded; raises `InvalidRequest` as `read_head`."""
+    try:
+        return msgspec.convert(found, ChatHead)
+    except msgspec.ValidationError:
+        return read_head(body)

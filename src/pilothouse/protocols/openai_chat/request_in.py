@@ -1,5 +1,6 @@
 """A chat request into the domain."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -23,18 +24,12 @@ from pilothouse.errors import InvalidRequest
 from pilothouse.protocols import json_body, loose
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.loose import integer, mapping, number, objects, text
-from pilothouse.protocols.openai_chat.head import ChatHead, read_head
+from pilothouse.protocols.openai_chat.head import ChatHead, head_of
 from pilothouse.protocols.openai_chat.parts import cache_mark
 from pilothouse.protocols.openai_chat.turns_in import read_messages
 from pilothouse.protocols.openai_chat.wire import NAME
 
-_KNOWN = frozenset({
-    "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "stop", "n", "temperature",
-    "top_p", "top_k", "frequency_penalty", "presence_penalty", "seed", "logit_bias", "logprobs", "top_logprobs",
-    "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls", "response_format", "modalities", "audio",
-    "verbosity", "service_tier", "prompt_cache_key", "user", "safety_identifier", "metadata", "prediction", "store",
-    "functions", "function_call", "random_seed",
-})  # fmt: skip
+_HEAD = frozenset({"model", "messages", "stream", "stream_options", "user", "safety_identifier"})
 _DRAWING = frozenset({
     "temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "seed", "random_seed", "logit_bias",
     "logprobs", "top_logprobs",
@@ -42,46 +37,45 @@ _DRAWING = frozenset({
 
 # `any`, like `random_seed` above, is Mistral's word.
 _MODES = {mode.value: mode for mode in ToolMode} | {"any": ToolMode.REQUIRED}
+_NO_SAMPLING = Sampling()
 
 
 def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
     """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
-    return read_fields(read_head(body), json_body.read_document(body))
+    found = json_body.read_document(body)
+    return read_fields(head_of(found, body), found)
 
 
 def read_fields(head: ChatHead, found: dict[str, Any]) -> ChatRequest:
     """Return the request of decoded fields; raises `InvalidRequest` whose `param` says where."""
-    rest = {key: value for key, value in found.items() if key not in _KNOWN and value is not None}
+    messages, said = read_messages(found.get("messages")), dict[str, Any]()
+    rest: dict[str, Any] = {}
+    # Of the many fields there are, a request has few: only those are looked at.
+    for key, value in found.items():
+        if value is None or key in _HEAD:
+            continue
+        if key in _ALONE:
+            name, read = _ALONE[key]
+            said[name] = read(value)
+        elif key in _TOGETHER:
+            name, read = _TOGETHER[key]
+            if name not in said:
+                said[name] = read(found)
+        else:
+            rest[key] = value
     return ChatRequest(
         dialect=NAME,
         model=head.model_name,
-        messages=read_messages(found.get("messages")),
+        messages=messages,
         streamed=head.streamed,
         wants_usage=head.wants_usage,
-        max_output_tokens=first_integer(found, "max_completion_tokens", "max_tokens"),
-        stop=read_stop(found.get("stop")),
-        choices=integer(found.get("n")) or 1,
-        sampling=read_sampling(found),
-        thinking=_read_thinking(text(found.get("reasoning_effort"))),
-        tools=_read_tools(found),
-        tool_choice=_read_choice(found.get("tool_choice", found.get("function_call"))),
-        parallel_tool_calls=_flag(found, "parallel_tool_calls"),
-        output=_read_format(mapping(found.get("response_format"))),
-        modalities=tuple(item for item in found.get("modalities") or () if isinstance(item, str)),
-        speech=_read_speech(mapping(found.get("audio"))),
-        verbosity=text(found.get("verbosity")),
-        service_tier=text(found.get("service_tier")),
-        cache_key=text(found.get("prompt_cache_key")),
         user_id=head.user_id,
-        labels={key: loose.scalar(value) for key, value in mapping(found.get("metadata")).items()},
-        prediction=found.get("prediction"),
-        store=_flag(found, "store"),
         extra=Extra(NAME, rest) if rest else None,
+        **said,
     )
 
 
-def _flag(found: dict[str, Any], name: str) -> bool | None:
-    value = found.get(name)
+def _truth(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
@@ -98,6 +92,10 @@ def first_integer(found: dict[str, Any], *names: str) -> int | None:
     return None
 
 
+def _read_limit(found: dict[str, Any]) -> int | None:
+    return first_integer(found, "max_completion_tokens", "max_tokens")
+
+
 def read_stop(value: Any) -> tuple[str, ...]:
     """Return the stop sequences of one text or of a list."""
     if isinstance(value, str):
@@ -108,7 +106,7 @@ def read_stop(value: Any) -> tuple[str, ...]:
 def read_sampling(found: dict[str, Any]) -> Sampling:
     """Return how tokens are to be drawn, of a request's top-level fields."""
     if _DRAWING.isdisjoint(found):
-        return Sampling()
+        return _NO_SAMPLING
     bias = mapping(found.get("logit_bias"))
     return Sampling(
         temperature=number(found.get("temperature")),
@@ -123,7 +121,8 @@ def read_sampling(found: dict[str, Any]) -> Sampling:
     )
 
 
-def _read_thinking(effort: str) -> Thinking | None:
+def _read_thinking(value: Any) -> Thinking | None:
+    effort = text(value)
     return Thinking(enabled=effort != "none", effort=effort) if effort else None
 
 
@@ -160,12 +159,13 @@ def _read_function(function: dict[str, Any]) -> FunctionTool:
         name,
         text(function.get("description")),
         mapping(parameters) if isinstance(parameters, dict) else None,
-        _flag(function, "strict"),
+        _truth(function.get("strict")),
         extra=Extra(NAME, rest) if rest else None,
     )
 
 
-def _read_choice(value: Any) -> ToolChoice | None:
+def _read_choice(found: dict[str, Any]) -> ToolChoice | None:
+    value = found.get("tool_choice", found.get("function_call"))
     if isinstance(value, str):
         if value not in _MODES:
             raise InvalidRequest(
@@ -188,7 +188,8 @@ def _chosen_name(choice: dict[str, Any]) -> str:
     return text(inner.get("name"))
 
 
-def _read_format(form: dict[str, Any]) -> OutputFormat:
+def _read_format(value: Any) -> OutputFormat:
+    form = mapping(value)
     kind = form.get("type")
     if kind == "json_object":
         return OutputFormat(OutputKind.JSON)
@@ -200,9 +201,47 @@ def _read_format(form: dict[str, Any]) -> OutputFormat:
         text(inner.get("name")),
         text(inner.get("description")),
         mapping(inner.get("schema")),
-        _flag(inner, "strict"),
+        _truth(inner.get("strict")),
     )
 
 
-def _read_speech(audio: dict[str, Any]) -> Speech | None:
+def _read_speech(value: Any) -> Speech | None:
+    audio = mapping(value)
     return Speech(audio.get("voice"), text(audio.get("format"))) if audio else None
+
+
+def _read_labels(value: Any) -> dict[str, str]:
+    return {key: loose.scalar(label) for key, label in mapping(value).items()}
+
+
+def _read_modalities(value: Any) -> tuple[str, ...]:
+    return tuple(item for item in value or () if isinstance(item, str))
+
+
+_ALONE: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "stop": ("stop", read_stop),
+    "n": ("choices", lambda value: integer(value) or 1),
+    "reasoning_effort": ("thinking", _read_thinking),
+    "parallel_tool_calls": ("parallel_tool_calls", _truth),
+    "response_format": ("output", _read_format),
+    "modalities": ("modalities", _read_modalities),
+    "audio": ("speech", _read_speech),
+    "verbosity": ("verbosity", text),
+    "service_tier": ("service_tier", text),
+    "prompt_cache_key": ("cache_key", text),
+    "metadata": ("labels", _read_labels),
+    "prediction": ("prediction", lambda value: value),
+    "store": ("store", _truth),
+}
+"""Fields that say something by themselves: the domain's name of it, and what reads the value."""
+
+_TOGETHER: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
+    "max_completion_tokens": ("max_output_tokens", _read_limit),
+    "max_tokens": ("max_output_tokens", _read_limit),
+    "tools": ("tools", _read_tools),
+    "functions": ("tools", _read_tools),
+    "tool_choice": ("tool_choice", _read_choice),
+    "function_call": ("tool_choice", _read_choice),
+    **dict.fromkeys(_DRAWING, ("sampling", read_sampling)),
+}
+"""Fields of which several say one thing, read from all fields of the request."""

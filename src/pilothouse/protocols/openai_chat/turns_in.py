@@ -28,6 +28,7 @@ _ASSISTANT = frozenset({
     "role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "reasoning_content", "reasoning",
     "reasoning_details", "annotations",
 })  # fmt: skip
+_SPEAKERS = {str(role): role for role in (Role.SYSTEM, Role.DEVELOPER, Role.USER)}
 
 
 def read_messages(value: Any) -> tuple[Message, ...]:
@@ -36,9 +37,12 @@ def read_messages(value: Any) -> tuple[Message, ...]:
     custom: set[str] = set()
     uses: dict[str, int] = {}
     for number, message in enumerate(json_body.objects_of(value, "messages")):
-        turn = _numbered(message, _read_message(message, f"messages.{number}"), uses)
-        custom |= {part.id for part in turn.parts if isinstance(part, ToolCall) and part.custom}
-        if turn.role is Role.TOOL:
+        turn = _read_message(message, f"messages.{number}")
+        if "function_call" in message or message.get("role") == "function":
+            turn = _numbered(message, turn, uses)
+        if turn.role is Role.ASSISTANT:
+            custom |= {part.id for part in turn.parts if isinstance(part, ToolCall) and part.custom}
+        elif turn.role is Role.TOOL:
             turn = msgspec.structs.replace(turn, parts=tuple(_of_custom(part, custom) for part in turn.parts))
             if out and out[-1].role is Role.TOOL:
                 turn = Message(Role.TOOL, out.pop().parts + turn.parts)
@@ -84,9 +88,10 @@ def _read_message(message: dict[str, Any], where: str) -> Message:
         call_id = text(message.get("tool_call_id")) or text(message.get("name"))
         parts = read_content(message.get("content"), where)
         return Message(Role.TOOL, (ToolResult(call_id, text(message.get("name")), parts),))
-    if role not in ("system", "developer", "user"):
+    speaker = _SPEAKERS.get(role)
+    if speaker is None:
         raise InvalidRequest(f"{where}.role is {role!r}; it must be one of the roles of chat", param=f"{where}.role")
-    return Message(Role(role), read_content(message.get("content"), where), text(message.get("name")))
+    return Message(speaker, read_content(message.get("content"), where), text(message.get("name")))
 
 
 def read_assistant(message: dict[str, Any], where: str = "message") -> Message:

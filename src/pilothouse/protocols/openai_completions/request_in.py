@@ -8,7 +8,7 @@ from pilothouse.domain.chat import ChatRequest, Extra, Sampling
 from pilothouse.protocols import json_body
 from pilothouse.protocols.base import NO_ASK, Ask
 from pilothouse.protocols.loose import integer
-from pilothouse.protocols.openai_chat.head import read_head
+from pilothouse.protocols.openai_chat.head import head_of
 from pilothouse.protocols.openai_chat.request_in import first_integer, read_sampling, read_stop
 from pilothouse.protocols.openai_completions.prompts import NAME, read_turn
 
@@ -20,7 +20,8 @@ _KNOWN = frozenset({
 
 def read_request(body: bytes, _ask: Ask = NO_ASK) -> ChatRequest:
     """Return the request; raises `InvalidJson`, or `InvalidRequest` whose `param` says where."""
-    head, found = read_head(body), json_body.read_document(body)
+    found = json_body.read_document(body)
+    head = head_of(found, body)
     rest = {key: value for key, value in found.items() if key not in _KNOWN and value is not None}
     return ChatRequest(
         dialect=NAME,
