@@ -46,7 +46,9 @@ _FIELDS = (
 """By their bit in `_Kept.said`; new ones go to the end."""
 _APART = frozenset({"started_at_ns", "ended_at_ns", "first_token_at_ns", "usage", "cost_usd"})
 """Never left to a column, which may round them or hold another's."""
-_BITS = tuple((1 << number, name, name in _APART) for number, name in enumerate(_FIELDS))
+_BITS = tuple((1 << number, name) for number, name in enumerate(_FIELDS))
+_BITS_IN_COLUMNS = tuple((bit, name) for bit, name in _BITS if name not in _APART)
+_BITS_APART = tuple((bit, name) for bit, name in _BITS if name in _APART)
 _TYPES: dict[str, Any] = {"usage": Usage, "cost_usd": Decimal, "kind": SpanKind, "status": SpanStatus, "level": Level}
 _TEXTS = (
     "parent_span_id", "error_code", "error_detail", "operation", "model_requested", "model_served", "provider",
@@ -55,7 +57,8 @@ _TEXTS = (
 )  # fmt: skip
 """Fields that a row has as they were said, empty when they were not."""
 _PRICED_BY = frozenset({"usage", "cost_usd", "provider", "model_requested", "model_served"})
-_fields_of: Callable[[SpanPatch], tuple[Any, ...]] = attrgetter(*_FIELDS)
+_in_columns_of: Callable[[SpanPatch | Span], tuple[Any, ...]] = attrgetter(*(name for _, name in _BITS_IN_COLUMNS))
+_apart_of: Callable[[SpanPatch], tuple[Any, ...]] = attrgetter(*(name for _, name in _BITS_APART))
 _texts_of: Callable[[SpanPatch], tuple[Any, ...]] = attrgetter(*_TEXTS)
 _MAPS = ("metadata", "attributes", "resource")
 _OF_CALLS = (
@@ -179,12 +182,15 @@ def _patch_of_call(row: Span) -> SpanPatch:
 def _kept(patch: SpanPatch, row: Span, at_ns: int) -> _Kept:
     bits = 0
     values: dict[str, Any] = {}
-    for value, (bit, name, apart) in zip(_fields_of(patch), _BITS, strict=True):
-        if value is None:
-            continue
-        bits |= bit
-        if apart or getattr(row, name) != value:
-            values[name] = value
+    for said, held, (bit, name) in zip(_in_columns_of(patch), _in_columns_of(row), _BITS_IN_COLUMNS, strict=True):
+        if said is not None:
+            bits |= bit
+            if held is not said and held != said:
+                values[name] = said
+    for said, (bit, name) in zip(_apart_of(patch), _BITS_APART, strict=True):
+        if said is not None:
+            bits |= bit
+            values[name] = said
     return _Kept(at_ns, patch.whole, bits, values, {}, {})
 
 
@@ -326,7 +332,7 @@ def _patch_of_cost(row: Span) -> SpanPatch:
     said: dict[str, Any]
     try:
         kept = _decoder.decode(row.fold)
-        said = {name: _said(name, row, kept) for bit, name, _ in _BITS if kept.said & bit and name in _PRICED_BY}
+        said = {name: _said(name, row, kept) for bit, name in _BITS if kept.said & bit and name in _PRICED_BY}
     except msgspec.MsgspecError:
         said = {"usage": usage_of(row), "provider": row.provider, "model_served": row.model_served}
     return SpanPatch(trace_id=row.trace_id, span_id=row.span_id, source=row.source, at_ns=0, **said)

@@ -3,7 +3,7 @@
 from pilothouse.domain.usage import Usage
 from pilothouse.otlp.signals import Attributes
 from pilothouse.otlp.tokens import Counts, buckets
-from pilothouse.otlp.values import below, count, loaded, text
+from pilothouse.otlp.values import below, count, loaded, text, whole
 from pilothouse.protocols.loose import mapping
 from pilothouse.protocols.openai_usage import tiered
 
@@ -58,15 +58,18 @@ def _counts(said: Attributes) -> dict[str, int]:
     """Return what is said by bucket. It walks over the few names that are there, not over all that there may be."""
     found: dict[str, int] = {}
     ranks: dict[str, int] = {}
-    for name in said:
-        bucket, rank = _PLACES.get(name, ("", 0))
-        value = count(said, name) if bucket and rank <= ranks.get(bucket, rank) else None
+    for name, told in said.items():
+        place = _PLACES.get(name)
+        if place is None:
+            continue
+        bucket, rank = place
+        value = whole(told) if rank <= ranks.get(bucket, rank) else None
         if value is not None:
             found[bucket], ranks[bucket] = value, rank
     for bucket, name in _CACHED.items():
         # what of it came from the cache is among the cached tokens
-        cached = count(said, name)
-        if cached and bucket in found:
+        cached = count(said, name) if bucket in found else None
+        if cached:
             found[bucket] -= min(found[bucket], cached)
     for name, parts in _DETAILS.items():
         if name in said:

@@ -98,11 +98,13 @@ def _heard(vocabulary: Vocabulary, span: OtelSpan) -> Said | None:
 
 
 def _patch(span: OtelSpan, said: list[Said], source: str, resource: dict[str, str]) -> SpanPatch:
-    fields: dict[str, Any] = {}
-    for one in said:
-        for name, value in zip(_FIELDS, structs.astuple(one), strict=True):
-            if value is not None and name and name not in fields:
-                fields[name] = value
+    # the last first, so that what is said by those that come first holds
+    fields: dict[str, Any] = {
+        name: value
+        for one in reversed(said)
+        for name, value in zip(_FIELDS, structs.astuple(one), strict=True)
+        if value is not None and name
+    }
     _complete(span, fields)
     usage = _counted(said, fields)
     attributes = as_texts(span.attributes)
@@ -116,26 +118,38 @@ def _patch(span: OtelSpan, said: list[Said], source: str, resource: dict[str, st
         at_ns=span.ended_at_ns or span.started_at_ns,
         whole=ended is not None,
         parent_span_id=span.parent_span_id,
-        links=tuple([SpanLink(link.trace_id, link.span_id, as_texts(link.attributes)) for link in span.links]),
+        links=_links(span) if span.links else (),
         started_at_ns=span.started_at_ns,
         ended_at_ns=ended,
         usage=usage,
-        tags=tuple(dict.fromkeys([tag for one in said for tag in one.tags])),
+        tags=tuple(dict.fromkeys([tag for one in said if one.tags for tag in one.tags])),
         metadata=_merged([one.metadata for one in said if one.metadata]),
         attributes=attributes,
         resource=resource,
-        events=tuple([SpanEvent(event.at_ns, event.name, as_texts(event.attributes)) for event in span.events]),
+        events=_events(span) if span.events else (),
         **fields,
     )
 
 
+def _links(span: OtelSpan) -> tuple[SpanLink, ...]:
+    return tuple([SpanLink(link.trace_id, link.span_id, as_texts(link.attributes)) for link in span.links])
+
+
+def _events(span: OtelSpan) -> tuple[SpanEvent, ...]:
+    return tuple([SpanEvent(event.at_ns, event.name, as_texts(event.attributes)) for event in span.events])
+
+
 def _counted(said: list[Said], fields: dict[str, Any]) -> Usage | None:
     """Return the usage that counts; where the tokens are counted elsewhere, a cost that is said repeats too."""
-    if any(one.usage_elsewhere for one in said):
-        fields.pop("cost_usd", None)
-        return None
-    # zeros alone are what SDKs send when they were told nothing
-    return finest([one.usage for one in said if one.usage is not None and (one.usage.total or one.usage.inconsistent)])
+    told: list[Usage] = []
+    for one in said:
+        if one.usage_elsewhere:
+            fields.pop("cost_usd", None)
+            return None
+        # zeros alone are what SDKs send when they were told nothing
+        if one.usage is not None and (one.usage.total or one.usage.inconsistent):
+            told.append(one.usage)
+    return finest(told)
 
 
 def _complete(span: OtelSpan, fields: dict[str, Any]) -> None:

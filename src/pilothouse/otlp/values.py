@@ -45,7 +45,7 @@ def text(attributes: Attributes, *names: str) -> str | None:
             continue
         if isinstance(value, str):
             return value
-        if isinstance(value, bool | int | float):
+        if isinstance(value, int | float):
             return as_text(value)
     return None
 
@@ -68,6 +68,14 @@ def number(attributes: Attributes, *names: str) -> float | None:
             if found is not None:
                 return found
     return None
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number, also as text; None for anything else, and for what is too great to be a count."""
+    if type(value) is int:
+        return value if -_MOST <= value <= _MOST else None
+    found = _number(value)
+    return int(found) if found is not None and abs(found) <= _MOST else None
 
 
 def count(attributes: Attributes, *names: str) -> int | None:

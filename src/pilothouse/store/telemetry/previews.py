@@ -168,6 +168,10 @@ def _called(message: _Message) -> str:
 
 
 def _line(text: str) -> str:
+    head = text[:LIMIT_CHARS]
+    if head.isprintable() and "  " not in head and not head.startswith(" ") and not head.endswith(" "):
+        # nothing to fold, which is the usual thing
+        return head
     folded = ""
     for scan_chars in _SCAN_CHARS:
         folded = " ".join(text[:scan_chars].split())[:LIMIT_CHARS]
