@@ -111,6 +111,14 @@ class Experiments:
 
         return await self._metadata.read(work)
 
+    async def of_items(self, project_id: str, experiment_id: str, item_ids: Sequence[str]) -> list[ExperimentItem]:
+        """Return what came of some of an experiment's items, at most those of one page of them."""
+
+        def work(tx: Transaction) -> list[ExperimentItem]:
+            return tx.experiments.of_items(_found(tx, project_id, experiment_id).id, item_ids)
+
+        return await self._metadata.read(work)
+
     async def create(self, new: NewExperiment, *, actor: str, upsert: bool = False) -> Experiment:
         """Make an experiment; with `upsert` one of the name is given back, with what is new of it."""
         name, now_ns = naming.name(new.name), self._clock.now_ns()

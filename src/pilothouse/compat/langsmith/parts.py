@@ -14,9 +14,19 @@ from pilothouse.compat.base import Intake, Projects, chunks_of, headers_of
 from pilothouse.compat.decode import body_of
 from pilothouse.compat.langsmith.runs import SOURCE
 from pilothouse.domain.access import Permission, VirtualKey
+from pilothouse.domain.activity import ActivityFilter, SessionDetail, SessionPage
 from pilothouse.domain.clock import Clock
 from pilothouse.domain.query.aggregate import Aggregate, Table
-from pilothouse.domain.reading import AttributeValue, ScoreDetail, ScoreFilter, ScorePage, SpanFilter, SpanPage
+from pilothouse.domain.reading import (
+    AttributeValue,
+    ScoreDetail,
+    ScoreFilter,
+    ScorePage,
+    SpanFilter,
+    SpanPage,
+    TraceFilter,
+    TracePage,
+)
 from pilothouse.registry.library import Library
 
 
@@ -25,6 +35,18 @@ class Spans(Protocol):
 
     async def spans(self, wanted: SpanFilter) -> SpanPage:
         """Return a page of single spans, newest first."""
+        ...
+
+    async def traces(self, wanted: TraceFilter) -> TracePage:
+        """Return a page of the trace list."""
+        ...
+
+    async def sessions(self, wanted: ActivityFilter) -> SessionPage:
+        """Return a page of the list of sessions."""
+        ...
+
+    async def session(self, project_id: str, session_id: str, limit: int, cursor: str) -> SessionDetail | None:
+        """Return one session with a page of its traces, the earliest first; None when there is none."""
         ...
 
     async def attribute_values(self, wanted: SpanFilter, attribute: str) -> list[AttributeValue]:

@@ -113,8 +113,8 @@ def wanted_of(project_id: str, body: dict[str, Any]) -> SpanFilter:
     return SpanFilter(
         project_id=project_id,
         source=SOURCE,
-        from_at=_moment(body, "start_time"),
-        to_at=_moment(body, "end_time"),
+        from_at=moment_of(body, "start_time"),
+        to_at=moment_of(body, "end_time"),
         span_ids=tuple(ids.span_id(uuid_of(text, "id")) for text in _texts(body.get("id"))),
         trace_ids=(ids.trace_id(uuid_of(body["trace"], "trace")),) if "trace" in body else (),
         parent_span_id="" if is_root is True else parent,
@@ -139,7 +139,8 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(text for item in (listing(value) or [value]) if (text := scalar(item)))
 
 
-def _moment(body: dict[str, Any], name: str) -> datetime | None:
+def moment_of(body: dict[str, Any], name: str) -> datetime | None:
+    """Return a time that a body names; raises `InvalidRequest` for what is none."""
     if name not in body:
         return None
     at_ns = moment_ns(body[name])

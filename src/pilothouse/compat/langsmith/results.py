@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from litestar import Request, post
 from litestar.params import FromPath
 
@@ -17,17 +18,34 @@ from pilothouse.domain.dataset import DatasetItem
 from pilothouse.domain.experiment import Experiment
 from pilothouse.domain.query.aggregate import MAX_ROWS, Aggregate, Source, group, measure
 from pilothouse.domain.query.nodes import Flag, Is, Node, all_of, any_of
-from pilothouse.domain.reading import ScoreDetail, SpanFilter
+from pilothouse.domain.reading import ScoreDetail, SpanDetail, SpanFilter
 from pilothouse.errors import InvalidRequest
 from pilothouse.protocols.loose import integer, listing, mapping, scalar
 from pilothouse.store.metadata.datasets import ItemFilter
 
-_MOST, _MOST_LINKS = 100, 10_000
+_MOST = 100
 _REACH = timedelta(days=90)
 _DAY = timedelta(days=1)
 _NEWEST = -1
 _RUNS = ("count", "p50(latency_ms)", "p99(latency_ms)", "p50(ttft_ms)", "p99(ttft_ms)", "error_rate")
 _CALLS = ("sum(tokens)", "sum(input_tokens)", "sum(output_tokens)", "sum(cost_usd)")
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """A span of a run, its trace, and the feedback that it was given."""
+
+    detail: SpanDetail
+    trace_id: str
+    scores: list[ScoreDetail]
+
+
+class ExamplePage(msgspec.Struct, frozen=True):
+    """A page of examples, with the runs of each by the example's own id."""
+
+    items: list[DatasetItem]
+    runs: dict[str, list[Scored]]
+    total: int
+    """On all pages."""
 
 
 @post("/datasets/{dataset:str}/runs", status_code=200, include_in_schema=False)
@@ -36,20 +54,18 @@ async def of_experiments(
 ) -> list[dict[str, Any]]:
     """Return a page of a dataset's examples, each with the runs that experiments made of it."""
     key = await langsmith.reader(request)
-    body = mapping(await langsmith.body(request))
-    sessions = [str(uuid_of(one, "session_ids")) for one in listing(body.get("session_ids"))]
-    if not sessions:
-        raise InvalidRequest("name the experiments, as `session_ids`", param="session_ids")
-    held = [await langsmith.library.experiments.get(key.project_id, one) for one in sessions]
-    wanted = ItemFilter(
-        dataset_id=str(uuid_of(dataset, "dataset_id")),
-        version=_NEWEST if held[0].dataset_version is None else held[0].dataset_version,
-        limit=max(1, min(integer(body.get("limit")) or _MOST, _MOST)),
-        offset=max(0, integer(body.get("offset")) or 0),
-    )
-    items, _ = await langsmith.library.datasets.items(key.project_id, wanted)
-    runs = await _runs(langsmith, request, key, (held, items, mapping(body.get("filters"))))
-    return [{**examples.shown(request, key, one), "runs": runs.get(one.id, [])} for one in items]
+    found = await page_of_examples(langsmith, key, dataset, mapping(await langsmith.body(request)))
+    addresses = addresses_of(request, key)
+    return [
+        {
+            **examples.shown(request, key, item),
+            "runs": [
+                {**views.run(one.detail, one.trace_id, addresses), "feedback_stats": _feedback(one.scores)}
+                for one in found.runs.get(item.id, [])
+            ],
+        }
+        for item in found.items
+    ]
 
 
 @post("/runs/stats", status_code=200, include_in_schema=False)
@@ -111,34 +127,55 @@ async def _figures(
     }
 
 
+async def page_of_examples(
+    langsmith: LangSmithParts, key: VirtualKey, dataset: str, body: dict[str, Any]
+) -> ExamplePage:
+    """Return a page of a dataset's examples, each with the runs that experiments made of it.
+
+    The body names the experiments as `session_ids`, and may name examples, and by an experiment's id the filters that
+    its runs have to fulfil.
+    """
+    sessions = [str(uuid_of(one, "session_ids")) for one in listing(body.get("session_ids"))]
+    if not sessions:
+        raise InvalidRequest("name the experiments, as `session_ids` or `experiment_ids`", param="session_ids")
+    held = [await langsmith.library.experiments.get(key.project_id, one) for one in sessions]
+    wanted = ItemFilter(
+        dataset_id=str(uuid_of(dataset, "dataset_id")),
+        version=_NEWEST if held[0].dataset_version is None else held[0].dataset_version,
+        ids=tuple(str(uuid_of(one, "example_ids")) for one in listing(body.get("example_ids"))),
+        limit=max(1, min(integer(body.get("limit")) or _MOST, _MOST)),
+        offset=max(0, integer(body.get("offset")) or 0),
+    )
+    items, total = await langsmith.library.datasets.items(key.project_id, wanted)
+    runs = await _runs(langsmith, key.project_id, (held, items, mapping(body.get("filters"))))
+    return ExamplePage(items, runs, total)
+
+
 async def _runs(
     langsmith: LangSmithParts,
-    request: Request[Any, Any, Any],
-    key: VirtualKey,
+    project_id: str,
     asked: tuple[list[Experiment], list[DatasetItem], dict[str, Any]],
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the runs of examples by the example's own id."""
+) -> dict[str, list[Scored]]:
+    """Return the runs that experiments made of examples, by the example's own id."""
     held, items, said = asked
-    wanted = {one.id for one in items}
-    addresses = addresses_of(request, key)
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Scored]] = {}
     for experiment in held:
-        links, _ = await langsmith.library.experiments.items(key.project_id, experiment.id, _MOST_LINKS)
-        places = {one.span_id: one.item_id for one in links if one.item_id in wanted and one.span_id}
+        links = await langsmith.library.experiments.of_items(project_id, experiment.id, [one.id for one in items])
+        places = {one.span_id: one.item_id for one in links if one.span_id}
         if not places:
             continue
         texts = [scalar(text) for text in listing(said.get(experiment.id))]
-        wanted_runs = SpanFilter(
-            project_id=key.project_id,
+        wanted = SpanFilter(
+            project_id=project_id,
             span_ids=tuple(places),
+            trace_ids=tuple({one.trace_id for one in links}),
             query=all_of([filters.of(text, "filters") for text in texts]) if texts else None,
         )
-        spans = await every_span(langsmith.reads.spans, wanted_runs)
-        scores = await langsmith.reads.scores(key.project_id, sorted({trace_id for trace_id, _detail in spans}))
+        spans = await every_span(langsmith.reads.spans, wanted)
+        scores = await langsmith.reads.scores(project_id, sorted({trace_id for trace_id, _detail in spans}))
         for trace_id, detail in spans:
-            run = views.run(detail, trace_id, addresses)
-            run["feedback_stats"] = _feedback([one for one in scores if one.span_id == detail.span_id])
-            found.setdefault(places[detail.span_id], []).append(run)
+            given = [one for one in scores if one.span_id == detail.span_id]
+            found.setdefault(places[detail.span_id], []).append(Scored(detail, trace_id, given))
     return found
 
 

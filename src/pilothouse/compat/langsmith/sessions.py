@@ -46,9 +46,9 @@ async def list_all(langsmith: PartsDep, request: Request[Any, Any, Any]) -> list
         found, _ = await langsmith.library.experiments.page(wanted)
         if found:
             return [await _with_stats(langsmith, key, request, views.experiment(found[0]))]
-    seen = await _seen(langsmith, key.project_id)
+    names = await seen(langsmith, key.project_id)
     if name:
-        held = next((one for one in seen if one.value == name), None)
+        held = next((one for one in names if one.value == name), None)
         one = views.session(key.project_id, held or _unseen(langsmith, name))
         return [await _with_stats(langsmith, key, request, one)]
     experiments: list[Experiment] = []
@@ -57,7 +57,7 @@ async def list_all(langsmith: PartsDep, request: Request[Any, Any, Any]) -> list
             ExperimentFilter(project_id=key.project_id, part=part, limit=MOST)
         )
     taken = {one.name for one in experiments}
-    others = [one for one in seen if part in one.value.lower() and one.value not in taken]
+    others = [one for one in names if part in one.value.lower() and one.value not in taken]
     shown = [views.experiment(one) for one in experiments] + [views.session(key.project_id, one) for one in others]
     return shown[offset : offset + limit]
 
@@ -67,39 +67,32 @@ async def create(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[s
     """Make an experiment over a dataset, or return the project of a name, which needs no making."""
     arrival = await langsmith.writer(request)
     body = mapping(await langsmith.body(request))
-    name = scalar(body.get("name")).strip()
-    if not name:
-        raise InvalidRequest("a project needs a name", param="name")
-    if body.get("reference_dataset_id"):
-        upsert = scalar(request.query_params.get("upsert")) == "true"
-        return views.experiment(await _experiment(langsmith, arrival.key, body, upsert=upsert))
-    made = views.session(arrival.key.project_id, _unseen(langsmith, name))
-    return {**made, "description": body.get("description"), "extra": body.get("extra")}
+    return await made(langsmith, arrival.key, body, upsert=scalar(request.query_params.get("upsert")) == "true")
+
+
+@get("/sessions/resolutions", include_in_schema=False)
+async def resolve(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Return the project that an address names: that of an experiment is the experiment itself."""
+    key = await langsmith.sender(request)
+    kind = scalar(request.query_params.get("kind"))
+    if kind != "EXPERIMENT":
+        raise NotFound(f"only experiments have addresses here, nothing of the kind {kind[:40]!r} has")
+    wanted = str(uuid_of(request.query_params.get("id"), "id"))
+    return {"session_id": (await langsmith.library.experiments.get(key.project_id, wanted)).id}
 
 
 @get("/sessions/{session_id:str}", include_in_schema=False)
 async def find(langsmith: PartsDep, request: Request[Any, Any, Any], session_id: FromPath[str]) -> dict[str, Any]:
     """Return one project."""
     key = await langsmith.sender(request)
-    return await _with_stats(langsmith, key, request, await _session(langsmith, key.project_id, session_id))
+    return await _with_stats(langsmith, key, request, await session_of(langsmith, key.project_id, session_id))
 
 
 @patch("/sessions/{session_id:str}", status_code=200, include_in_schema=False)
 async def change(langsmith: PartsDep, request: Request[Any, Any, Any], session_id: FromPath[str]) -> dict[str, Any]:
     """Change an experiment; of another project nothing is kept, and its name is what runs call it."""
     arrival = await langsmith.writer(request)
-    body = mapping(await langsmith.body(request))
-    project_id, wanted = arrival.key.project_id, str(uuid_of(session_id, "session_id"))
-    if await _known(langsmith, project_id, wanted) is not None:
-        done = await langsmith.library.experiments.change(
-            project_id, wanted, _change(body), actor=actor_of(arrival.key)
-        )
-        return views.experiment(done)
-    found = await _session(langsmith, project_id, session_id)
-    if scalar(body.get("name")) not in ("", found["name"]):
-        raise InvalidRequest("a project cannot be renamed: its name is what runs call it", param="name")
-    said = {name: body[name] for name in ("description", "extra", "end_time") if body.get(name) is not None}
-    return {**found, **said}
+    return await changed(langsmith, arrival.key, session_id, mapping(await langsmith.body(request)))
 
 
 @delete("/sessions/{session_id:str}", status_code=200, include_in_schema=False)
@@ -111,7 +104,31 @@ async def remove(langsmith: PartsDep, request: Request[Any, Any, Any], session_i
     return {"message": "Experiment deleted"}
 
 
-HANDLERS = (list_all, create, find, change, remove)
+HANDLERS = (list_all, create, resolve, find, change, remove)
+
+
+async def made(langsmith: LangSmithParts, key: VirtualKey, body: dict[str, Any], *, upsert: bool) -> dict[str, Any]:
+    """Make an experiment over a dataset, or return the project of a name."""
+    name = scalar(body.get("name")).strip()
+    if not name:
+        raise InvalidRequest("a project needs a name", param="name")
+    if body.get("reference_dataset_id"):
+        return views.experiment(await _experiment(langsmith, key, body, upsert=upsert))
+    found = views.session(key.project_id, _unseen(langsmith, name))
+    return {**found, "description": body.get("description"), "extra": body.get("extra")}
+
+
+async def changed(langsmith: LangSmithParts, key: VirtualKey, session_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Change an experiment, and of another project nothing."""
+    wanted = str(uuid_of(session_id, "session_id"))
+    if await known(langsmith, key.project_id, wanted) is not None:
+        done = await langsmith.library.experiments.change(key.project_id, wanted, _change(body), actor=actor_of(key))
+        return views.experiment(done)
+    found = await session_of(langsmith, key.project_id, session_id)
+    if scalar(body.get("name")) not in ("", found["name"]):
+        raise InvalidRequest("a project cannot be renamed: its name is what runs call it", param="name")
+    said = {name: body[name] for name in ("description", "extra", "end_time") if body.get(name) is not None}
+    return {**found, **said}
 
 
 async def note_runs(library: Library, arrival: Arrival, operations: Iterable[Operation]) -> None:
@@ -188,14 +205,16 @@ def _change(body: dict[str, Any]) -> ExperimentChange:
     return ExperimentChange(**values)
 
 
-async def _known(langsmith: LangSmithParts, project_id: str, session_id: str) -> Experiment | None:
+async def known(langsmith: LangSmithParts, project_id: str, session_id: str) -> Experiment | None:
+    """Return the experiment that a project is; None of others."""
     try:
         return await langsmith.library.experiments.get(project_id, session_id)
     except NotFound:
         return None
 
 
-async def _seen(langsmith: LangSmithParts, project_id: str) -> list[AttributeValue]:
+async def seen(langsmith: LangSmithParts, project_id: str) -> list[AttributeValue]:
+    """Return the names that runs give their projects, the newest first."""
     wanted = SpanFilter(project_id=project_id, source=SOURCE, parent_span_id="", from_at=langsmith.now() - _DAYS)
     return await langsmith.reads.attribute_values(wanted, SESSION_NAME)
 
@@ -209,12 +228,13 @@ async def _with_stats(
     return {**session, **await results.stats_of(langsmith, key.project_id, session)}
 
 
-async def _session(langsmith: LangSmithParts, project_id: str, text: str) -> dict[str, Any]:
+async def session_of(langsmith: LangSmithParts, project_id: str, text: str) -> dict[str, Any]:
+    """Return the project of an id; raises `NotFound`."""
     wanted = uuid_of(text, "session_id")
-    experiment = await _known(langsmith, project_id, str(wanted))
+    experiment = await known(langsmith, project_id, str(wanted))
     if experiment is not None:
         return views.experiment(experiment)
-    for one in await _seen(langsmith, project_id):
+    for one in await seen(langsmith, project_id):
         if ids.session_id(project_id, one.value) == wanted:
             return views.session(project_id, one)
     raise NotFound(f"no run of the last {_DAYS.days} days belongs to the project {wanted}")

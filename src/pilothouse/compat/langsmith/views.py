@@ -30,15 +30,16 @@ _SOURCES = {"api": "api", "eval": "model", "annotation": "app"}
 
 
 def run(detail: SpanDetail, trace_id: str, address_of: AddressOf, own_id: str = "") -> dict[str, Any]:
-    """Return a span as a run, with all fields that a run has; one of another product needs an id of its own."""
+    """Return a span as a run, with all fields that a run has; its id always a UUID."""
     attributes, usage = detail.attributes, detail.usage
+    own = own_id or (detail.native_id if ids.uuid_of(detail.native_id) else as_uuid(trace_id, detail.span_id))
     path = ids.path_of(attributes.get(DOTTED_ORDER))
     parent = path[-2].run_id if len(path) > 1 else None
     first = detail.started_at + timedelta(milliseconds=detail.ttft_ms) if detail.ttft_ms is not None else None
     ended = None if detail.running else detail.started_at + timedelta(milliseconds=detail.duration_ms)
     failed = detail.status is not SpanStatus.OK
     return {
-        "id": own_id or detail.native_id,
+        "id": own,
         "name": detail.name,
         "run_type": attributes.get(RUN_TYPE) or detail.kind.value,
         "start_time": _said(detail.started_at),
@@ -52,8 +53,7 @@ def run(detail: SpanDetail, trace_id: str, address_of: AddressOf, own_id: str = 
         "events": [_event(event) for event in detail.events],
         "tags": list(detail.tags),
         "trace_id": str(UUID(trace_id)),
-        "dotted_order": attributes.get(DOTTED_ORDER)
-        or ids.step_of(_ns(detail.started_at), UUID(own_id or detail.native_id)),
+        "dotted_order": attributes.get(DOTTED_ORDER) or ids.step_of(_ns(detail.started_at), UUID(own)),
         "parent_run_id": parent,
         "parent_run_ids": [step.run_id for step in path[:-1]],
         "session_id": attributes.get(SESSION_ID),

@@ -1,5 +1,6 @@
 """Rows of experiments and of what they did with items."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -100,6 +101,12 @@ class Experiments:
         order = (_items.c.created_at_ns, _items.c.id)
         found = select(_items).where(of_experiment).order_by(*order).limit(limit).offset(offset)
         return [ExperimentItem(**row) for row in self._connection.execute(found).mappings()], total
+
+    def of_items(self, experiment_id: str, item_ids: Sequence[str]) -> list[ExperimentItem]:
+        """Return what came of some items, in the order in which it came."""
+        kept = (_items.c.experiment_id == experiment_id, _items.c.item_id.in_(item_ids))
+        found = select(_items).where(*kept).order_by(_items.c.created_at_ns, _items.c.id)
+        return [ExperimentItem(**row) for row in self._connection.execute(found).mappings()]
 
     def _one(self, *kept: ColumnElement[bool]) -> Experiment | None:
         row = self._connection.execute(select(_experiments).where(*kept)).mappings().one_or_none()
