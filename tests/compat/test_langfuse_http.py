@@ -98,7 +98,7 @@ async def test_bad_keys_are_told_clearly(run: Running, tmp_path: Path) -> None:
 
 async def test_every_route_checks_the_key_by_itself(run: Running) -> None:
     nobody = run.client()
-    for method, path in run.app.state["foreign"]:
+    for method, path in run.app.routes.state["foreign"]:
         if path.startswith("/api/public") and path != "/api/public/health":
             url = path.replace("{", "").replace("}", "")
             answer = await nobody.request(method, url)

@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import msgspec
 import uvicorn
-from litestar import Litestar
 
 from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.access import KeyKind, Permission, Project, Role, mint
@@ -27,7 +26,7 @@ from pilothouse.domain.activity import (
 )
 from pilothouse.domain.clock import Clock, FakeClock
 from pilothouse.domain.keeping import Marks
-from pilothouse.domain.metrics import MetricFigures, MetricFilter, MetricList
+from pilothouse.domain.metrics import MetricExemplars, MetricFigures, MetricFilter, MetricList
 from pilothouse.domain.query.aggregate import Aggregate, Table
 from pilothouse.domain.query.fields import Field
 from pilothouse.domain.reading import (
@@ -66,7 +65,7 @@ from pilothouse.registry.people import NewPerson, People, PeopleOptions
 from pilothouse.registry.receipts import Ledger
 from pilothouse.registry.registry import Registry
 from pilothouse.registry.replies import Replies
-from pilothouse.server.app import create_app, end_streams
+from pilothouse.server.app import Platform, create_app, end_streams
 from pilothouse.server.options import ServerOptions
 from pilothouse.server.otlp.credentials import KeyRing
 from pilothouse.server.otlp.door import Door
@@ -197,6 +196,10 @@ class StoreDouble:
         self._note(wanted)
         return MetricFigures(wanted.from_at, 60, [], more=False)
 
+    async def metric_exemplars(self, wanted: MetricFilter) -> MetricExemplars:
+        self._note(wanted)
+        return MetricExemplars([], 0)
+
     async def facets(self, project_id: str, from_at: datetime, to_at: datetime) -> Facets:
         self._note((project_id, from_at, to_at))
         return Facets([], [], [], [])
@@ -255,7 +258,7 @@ class Running(msgspec.Struct):
     """One running server and the things behind it."""
 
     url: str
-    app: Litestar
+    app: Platform
     parts: ServerParts
     store: StoreDouble
     clock: FakeClock

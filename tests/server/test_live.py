@@ -75,7 +75,7 @@ async def test_a_trace_is_told_once_and_again_when_it_grows(run: Running) -> Non
 
 async def test_all_listeners_share_one_poll(run: Running) -> None:
     async with listening(run.local()) as one, listening(run.local()) as two:
-        await until(lambda: run.app.state["live_tail"].listeners == 2)
+        await until(lambda: run.app.live_tail.listeners == 2)
         run.store.fresh = [summary("a", run.clock)]
         await one.next()
         await two.next()
@@ -101,7 +101,7 @@ async def test_nobody_listening_means_no_polling(run: Running) -> None:
     assert run.store.polls == 0
     async with listening(run.local()):
         await until(lambda: run.store.polls > 1)
-    tail: LiveTail = run.app.state["live_tail"]
+    tail: LiveTail = run.app.live_tail
     await until(lambda: tail.listeners == 0)
     await asyncio.sleep(live.POLL_S)
     polls = run.store.polls

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+from pilothouse.domain.access import Permission
 from pilothouse.server import openapi
-from tests.server.harness import Running
+from tests.server.harness import Running, running
 
 COMMITTED = Path(__file__).parents[2] / "schemas" / "openapi.json"
 
@@ -19,6 +20,31 @@ async def test_the_server_gives_the_same_document(run: Running) -> None:
     answer = await run.client().get("/schema/openapi.json")
     assert answer.content == COMMITTED.read_bytes()
     assert answer.headers["content-type"] == "application/json"
+
+
+async def test_what_is_taken_in_a_query_is_what_is_documented(run: Running) -> None:
+    documented = {
+        (method.upper(), path): {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+        for path, operations in json.loads(COMMITTED.read_bytes())["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert run.app.routes.state["known"] == documented
+    assert {"from", "to", "limit", "cursor"} <= documented["GET", "/api/v1/traces"]
+
+
+async def test_platforms_of_a_process_share_their_routes_and_nothing_behind_them(run: Running, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    async with running(folder) as other:
+        assert other.app.routes is run.app.routes
+        await other.parts.registry.create_project("beside", actor="test")
+        for one, names in ((run, ["default"]), (other, ["default", "beside"])):
+            found = (await one.local().get("/api/v1/projects")).json()["items"]
+            assert [project["name"] for project in found] == names
+        key = await run.key(Permission.INGEST, Permission.READ)
+        for one, status in ((run, 200), (other, 401)):
+            assert (await one.client(key).get("/api/public/projects")).status_code == status
+            assert (await one.client(key).get("/langsmith/settings")).status_code == status
 
 
 def test_every_operation_is_named_and_documents_its_problems() -> None:

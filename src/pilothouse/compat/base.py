@@ -24,8 +24,11 @@ from pilothouse.domain.receipt import Receipt
 from pilothouse.domain.redaction.engine import Redactor
 from pilothouse.errors import ClientDisconnected
 
-Surface = Router
-"""All routes of one product's API, to be served by the platform."""
+Surface = tuple[Router, Mapping[str, Any]]
+"""All routes of one product's API, and what stands behind them by the name by which its routes ask for it.
+
+The routes are the same for all platforms of a process.
+"""
 KNOWN_ELSEWHERE = "known_elsewhere"
 """Name in a surface's `opt` of the first path segments that SDKs know at the root and below `/api/v1`.
 

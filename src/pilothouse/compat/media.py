@@ -7,11 +7,11 @@ an address is as good as a signature, and need not expire.
 from typing import Any
 
 from litestar import Request, Response, Router, get, put
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 from litestar.response import Stream
 
-from pilothouse.compat.base import chunks_of
+from pilothouse.compat.base import Surface, chunks_of
 from pilothouse.domain.media import Media
 from pilothouse.registry.media import MediaLibrary
 
@@ -48,13 +48,12 @@ async def send(media: LibraryDep, project: FromPath[str], media_id: FromPath[str
     return Stream(media.content(held), media_type=held.content_type or "application/octet-stream", headers=headers)
 
 
-def router(library: MediaLibrary) -> Router:
-    """Return the routes; errors have the platform's own form."""
+_ROUTER = Router("/", route_handlers=[take, send])
 
-    def given() -> MediaLibrary:
-        return library
 
-    return Router("/", route_handlers=[take, send], dependencies={"media": Provide(given, sync_to_thread=False)})
+def surface(library: MediaLibrary) -> Surface:
+    """Return the routes, with what stands behind them; errors have the platform's own form."""
+    return _ROUTER, {"media": library}
 
 
 def address_of(request: Request[Any, Any, Any], media: Media) -> str:

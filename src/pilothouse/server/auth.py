@@ -32,7 +32,7 @@ async def guard(connection: Connection, _: BaseRouteHandler) -> None:
     method = str(scope.values(connection)["method"])
     if method == "OPTIONS" or (method, scope.route(connection)) in connection.app.state["foreign"]:
         return
-    parts: ServerParts = connection.app.state["parts"]
+    parts: ServerParts = scope.given(connection, "parts")
     permit = permit_of(method, scope.route(connection))
     if permit.reach in (Reach.OPEN, Reach.SDK) or (permit.metrics and parts.options.metrics_public):
         return

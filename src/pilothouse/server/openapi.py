@@ -5,11 +5,12 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Server
 
+from pilothouse.server import scope
 from pilothouse.server.api import API
 from pilothouse.server.errors import Problem
 from pilothouse.server.permits import PERMITS, Reach
@@ -37,7 +38,7 @@ _GIVEN = ("parts", "live_tail", "once", "attempts", "wrong_tokens", "shared_read
 def document() -> bytes:
     """Return the OpenAPI document as indented JSON with a final newline; needs no database."""
     # Only the shapes of the routes are asked for, so nothing stands behind them.
-    nothing = {name: Provide(Given(None), sync_to_thread=False) for name in _GIVEN}
+    nothing = {name: Provide(Given(name), sync_to_thread=False) for name in _GIVEN}
     app = Litestar([API], openapi_config=CONFIG, dependencies=nothing, logging_config=None)
     schema = app.openapi_schema.to_schema()
     schema["components"]["schemas"].update(_problem_schemas())
@@ -46,18 +47,6 @@ def document() -> bytes:
             _add_problems(operation)
             _add_headers(operation, method.upper(), path)
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
-
-
-def query_parameters(openapi_document: bytes) -> dict[tuple[str, str], frozenset[str]]:
-    """Return the names that each operation knows in its query, by method and path."""
-    paths: dict[str, dict[str, Any]] = msgspec.json.decode(openapi_document)["paths"]
-    return {
-        (method.upper(), path): frozenset(
-            one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"
-        )
-        for path, operations in paths.items()
-        for method, operation in operations.items()
-    }
 
 
 def _problem_schemas() -> dict[str, Any]:
@@ -100,14 +89,14 @@ def _tidy(parameter: dict[str, Any]) -> None:
 
 
 class Given:
-    """Provides a value that exists already."""
+    """Provides a route with what its platform gives it under a name."""
 
-    def __init__(self, value: Any) -> None:
-        self._value = value
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-    def __call__(self) -> Any:
-        """Return the value."""
-        return self._value
+    def __call__(self, request: Request[Any, Any, Any]) -> Any:
+        """Return it."""
+        return scope.given(request, self._name)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 import base64
 import binascii
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import msgspec
-from litestar.di import NamedDependency
+from litestar import Litestar
+from litestar.constants import RESERVED_KWARGS
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
-from litestar.params import QueryParameter, SkipValidation
+from litestar.params import ParameterKwarg, QueryParameter, SkipValidation
+from litestar.routes import HTTPRoute
+from litestar.utils.signature import ParsedSignature
 
 from pilothouse.errors import InvalidRequest
 from pilothouse.server import scope
@@ -124,6 +128,31 @@ async def refuse_unknown_parameters(connection: Connection, _: BaseRouteHandler)
             hint = f"; did you mean `{near[0]}`?" if near else ""
             shown = name[:40]
             raise InvalidRequest(f"There is no query parameter `{shown}` here{hint}", param=shown)
+
+
+def known_parameters(app: Litestar) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the names that each documented operation knows in its query, by method and path."""
+    known: dict[tuple[str, str], frozenset[str]] = {}
+    for route in app.routes:
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else ()
+        for handler in handlers:
+            if handler.resolve_include_in_schema():
+                names = frozenset(_asked(handler.parsed_fn_signature, handler.resolve_dependencies()))
+                asked = names - route.path_parameters.keys()
+                known |= {(method, route.path_format): asked for method in handler.http_methods}
+    return known
+
+
+def _asked(signature: ParsedSignature, given: Mapping[str, Provide]) -> Iterator[str]:
+    for name, field in signature.parameters.items():
+        if name in given:
+            yield from _asked(given[name].parsed_fn_signature, given)
+        elif name not in RESERVED_KWARGS:
+            said = field.kwarg_definition
+            if isinstance(said, QueryParameter):
+                yield said.name or name
+            elif not isinstance(said, ParameterKwarg):
+                yield name
 
 
 def cut(items: Sequence[T], page: Paging, id_of: Callable[[T], str]) -> tuple[list[T], str | None]:

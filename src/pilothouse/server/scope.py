@@ -19,3 +19,8 @@ def values(connection: Connection) -> dict[str, Any]:
 def route(connection: Connection) -> str:
     """Return the path template of the matched route, empty when none matched."""
     return str(values(connection).get("path_template", ""))
+
+
+def given(connection: Connection, name: str) -> Any:
+    """Return what the platform that is asked gives its routes under a name."""
+    return values(connection)["state"][name]

@@ -9,7 +9,6 @@ from pilothouse.compat.langfuse import surface as langfuse
 from pilothouse.compat.langfuse.links import links
 from pilothouse.compat.langfuse.parts import LangfuseParts
 from pilothouse.compat.langsmith import surface as langsmith
-from pilothouse.compat.langsmith.examples import platform_router
 from pilothouse.compat.langsmith.parts import LangSmithParts, Spans
 from pilothouse.domain.access import Permission, VirtualKey
 from pilothouse.domain.receipt import Receipt
@@ -68,9 +67,9 @@ def surfaces(door: Door, reads: Telemetry, platform: ServerParts) -> Sequence[Su
         deletions=platform.lifecycle.deletions if platform.lifecycle else None,
     )  # fmt: skip
     return (
-        langfuse.router(fuse),
+        langfuse.surface(fuse),
         links(),
-        langsmith.router(smith),
-        platform_router(smith),
-        media.router(library.media),
+        langsmith.surface(smith),
+        langsmith.platform_surface(smith),
+        media.surface(library.media),
     )

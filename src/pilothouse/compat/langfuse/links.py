@@ -6,6 +6,7 @@ from urllib.parse import quote
 from litestar import Request, Response, Router, get
 from litestar.params import FromPath
 
+from pilothouse.compat.base import Surface
 from pilothouse.compat.langfuse import ids
 
 _FOUND = 302
@@ -23,6 +24,9 @@ async def lead_on(
     return Response(None, status_code=_FOUND, headers={"location": place})
 
 
-def links() -> Router:
+_ROUTER = Router("/", route_handlers=[lead_on])
+
+
+def links() -> Surface:
     """Return the routes, which need nothing."""
-    return Router("/", route_handlers=[lead_on])
+    return _ROUTER, {}

@@ -3,10 +3,9 @@
 from typing import Any
 
 from litestar import Request, Response, Router, get, route
-from litestar.di import Provide
 
 from pilothouse import __version__
-from pilothouse.compat.base import headers_of
+from pilothouse.compat.base import Surface, headers_of
 from pilothouse.compat.langfuse import (
     comments,
     datasets,
@@ -70,31 +69,29 @@ async def others(langfuse: PartsDep, request: Request[Any, Any, Any]) -> Respons
     )
 
 
-def router(parts: LangfuseParts) -> Router:
+_ROUTER = Router(
+    PREFIX,
+    route_handlers=[
+        *writes.HANDLERS,
+        *reads.HANDLERS,
+        *removals.HANDLERS,
+        *observed.HANDLERS,
+        *scored.HANDLERS,
+        *metrics.HANDLERS,
+        *score_configs.HANDLERS,
+        *prompts.HANDLERS,
+        *datasets.HANDLERS,
+        *experiments.HANDLERS,
+        *media.HANDLERS,
+        *comments.HANDLERS,
+        health,
+        projects,
+        others,
+    ],
+    exception_handlers={Exception: failed},
+)
+
+
+def surface(parts: LangfuseParts) -> Surface:
     """Return the routes, with what stands behind them."""
-
-    def given() -> LangfuseParts:
-        return parts
-
-    return Router(
-        PREFIX,
-        route_handlers=[
-            *writes.HANDLERS,
-            *reads.HANDLERS,
-            *removals.HANDLERS,
-            *observed.HANDLERS,
-            *scored.HANDLERS,
-            *metrics.HANDLERS,
-            *score_configs.HANDLERS,
-            *prompts.HANDLERS,
-            *datasets.HANDLERS,
-            *experiments.HANDLERS,
-            *media.HANDLERS,
-            *comments.HANDLERS,
-            health,
-            projects,
-            others,
-        ],
-        dependencies={"langfuse": Provide(given, sync_to_thread=False)},
-        exception_handlers={Exception: failed},
-    )
+    return _ROUTER, {"langfuse": parts}

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Router, delete, get, patch, post
-from litestar.di import Provide
 from litestar.params import FromPath
 
 from pilothouse.compat.langsmith import ids, multipart
@@ -152,18 +151,8 @@ HANDLERS = (list_all, find, create, create_many, change_many, change, remove, re
 PLATFORM_HANDLERS = (upload, reload)
 
 
-def platform_router(parts: LangSmithParts) -> Router:
-    """Return the routes that SDKs look for below `/v1/platform` when their endpoint is a bare host."""
-
-    def given() -> LangSmithParts:
-        return parts
-
-    return Router(
-        "/v1/platform",
-        route_handlers=[*PLATFORM_HANDLERS],
-        dependencies={"langsmith": Provide(given, sync_to_thread=False)},
-        exception_handlers={Exception: failed},
-    )
+PLATFORM_ROUTER = Router("/v1/platform", route_handlers=[*PLATFORM_HANDLERS], exception_handlers={Exception: failed})
+"""Where SDKs look for them when their endpoint is a bare host."""
 
 
 async def _take_form(

@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, Response, Router, get, route
-from litestar.di import Provide
 
-from pilothouse.compat.base import KNOWN_ELSEWHERE
+from pilothouse.compat.base import KNOWN_ELSEWHERE, Surface
 from pilothouse.compat.langsmith import (
     datasets,
     examples,
@@ -103,33 +102,36 @@ async def others(langsmith: PartsDep, request: Request[Any, Any, Any]) -> Respon
     )
 
 
-def router(parts: LangSmithParts) -> Router:
+_BELOW = Router("/platform", route_handlers=[*examples.PLATFORM_HANDLERS, *queue_items.PLATFORM_HANDLERS])
+_ROUTER = Router(
+    PREFIX,
+    route_handlers=[
+        *writes.HANDLERS,
+        *reads.HANDLERS,
+        *feedbacks.HANDLERS,
+        *feedback_configs.HANDLERS,
+        *sessions.HANDLERS,
+        *datasets.HANDLERS,
+        *results.HANDLERS,
+        *examples.HANDLERS,
+        *prompts.HANDLERS,
+        *queues.HANDLERS,
+        *queue_runs.HANDLERS,
+        _BELOW,
+        info,
+        settings,
+        others,
+    ],
+    exception_handlers={Exception: failed},
+    opt={KNOWN_ELSEWHERE: (*_SERVED, *_ELSEWHERE)},
+)
+
+
+def surface(parts: LangSmithParts) -> Surface:
     """Return the routes, with what stands behind them; SDKs know them elsewhere too."""
+    return _ROUTER, {"langsmith": parts}
 
-    def given() -> LangSmithParts:
-        return parts
 
-    below = Router("/platform", route_handlers=[*examples.PLATFORM_HANDLERS, *queue_items.PLATFORM_HANDLERS])
-    return Router(
-        PREFIX,
-        route_handlers=[
-            *writes.HANDLERS,
-            *reads.HANDLERS,
-            *feedbacks.HANDLERS,
-            *feedback_configs.HANDLERS,
-            *sessions.HANDLERS,
-            *datasets.HANDLERS,
-            *results.HANDLERS,
-            *examples.HANDLERS,
-            *prompts.HANDLERS,
-            *queues.HANDLERS,
-            *queue_runs.HANDLERS,
-            below,
-            info,
-            settings,
-            others,
-        ],
-        dependencies={"langsmith": Provide(given, sync_to_thread=False)},
-        exception_handlers={Exception: failed},
-        opt={KNOWN_ELSEWHERE: (*_SERVED, *_ELSEWHERE)},
-    )
+def platform_surface(parts: LangSmithParts) -> Surface:
+    """Return the routes that SDKs look for below `/v1/platform` when their endpoint is a bare host."""
+    return examples.PLATFORM_ROUTER, {"langsmith": parts}

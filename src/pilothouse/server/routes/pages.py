@@ -1,5 +1,7 @@
 """What is not the API: the web UI and the OpenAPI document."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, Response, get
@@ -9,7 +11,7 @@ from litestar.params import FromPath, SkipValidation
 from pilothouse.server.ui import Ui
 
 UiDep = NamedDependency[SkipValidation[Ui]]
-SchemaDep = NamedDependency[SkipValidation[bytes]]
+SchemaDep = NamedDependency[SkipValidation[Callable[[], bytes]]]
 
 
 @get(["/", "/{path:path}"], include_in_schema=False)
@@ -21,7 +23,8 @@ async def page(ui: UiDep, request: Request[Any, Any, Any], path: FromPath[str] =
 @get("/schema/openapi.json", include_in_schema=False)
 async def schema(openapi_document: SchemaDep) -> Response[bytes]:
     """Return the OpenAPI document."""
-    return Response(openapi_document, media_type="application/json")
+    # making it takes a while the first time
+    return Response(await asyncio.to_thread(openapi_document), media_type="application/json")
 
 
 HANDLERS = (page, schema)
