@@ -69,6 +69,7 @@ async def test_a_link_shows_the_charts_and_not_what_they_ask(run: Running) -> No
 async def test_charts_that_name_somebody_are_left_out_unless_wanted(run: Running) -> None:
     local = run.local()
     made = await dashboard(local)
+    assert made["personal"] == [1, 2]
     token = (await share(local, made["id"]))["token"]
     assert [one["title"] for one in (await read(run, token)).json()["dashboard"]["charts"]] == ["Failures"]
     await read(run, token, "/figures")

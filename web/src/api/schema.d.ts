@@ -1934,6 +1934,7 @@ export interface components {
             name: string;
             description: string;
             charts: components["schemas"]["Chart"][];
+            personal: number[];
             ready: boolean;
             version: number;
             created_at: string | null;

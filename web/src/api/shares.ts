@@ -8,8 +8,13 @@ type Schemas = components["schemas"];
 export type ShareView = Schemas["ShareView"];
 export type ShareCreated = Schemas["ShareCreated"];
 export type SharedMedia = Schemas["SharedMedia"];
+export type SharedView = Schemas["SharedView"];
+export type SharedDashboard = Schemas["SharedDashboard"];
+export type SharedFigures = Schemas["SharedFigures"];
 
 const TOKEN_HEADER = "x-pilothouse-share";
+/** The server keeps figures for half as long at least. */
+const FIGURES_MS = 60_000;
 
 export const sharesQuery = (project: string) =>
   queryOptions({ queryKey: ["shares", project], queryFn: async ({ signal }) => (await call<Schemas["ShareList"]>("/shares", { project, signal })).items });
@@ -17,7 +22,12 @@ export const sharesQuery = (project: string) =>
 export const sharingQuery = (project: string) =>
   queryOptions({ queryKey: ["shares", project, "policy"], queryFn: ({ signal }) => call<Schemas["SharingView"]>("/shares/policy", { project, signal }) });
 
-export const createShare = (project: string, body: { trace_id: string; at: string; bodies: boolean; expires_days: number }) => call<ShareCreated>("/shares", { method: "POST", project, body });
+/** A link to a trace, or to a dashboard over a time. */
+export type ShareDraft =
+  | { trace_id: string; at: string; bodies: boolean; expires_days: number }
+  | { dashboard_id: string; range?: string; from?: string; to?: string; people: boolean; expires_days: number };
+
+export const createShare = (project: string, body: ShareDraft) => call<ShareCreated>("/shares", { method: "POST", project, body });
 export const revokeShare = (project: string, id: string) => call<ShareView>(`/shares/${encodeURIComponent(id)}`, { method: "DELETE", project });
 export const putSharing = (project: string, allowed: boolean) => call<Schemas["SharingView"]>("/shares/policy", { method: "PUT", project, body: { allowed } });
 
@@ -31,6 +41,15 @@ export const sharedQuery = (token: string) =>
     queryKey: ["shared", token],
     queryFn: ({ signal }) => call<Schemas["SharedView"]>("/shared", { headers: headers(token), signal }),
     staleTime: Infinity,
+  });
+
+/** What a shared dashboard shows; one of the last hours or days moves on while it is looked at. */
+export const sharedFiguresQuery = (token: string, moving: boolean) =>
+  queryOptions({
+    queryKey: ["shared", token, "figures"],
+    queryFn: ({ signal }) => call<SharedFigures>("/shared/figures", { headers: headers(token), signal }),
+    staleTime: FIGURES_MS,
+    refetchInterval: moving ? FIGURES_MS : false,
   });
 
 export const sharedMediaQuery = (token: string) =>

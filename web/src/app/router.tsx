@@ -53,7 +53,7 @@ const users = createRoute({ getParentRoute: () => shell, path: "/users", compone
 const errorCodes = createRoute({ getParentRoute: () => root, path: "/docs/reference/errors", component: lazyRouteComponent(() => import("@/features/reference"), "ErrorCodesPage") });
 const pricesGuide = createRoute({ getParentRoute: () => root, path: "/docs/guides/prices", component: lazyRouteComponent(() => import("@/features/reference"), "PricesGuidePage") });
 /** For whoever has a share link; without a session, and without the way to anything else. */
-const shared = createRoute({ getParentRoute: () => root, path: "/shared", component: lazyRouteComponent(() => import("@/features/traces"), "SharedPage") });
+const shared = createRoute({ getParentRoute: () => root, path: "/shared", component: lazyRouteComponent(() => import("@/features/shared"), "SharedPage") });
 const batches = createRoute({ getParentRoute: () => shell, path: "/batches", component: lazyRouteComponent(() => import("@/features/batches"), "BatchesPage") });
 const prompts = createRoute({ getParentRoute: () => shell, path: "/prompts", component: lazyRouteComponent(() => import("@/features/library"), "PromptsPage") });
 const datasets = createRoute({ getParentRoute: () => shell, path: "/datasets", component: lazyRouteComponent(() => import("@/features/library"), "DatasetsPage") });

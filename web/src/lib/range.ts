@@ -1,4 +1,5 @@
 /** The time range as it stands in the URL: `range=24h`, or `from=` and `to=` as RFC 3339. */
+import { clock, day } from "./format";
 
 export const PRESETS = [
   { id: "15m", label: "Last 15 minutes", ms: 15 * 60e3 },
@@ -49,6 +50,22 @@ export function resolveRange(search: RangeSearch, nowMs: number): TimeRange {
   const id = search.range ?? DEFAULT_PRESET;
   const length = PRESETS.find((preset) => preset.id === id)?.ms ?? 86400e3;
   return { from: new Date(nowMs - length), to: new Date(nowMs), preset: id };
+}
+
+const UNITS: Record<string, string> = { m: "minute", h: "hour", d: "day" };
+
+/** A length of time that ends now, such as `24h`, in words. */
+export function lastLabel(last: string): string {
+  const known = PRESETS.find((preset) => preset.id === last);
+  const [, number, unit] = /^(\d+)([mhd])$/.exec(last) ?? [];
+  if (known !== undefined || number === undefined || unit === undefined) return known?.label ?? last;
+  return number === "1" ? `Last ${UNITS[unit] ?? ""}` : `Last ${number} ${UNITS[unit] ?? ""}s`;
+}
+
+/** Two ends of time, in the viewer's zone; the day of the second only where it is another one. */
+export function spanLabel({ from, to }: { from: Date; to: Date }): string {
+  const at = (date: Date) => `${day(date)}${date.getFullYear() === new Date().getFullYear() ? "" : `, ${date.getFullYear()}`} ${clock(date).slice(0, 5)}`;
+  return `${at(from)} – ${from.toDateString() === to.toDateString() ? clock(to).slice(0, 5) : at(to)}`;
 }
 
 function readInstant(value: unknown): Date | null {

@@ -8,6 +8,7 @@ from litestar import Request, delete, get, post, put
 from litestar.params import FromPath, JSONBody, PathParameter
 
 from pilothouse.domain.dashboard import Chart, Dashboard
+from pilothouse.domain.share import names_somebody
 from pilothouse.registry.dashboards import DashboardDraft
 from pilothouse.server.callers import CallerDep, ProjectDep
 from pilothouse.server.parts import Parts
@@ -23,6 +24,8 @@ class DashboardView(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     charts: list[Chart]
     """In the order in which they fill rows of four columns."""
+    personal: list[int]
+    """Places of the charts, from 0, that name keys, users or sessions; a share link leaves them out unless wanted."""
     ready: bool
     """It comes with Pilothouse and cannot be changed, only copied."""
     version: int
@@ -117,6 +120,7 @@ def _view(dashboard: Dashboard) -> DashboardView:
         name=dashboard.name,
         description=dashboard.description,
         charts=list(dashboard.charts),
+        personal=[place for place, chart in enumerate(dashboard.charts) if names_somebody(chart)],
         ready=ready,
         version=dashboard.version,
         created_at=None if ready else at(dashboard.created_at_ns),

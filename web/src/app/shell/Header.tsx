@@ -3,20 +3,14 @@ import { IconCalendarTime, IconCheck, IconChevronDown, IconRefresh, IconSearch }
 import { useIsFetching } from "@tanstack/react-query";
 import { Link, useLocation } from "@tanstack/react-router";
 import { useState } from "react";
-import { clock, day } from "@/lib/format";
 import { refreshNow } from "@/lib/now";
-import { PRESETS } from "@/lib/range";
+import { lastLabel, PRESETS, spanLabel } from "@/lib/range";
 import { useRange, type RangeControl } from "@/lib/useRange";
 import { Kbd } from "@/ui/parts";
 import { PAGES } from "./nav";
 import classes from "./shell.module.css";
 
-function label(range: RangeControl): string {
-  const preset = PRESETS.find((each) => each.id === range.preset);
-  if (preset !== undefined) return preset.label;
-  const short = (at: Date) => `${day(at)} ${clock(at).slice(0, 5)}`;
-  return `${short(range.from)} – ${range.from.toDateString() === range.to.toDateString() ? clock(range.to).slice(0, 5) : short(range.to)}`;
-}
+const label = (range: RangeControl): string => (range.preset === null ? spanLabel(range) : lastLabel(range.preset));
 
 /** The form of `datetime-local`, in the viewer's zone. */
 function local(at: Date): string {

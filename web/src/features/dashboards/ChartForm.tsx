@@ -6,7 +6,7 @@ import type { QueryField, SavedChart } from "@/api/types";
 import { Actions } from "@/ui/parts";
 import { ChartCard } from "./ChartCard";
 import classes from "./dashboards.module.css";
-import { label } from "./figures";
+import { groupTitle, label } from "./figures";
 
 export const NEW_CHART: SavedChart = { title: "", kind: "line", source: "spans", measures: ["count"], group_by: "", q: "kind:llm", top: 8, width: 2 };
 
@@ -56,7 +56,7 @@ function Measures({ chart, change }: { chart: SavedChart; change: (more: Partial
   const known = MEASURES[chart.source];
   const all = [...known, ...chart.measures.filter((measure) => !known.includes(measure))];
   const single = chart.kind === "number" || (chart.group_by !== "" && chart.kind !== "table");
-  const options = all.map((value) => ({ value, label: label(value) }));
+  const options = all.map((value) => ({ value, label: label(value, chart.source) }));
   if (single) return <Select label="Measure" searchable allowDeselect={false} data={options} value={chart.measures[0] ?? "count"} onChange={(value) => value !== null && change({ measures: [value] })} />;
   const toggle = (value: string) => {
     const next = chart.measures.includes(value) ? chart.measures.filter((each) => each !== value) : [...chart.measures, value].slice(0, 8);
@@ -77,7 +77,7 @@ export function ChartForm({ project, chart: before, onSave, onCancel }: { projec
   const [q, setQ] = useState(before.q);
   const fields = useQuery(queryFieldsQuery).data ?? [];
   const change = (more: Partial<SavedChart>) => setChart((now) => sound({ ...now, ...more }));
-  const title = chart.title.trim() === "" ? chart.measures.map(label).join(", ") + (chart.group_by === "" ? "" : ` by ${chart.group_by.replaceAll("_", " ")}`) : chart.title.trim();
+  const title = chart.title.trim() === "" ? chart.measures.map((measure) => label(measure, chart.source)).join(", ") + (chart.group_by === "" ? "" : ` by ${groupTitle(chart.group_by)}`) : chart.title.trim();
   return (
     <form
       className={classes.form}

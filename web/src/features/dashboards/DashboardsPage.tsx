@@ -7,6 +7,8 @@ import { asApiError } from "@/api/client";
 import { createDashboard, dashboardsQuery, deleteDashboard, putDashboard } from "@/api/dashboards";
 import type { DashboardView, SavedChart } from "@/api/types";
 import { useProject } from "@/api/useProject";
+import { ShareDashboard } from "@/features/sharing";
+import { useRange } from "@/lib/useRange";
 import { Confirm } from "@/ui/Confirm";
 import { Dialog } from "@/ui/Dialog";
 import { Actions, EmptyState, ErrorNote, ErrorState } from "@/ui/parts";
@@ -137,6 +139,7 @@ function Board({ project, dashboard }: { project: string; dashboard: DashboardVi
 
 export function DashboardsPage() {
   const project = useProject()?.id ?? "";
+  const range = useRange();
   const params: { dashboardId?: string } = useParams({ strict: false });
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -164,6 +167,7 @@ export function DashboardsPage() {
       <div className={classes.bar}>
         <Chooser all={query.data} current={current} open={open} />
         <span className={classes.about}>{current.description}</span>
+        <ShareDashboard key={current.id} project={project} dashboard={current} range={range} />
         <Button variant="default" leftSection={<IconCopy size={14} />} onClick={() => setAsked({ kind: "copy", of: current })}>
           Copy
         </Button>
@@ -195,7 +199,7 @@ export function DashboardsPage() {
         )}
       </Dialog>
       <Confirm opened={going !== null} title={`Delete ${going?.name ?? ""}?`} action="Delete dashboard" busy={remove.isPending} onCancel={() => setGoing(null)} onConfirm={() => going !== null && remove.mutate(going)}>
-        It goes for everybody in the project. What its charts showed stays.
+        It goes for everybody in the project, and so do the links to it. What its charts showed stays.
       </Confirm>
     </div>
   );

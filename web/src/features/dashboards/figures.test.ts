@@ -57,9 +57,10 @@ describe("series", () => {
 
 describe("words and files", () => {
   it("name measures and their units", () => {
-    expect(["count", "p95(ttft_ms)", "sum(cost_usd)"].map(label)).toEqual(["requests", "p95 time to first token", "cost"]);
+    expect(["count", "p95(ttft_ms)", "sum(cost_usd)"].map((measure) => label(measure))).toEqual(["requests", "p95 time to first token", "cost"]);
     expect([format("error_rate")(0.25), format("p50(latency_ms)")(1500), format("sum(cost_usd)")(1.5)]).toEqual(["25.0%", "1.50 s", "$1.50"]);
   });
+  it("call what is counted by its name", () => expect([label("count", "scores"), label("count", "traces")]).toEqual(["scores", "traces"]));
   it("write comma-separated values that are no formulas", () => {
     const rows = [{ model: '=a,"b"', count: 2 }, { model: "c", count: null }];
     expect(csv({ columns: ["model", "count"], rows, step_s: 0, more: false })).toBe('model,count\r\n"\'=a,""b""",2\r\nc,');

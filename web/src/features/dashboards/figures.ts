@@ -68,7 +68,7 @@ export function seriesOf(chart: SavedChart, table: FiguresTable, span: Span, gro
   }
   const banded = !bars && chart.group_by === "" && chart.measures.length > 1 && chart.measures.every((measure, index) => measure.startsWith(`${BANDS[index] ?? "-"}(`));
   const series = names.map((name, index): ChartSeries => ({
-    name: chart.group_by === "" ? label(name) : name,
+    name: chart.group_by === "" ? label(name, chart.source) : name,
     colour: banded ? `var(--band-${3 - index})` : names.length === 1 && chart.group_by === "" ? "var(--accent)" : colourOf(name),
     kind: bars ? "bar" : banded ? "band" : "line",
     values: named.get(name) ?? [],
@@ -95,9 +95,14 @@ export function format(measure: string): (value: number | null) => string {
 const FUNCTIONS: Record<string, string> = { sum: "", avg: "mean ", min: "least ", max: "most ", p50: "median ", p90: "p90 ", p95: "p95 ", p99: "p99 ", uniq: "different " };
 const FIELDS: Record<string, string> = { latency_ms: "latency", ttft_ms: "time to first token", tokens_per_s: "tokens a second", cost_usd: "cost", value: "score", overhead_ms: "overhead" };
 
+const COUNTED: Record<SavedChart["source"], string> = { spans: "requests", traces: "traces", scores: "scores" };
+
+/** What rows are made by, in words. */
+export const groupTitle = (field: string): string => field.replaceAll("_", " ");
+
 /** A measure in words. */
-export function label(measure: string): string {
-  if (measure === "count") return "requests";
+export function label(measure: string, source: SavedChart["source"] = "spans"): string {
+  if (measure === "count") return COUNTED[source];
   if (measure === "error_rate") return "error rate";
   const found = /^(\w+)\((.+)\)$/.exec(measure);
   const field = found?.[2] ?? measure;

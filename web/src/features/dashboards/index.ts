@@ -1,1 +1,2 @@
 export { DashboardsPage } from "./DashboardsPage";
+export { SharedBoard } from "./SharedBoard";

@@ -1,1 +1,2 @@
-export { ShareButton } from "./ShareButton";
+export { ShareDashboard } from "./ShareDashboard";
+export { ShareTrace } from "./ShareTrace";

@@ -4,6 +4,6 @@ export { traceSearch } from "./list/TraceTable";
 export { Status } from "./Status";
 export { total } from "./usage";
 export { TracesPage } from "./list/TracesPage";
-export { SharedPage } from "./shared/SharedPage";
+export { SharedTrace } from "./shared/SharedTrace";
 export { TracePage } from "./detail/TracePage";
 export { ComparePage } from "./compare/ComparePage";

@@ -69,7 +69,7 @@ export default function TimeChart(props: TimeChartProps) {
     const x = at(event);
     crosshair(props.group).tell(stepAt(x), host.current);
     const start = pressed.current;
-    if (start === null || brush.current === null) return;
+    if (start === null || brush.current === null || props.onSpan === undefined) return;
     brush.current.style.display = Math.abs(x - start) > CLICK_PX ? "block" : "none";
     brush.current.style.left = `${Math.min(x, start)}px`;
     brush.current.style.width = `${Math.abs(x - start)}px`;
@@ -83,12 +83,13 @@ export default function TimeChart(props: TimeChartProps) {
     const low = props.times[stepAt(Math.min(x, start))];
     const high = props.times[stepAt(Math.max(x, start))];
     if (low === undefined || high === undefined) return;
-    if (Math.abs(x - start) <= CLICK_PX) props.onStep(low, low + props.stepMs);
-    else props.onSpan(low, high + props.stepMs);
+    if (Math.abs(x - start) <= CLICK_PX) props.onStep?.(low, low + props.stepMs);
+    else props.onSpan?.(low, high + props.stepMs);
   };
   return (
     <div
       className={classes.chart}
+      data-still={(props.onStep === undefined && props.onSpan === undefined) || undefined}
       style={{ height: props.height }}
       role="img"
       aria-label={props.label}

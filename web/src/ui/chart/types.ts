@@ -22,8 +22,8 @@ export interface TimeChartProps {
   group: string;
   height: number;
   dark: boolean;
-  /** A stretch that was brushed. */
-  onSpan: (from: number, to: number) => void;
+  /** A stretch that was brushed; without it nothing can be. */
+  onSpan?: ((from: number, to: number) => void) | undefined;
   /** A step that was clicked. */
-  onStep: (from: number, to: number) => void;
+  onStep?: ((from: number, to: number) => void) | undefined;
 }

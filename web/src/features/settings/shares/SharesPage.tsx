@@ -8,6 +8,7 @@ import { putSharing, revokeShare, sharesQuery, sharingQuery, type ShareView } fr
 import { useProject } from "@/api/useProject";
 import { ago, exactTime, grouped } from "@/lib/format";
 import { useNow } from "@/lib/now";
+import { lastLabel, spanLabel } from "@/lib/range";
 import { Confirm } from "@/ui/Confirm";
 import { Badge, EmptyState } from "@/ui/parts";
 import { toast } from "@/ui/toast";
@@ -32,23 +33,42 @@ function Allowed({ project }: { project: string }) {
   return <Switch label="Allow share links" checked={query.data?.allowed ?? true} disabled={query.data === undefined || change.isPending || !mayChange} description={mayChange ? undefined : "Admins decide"} onChange={(event) => change.mutate(event.currentTarget.checked)} />;
 }
 
+const keepProject = ((before: Record<string, unknown>) => ({ project: before.project })) as never;
+
+function Subject({ share }: { share: ShareView }) {
+  if (share.kind === "dashboard" && share.dashboard_id !== "") {
+    return (
+      <Link to={"/dashboards/$dashboardId" as never} params={{ dashboardId: share.dashboard_id } as never} search={keepProject}>
+        {share.name}
+      </Link>
+    );
+  }
+  if (share.trace_id === "") return <span className={classes.dim}>a deleted {share.kind}</span>;
+  return (
+    <Link to={"/traces/$traceId" as never} params={{ traceId: share.trace_id } as never} search={keepProject}>
+      {share.name || share.trace_id.slice(0, 12)}
+    </Link>
+  );
+}
+
+/** What a link shows, in words. */
+function shows(share: ShareView): string {
+  if (share.kind === "trace") return share.bodies ? "trace, inputs and outputs" : "trace, structure";
+  if (share.range_from !== null && share.range_to !== null) return `charts, ${spanLabel({ from: new Date(share.range_from), to: new Date(share.range_to) })}`;
+  return share.range === "" ? "charts" : `charts, ${lastLabel(share.range).toLowerCase()}`;
+}
+
 function Row({ share, now, onEnd }: { share: ShareView; now: Date; onEnd: () => void }) {
   const expires = new Date(share.expires_at);
   return (
     <tr data-ended={share.status !== "active" || undefined}>
       <td className={classes.strong}>
-        {share.trace_id === "" ? (
-          <span className={classes.dim}>a deleted trace</span>
-        ) : (
-          <Link to={"/traces/$traceId" as never} params={{ traceId: share.trace_id } as never} search={((before: Record<string, unknown>) => ({ project: before.project })) as never}>
-            {share.name || share.trace_id.slice(0, 12)}
-          </Link>
-        )}
+        <Subject share={share} />
       </td>
       <td>
         <Badge tone={TONES[share.status]}>{share.status}</Badge>
       </td>
-      <td>{share.bodies ? "inputs and outputs" : "structure"}</td>
+      <td>{shows(share)}</td>
       <td>
         <code className={classes.dim}>{share.hint}</code>
       </td>
@@ -92,20 +112,20 @@ export function SharesPage() {
     <>
       <Section
         title="Share links"
-        lead="Links with which anybody can read one trace, without an account. They are made with Share on a trace."
+        lead="Links with which anybody can read one trace or dashboard, without an account. They are made with Share on its page."
         action={project !== undefined && <Allowed project={id} />}
         query={query}
-        columns={["Trace", "Status", "Shows", "Link", "Opened", "Ends", "Made", ""]}
+        columns={["To", "Status", "Shows", "Link", "Opened", "Ends", "Made", ""]}
         empty={
           <EmptyState icon={<IconShare2 size={20} />} title="Nothing is shared">
-            <p>Open a trace and choose Share to send it to somebody without an account.</p>
+            <p>Open a trace or a dashboard and choose Share to send it to somebody without an account.</p>
           </EmptyState>
         }
       >
         {(shares) => shares.map((share) => <Row key={share.id} share={share} now={new Date(now)} onEnd={() => setEnding(share)} />)}
       </Section>
       <Confirm opened={ending !== null} title="Revoke the link?" action="Revoke link" busy={revoke.isPending} onCancel={() => setEnding(null)} onConfirm={() => ending !== null && revoke.mutate(ending)}>
-        Whoever has <code>{ending?.hint}</code> sees nothing from now on. This cannot be undone; the trace stays.
+        Whoever has <code>{ending?.hint}</code> sees nothing from now on. This cannot be undone; what it led to stays.
       </Confirm>
     </>
   );

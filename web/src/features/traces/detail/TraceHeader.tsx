@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { systemQuery } from "@/api/queries";
 import type { SpanDetail, TraceSummary } from "@/api/types";
 import { useProject } from "@/api/useProject";
-import { ShareButton } from "@/features/sharing";
+import { ShareTrace } from "@/features/sharing";
 import { absolute } from "@/lib/base";
 import { copyText } from "@/lib/clipboard";
 import { colourOf } from "@/lib/colour";
@@ -113,7 +113,7 @@ export function TraceHeader({ loaded, call, neighbours, go, onSpan }: Props) {
         <Button variant="default" aria-label="Copy link" leftSection={<IconLink size={14} />} onClick={() => void copy(link, "Link copied")}>
           <span className={classes.buttonText}>Copy link</span>
         </Button>
-        <ShareButton project={project?.id ?? ""} traceId={summary.trace_id} at={summary.started_at} />
+        <ShareTrace project={project?.id ?? ""} traceId={summary.trace_id} at={summary.started_at} />
         {call !== undefined && canCurl(call) && (
           <Button variant="default" aria-label="Copy as curl" leftSection={<IconTerminal2 size={14} />} onClick={() => void copy(asCurl(call, system?.gateway_url ?? "http://127.0.0.1:4000"), "Command copied")}>
             <span className={classes.buttonText}>Copy as curl</span>

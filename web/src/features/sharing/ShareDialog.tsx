@@ -1,10 +1,10 @@
-import { Button, Radio, Select } from "@mantine/core";
+import { Button, Select } from "@mantine/core";
 import { IconShare2 } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { asApiError } from "@/api/client";
-import { createShare, sharesQuery, sharingQuery, type ShareCreated } from "@/api/shares";
+import { createShare, sharesQuery, sharingQuery, type ShareCreated, type ShareDraft } from "@/api/shares";
 import { sessionQuery } from "@/api/queries";
 import { absolute } from "@/lib/base";
 import { ago, exactTime } from "@/lib/format";
@@ -23,20 +23,25 @@ const LASTS = [
 /** Who may take something out of the house. */
 const SHARERS: readonly (string | undefined)[] = ["owner", "admin", "editor"];
 
-interface Props {
+/** What is chosen beside how long a link lasts. */
+export type Chosen = ShareDraft extends infer Draft ? (Draft extends ShareDraft ? Omit<Draft, "expires_days"> : never) : never;
+
+interface FormProps {
   project: string;
-  traceId: string;
-  /** When the trace began. */
-  at: string;
+  lead: string;
+  /** What the link leads to, as chosen in the fields. */
+  chosen: Chosen;
+  /** Why no link can be made of it; empty when one can. */
+  hindered?: string;
+  children: ReactNode;
 }
 
-function ShareForm({ project, traceId, at, onMade, onCancel }: Props & { onMade: (made: ShareCreated) => void; onCancel: () => void }) {
-  const [bodies, setBodies] = useState("without");
+function ShareForm({ project, lead, chosen, hindered = "", children, onMade, onCancel }: FormProps & { onMade: (made: ShareCreated) => void; onCancel: () => void }) {
   const [days, setDays] = useState("7");
   const client = useQueryClient();
   const policy = useQuery(sharingQuery(project));
   const save = useMutation({
-    mutationFn: () => createShare(project, { trace_id: traceId, at, bodies: bodies === "with", expires_days: Number(days) }),
+    mutationFn: () => createShare(project, { ...chosen, expires_days: Number(days) }),
     meta: { shownInForm: true },
     onSuccess: async (made) => {
       onMade(made);
@@ -51,7 +56,7 @@ function ShareForm({ project, traceId, at, onMade, onCancel }: Props & { onMade:
           <Link to={"/settings/shares" as never} onClick={onCancel}>
             Settings › Share links
           </Link>
-          . To somebody with an account, send <i>Copy link</i>.
+          . To somebody with an account, send the address of this page.
         </p>
       </div>
     );
@@ -65,19 +70,15 @@ function ShareForm({ project, traceId, at, onMade, onCancel }: Props & { onMade:
       }}
     >
       {save.isError && <ErrorNote failure={asApiError(save.error)} />}
-      <p className={classes.lead}>Whoever has the link can read this one trace, without an account. It never shows for whom or with which key it was made.</p>
-      <Radio.Group label="It shows" value={bodies} onChange={setBodies}>
-        <div className={classes.choices}>
-          <Radio value="without" label="Only structure" description="What happened when, how it ended, tokens and cost" />
-          <Radio value="with" label="With inputs and outputs" description="Every prompt and answer in it, as recorded" />
-        </div>
-      </Radio.Group>
+      <p className={classes.lead}>{lead}</p>
+      {children}
       <Select label="It ends after" data={LASTS} value={days} allowDeselect={false} onChange={(value) => setDays(value ?? "7")} />
+      {hindered !== "" && <p className={classes.lead}>{hindered}</p>}
       <Actions>
         <Button variant="default" onClick={onCancel}>
           Cancel
         </Button>
-        <Button type="submit" loading={save.isPending}>
+        <Button type="submit" loading={save.isPending} disabled={hindered !== ""}>
           Create link
         </Button>
       </Actions>
@@ -104,8 +105,8 @@ function Made({ made, onDone }: { made: ShareCreated; onDone: () => void }) {
   );
 }
 
-/** Makes a link to a trace for somebody without an account. */
-export function ShareButton(props: Props) {
+/** A button that makes a link for somebody without an account, for whoever may. */
+export function ShareDialog({ title, ...form }: FormProps & { title: string }) {
   const { data: session } = useQuery(sessionQuery);
   const [opened, setOpened] = useState(false);
   const [made, setMade] = useState<ShareCreated | null>(null);
@@ -119,8 +120,8 @@ export function ShareButton(props: Props) {
       <Button variant="default" aria-label="Share" leftSection={<IconShare2 size={14} />} onClick={() => setOpened(true)}>
         <span className={classes.buttonText}>Share</span>
       </Button>
-      <Dialog opened={opened} onClose={close} title={made === null ? "Share this trace" : "The link"} size={480} firm={made !== null}>
-        {made === null ? <ShareForm {...props} onMade={setMade} onCancel={close} /> : <Made made={made} onDone={close} />}
+      <Dialog opened={opened} onClose={close} title={made === null ? title : "The link"} size={480} firm={made !== null}>
+        {made === null ? <ShareForm {...form} onMade={setMade} onCancel={close} /> : <Made made={made} onDone={close} />}
       </Dialog>
     </>
   );

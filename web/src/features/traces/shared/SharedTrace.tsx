@@ -1,12 +1,10 @@
-import { IconFile, IconLinkOff, IconPhoto } from "@tabler/icons-react";
+import { IconFile, IconPhoto } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useLocation } from "@tanstack/react-router";
-import { useMemo } from "react";
-import { asApiError } from "@/api/client";
-import { sharedMedia, sharedMediaQuery, sharedPictureQuery, sharedQuery, sharedSource, type SharedMedia } from "@/api/shares";
+import { useMemo, type ReactNode } from "react";
+import { sharedMedia, sharedMediaQuery, sharedPictureQuery, sharedSource, type SharedMedia } from "@/api/shares";
 import { save } from "@/lib/files";
 import { ago, bytes, exactTime, timeOfDay } from "@/lib/format";
-import { Badge, EmptyState, ErrorState, Skeleton } from "@/ui/parts";
+import { Badge, Skeleton } from "@/ui/parts";
 import { fileName, shapeOf } from "../detail/media";
 import { TraceBody } from "../detail/TraceBody";
 import { Facts, Models } from "../detail/TraceHeader";
@@ -85,32 +83,20 @@ function Head({ loaded, bodies, expiresAt }: { loaded: LoadedTree; bodies: boole
   );
 }
 
-function Ended({ error, retry }: { error: Error; retry: () => void }) {
-  const failure = asApiError(error);
-  if (failure.status !== 410 && failure.status !== 404) return <ErrorState failure={failure} onRetry={retry} />;
-  return (
-    <EmptyState icon={<IconLinkOff size={20} />} title={failure.status === 410 ? "This link shows nothing any more" : "This link leads nowhere"}>
-      <p>{failure.status === 410 ? failure.message : "It may be incomplete: copy it as a whole, or ask whoever sent it for a new one."}</p>
-    </EmptyState>
-  );
+interface Props {
+  token: string;
+  bodies: boolean;
+  expiresAt: string;
+  /** In place of the trace when it cannot be shown. */
+  failed: (error: Error, retry: () => void) => ReactNode;
 }
 
 /** The one trace that a share link leads to, to read, and nothing beside it. */
-export function SharedPage() {
-  // Behind the #, the token never reaches a server's log; it goes in a header instead.
-  const { hash: token } = useLocation();
-  const page = useQuery({ ...sharedQuery(token), retry: false });
-  const source = useMemo(() => (page.data === undefined ? null : sharedSource(token)), [page.data, token]);
+export function SharedTrace({ token, bodies, expiresAt, failed }: Props) {
+  const source = useMemo(() => sharedSource(token), [token]);
   const { loaded, error, retry } = useTree(source);
-  const failure = page.error ?? (loaded === null ? error : null);
-  if (failure !== null) {
-    return (
-      <main className={classes.page}>
-        <Ended error={failure} retry={() => void (page.error === null ? retry() : page.refetch())} />
-      </main>
-    );
-  }
-  if (page.data === undefined || loaded === null || source === null) {
+  if (loaded === null && error !== null) return failed(error, retry);
+  if (loaded === null) {
     return (
       <main className={classes.page} aria-busy>
         <div className={trace.header}>
@@ -119,11 +105,10 @@ export function SharedPage() {
       </main>
     );
   }
-  const { bodies, expires_at } = page.data;
   return (
     <Linked value={false}>
       <main className={classes.page}>
-        <Head loaded={loaded} bodies={bodies} expiresAt={expires_at} />
+        <Head loaded={loaded} bodies={bodies} expiresAt={expiresAt} />
         {bodies && <MediaStrip token={token} />}
         <TraceBody source={source} loaded={loaded} keyName={same} without={bodies ? EMPTY_TABS : BODILESS_TABS} unsearched={!bodies} />
       </main>
