@@ -266,6 +266,63 @@ def test_documents_that_were_found_come_with_their_scores() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "kind"),
+    [
+        ("OpenAI._prepare_chat_with_tools", {}, SpanKind.CHAIN),
+        ("OpenAI.chat", {}, SpanKind.LLM),
+        ("Own._chat", {"llm.input_messages.0.message.role": "user"}, SpanKind.LLM),
+        ("Own._complete", {"llm.prompts": ["hi"]}, SpanKind.LLM),
+        ("Own._chat", {"llm.token_count.prompt": 5}, SpanKind.LLM),
+    ],
+)
+def test_a_step_of_llama_index_before_a_call_is_no_call(name: str, more: dict[str, Any], kind: SpanKind) -> None:
+    said = {"openinference.span.kind": "LLM", "llm.model_name": "gpt-4o-mini", "input.value": "{}", **more}
+    assert read(said, name=name, scope=OtelScope("openinference.instrumentation.llama_index")).kind is kind
+    assert read(said, name=name, scope=OtelScope("openinference.instrumentation.openai")).kind is SpanKind.LLM
+
+
+def test_what_a_listener_to_crews_tells_of_tools_is_understood() -> None:
+    function = {"name": "weather", "arguments": '{"city":"Paris"}'}
+    call = {"id": "c", "type": "function", "function": function}
+    said = {
+        "openinference.span.kind": "LLM", "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.content": "hi", "llm.tools": dumped([{"type": "function", "function": {}}]),
+        "output.value": dumped([call]), "output.mime_type": "application/json",
+    }  # fmt: skip
+    patch = read(said)
+    assert json.loads(patch.input or "")["tools"] == [{"type": "function", "function": {}}]
+    assert json.loads(patch.output or "") == [{"role": "assistant", "content": None, "tool_calls": [call]}]
+    assert read({**said, "openinference.span.kind": "CHAIN"}).output == dumped([call])
+    assert read({**said, "output.value": "[1]"}).output == "[1]"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "name", "went_in", "came_out"),
+    [
+        (
+            {"crewai.crew.name": "crew", "crewai.crew.tasks": "[]", "crewai.crew.result": "sunny"},
+            SpanKind.CHAIN, "crew", "[]", "sunny",
+        ),
+        (
+            {"crewai.task.description": "Ask.", "traceloop.span.kind": "task", "traceloop.entity.output": "sunny"},
+            SpanKind.CHAIN, "n", "Ask.", "sunny",
+        ),
+        (
+            {"crewai.agent.role": "forecaster", "crewai.agent.goal": "Tell.", "traceloop.span.kind": "agent"},
+            SpanKind.AGENT, "forecaster", "Tell.", None,
+        ),
+    ],
+)  # fmt: skip
+def test_crews_tasks_and_agents_are_told_apart(
+    said: dict[str, Any], kind: SpanKind, name: str, went_in: str, came_out: str | None
+) -> None:
+    patch = read({**said, "gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "crewai"})
+    assert (patch.source, patch.kind, patch.name, patch.input, patch.output) == (
+        "crewai", kind, name, went_in, came_out,
+    )  # fmt: skip
+
+
 def test_the_first_format_of_pydantic_ai_is_understood() -> None:
     events = [
         {"event.name": "gen_ai.system.message", "role": "system", "content": "Be brief."},

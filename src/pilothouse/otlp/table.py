@@ -21,6 +21,7 @@ ROWS: dict[str, str] = {
     "claude_code": "pilothouse.otlp.vocabularies.claude_code:ClaudeCode",
     "openrouter": "pilothouse.otlp.vocabularies.openrouter:OpenRouter",
     "litellm": "pilothouse.otlp.vocabularies.litellm:LiteLLM",
+    "crewai": "pilothouse.otlp.vocabularies.crewai:CrewAI",
     # what many say in the words of a convention
     "gen_ai": "pilothouse.otlp.vocabularies.gen_ai:GenAI",
     "gen_ai_old": "pilothouse.otlp.vocabularies.gen_ai_old:OldGenAI",

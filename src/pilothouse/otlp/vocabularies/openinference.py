@@ -29,6 +29,7 @@ _KINDS = {
 }
 _COUNTED = frozenset({None, "LLM", "EMBEDDING", "RERANKER", "UNKNOWN"})
 _FIRST_TOKEN = "First Token Stream Event"
+_LLAMA_INDEX = "openinference.instrumentation.llama_index"
 _NO_PARAMETERS = frozenset({"model", "messages", "tools", "input", "stream", "stream_options", "system", "contents"})
 
 
@@ -50,7 +51,7 @@ class OpenInference(msgspec.Struct, frozen=True):
         kind = kind.upper() if kind else None
         first = next((event.at_ns for event in span.events if event.name == _FIRST_TOKEN), None)
         said = Said(
-            kind=_KINDS.get(kind or ""),
+            kind=SpanKind.CHAIN if _prepares(span, kind) else _KINDS.get(kind or ""),
             name=_name(kind, attributes),
             provider=providers.known(text(attributes, "llm.provider", "llm.system")),
             model_requested=text(attributes, "llm.request.model_name", "llm.model_name", "embedding.model_name"),
@@ -73,6 +74,15 @@ class OpenInference(msgspec.Struct, frozen=True):
         said.input = _asked(attributes) or document(attributes, "input.value", "tool.parameters", "reranker.query")
         said.output = _answered(attributes)
         return said
+
+
+def _prepares(span: OtelSpan, kind: str | None) -> bool:
+    """Whether it is a step of LlamaIndex's before a call; all that a model's class does is a call by its kind."""
+    return kind == "LLM" and span.scope.name == _LLAMA_INDEX and "._" in span.name and not _called(span.attributes)
+
+
+def _called(attributes: Attributes) -> bool:
+    return any(key.startswith(("llm.input_messages.", "llm.prompts", "llm.token_count.")) for key in attributes)
 
 
 def _name(kind: str | None, attributes: Attributes) -> str | None:
@@ -107,6 +117,7 @@ def _asked(attributes: Attributes) -> str | None:
             messages=read,
             tools=messages.tools(
                 [mapping(mapping(item).get("tool")).get("json_schema") for item in nested(attributes, "llm.tools.")]
+                or attributes.get("llm.tools")
             ),
             parameters={key: value for key, value in parameters.items() if key not in _NO_PARAMETERS},
         )
@@ -122,7 +133,17 @@ def _answered(attributes: Attributes) -> str | None:
         documents = [mapping(item).get("document", item) for item in documents]
         if documents:
             return as_text({"documents": [{**mapping(item), **_loaded_metadata(item)} for item in documents]})
-    return document(attributes, "output.value")
+    calls = _bare_calls(attributes)
+    bare: list[messages.Message] = [{"role": "assistant", "content": None, "tool_calls": calls}] if calls else []
+    return messages.answered(bare) or document(attributes, "output.value")
+
+
+def _bare_calls(attributes: Attributes) -> list[dict[str, Any]]:
+    """Return the calls of tools that are all of an answer, as the listener to CrewAI's events tells them."""
+    if text(attributes, _KIND) != "LLM":
+        return []
+    calls = [mapping(item) for item in listing(loaded(attributes.get("output.value")))]
+    return [_call(call) for call in calls] if all("function" in call for call in calls) else []
 
 
 def _loaded_metadata(item: Any) -> dict[str, Any]:
