@@ -111,8 +111,13 @@ async def test_experiments_link_items_to_traces(datasets: Datasets, experiments:
     await experiments.link(project, made.id, [link])
     items, total = await experiments.items(project, made.id, 10)
     assert ({(one.trace_id, one.span_id) for one in items}, total) == ({("t1", "s"), ("t2", "")}, 2)
+    await experiments.link(
+        project, made.id, [ItemLink(item_id="two", trace_id="t3"), ItemLink(item_id="x", trace_id="t4")]
+    )
+    of_some = await experiments.of_items(project, made.id, ["one", "two", "none"])
+    assert {(one.item_id, one.trace_id) for one in of_some} == {("one", "t1"), ("one", "t2"), ("two", "t3")}
     changed = await experiments.change(project, made.id, ExperimentChange(ended_at_ns=5), actor="test")
-    assert (changed.ended_at_ns, changed.item_count) == (5, 2)
+    assert (changed.ended_at_ns, changed.item_count) == (5, 4)
     found, _ = await experiments.page(ExperimentFilter(project_id=project, dataset_id=dataset.id))
     assert [one.name for one in found] == ["run 1"]
     await datasets.delete(project, "qa", actor="test")
