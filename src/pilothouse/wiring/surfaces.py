@@ -10,6 +10,7 @@ from pilothouse.compat.langfuse.links import links
 from pilothouse.compat.langfuse.parts import LangfuseParts
 from pilothouse.compat.langsmith import surface as langsmith
 from pilothouse.compat.langsmith.parts import LangSmithParts, Spans
+from pilothouse.compat.langsmith.v2 import surface as langsmith_v2
 from pilothouse.domain.access import Permission, VirtualKey
 from pilothouse.domain.receipt import Receipt
 from pilothouse.domain.redaction.engine import Redactor
@@ -70,6 +71,7 @@ def surfaces(door: Door, reads: Telemetry, platform: ServerParts) -> Sequence[Su
         langfuse.surface(fuse),
         links(),
         langsmith.surface(smith),
+        langsmith_v2.surface(smith),
         langsmith.platform_surface(smith),
         media.surface(library.media),
     )

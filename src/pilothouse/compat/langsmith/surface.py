@@ -26,8 +26,8 @@ from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep
 
 PREFIX = "/langsmith"
 """SDKs know the addresses at the root and below `/api/v1`; here none of them meets another's."""
-VERSION = "0.15.0"
-"""As which LangSmith we come: new enough for feedback among the parts of a form, and before the reads of version 2."""
+VERSION = "0.18.0"
+"""As which LangSmith we come: it has the reads of version 2, which SDKs warn about on older ones."""
 _MOST_BYTES = 20 * 1024**2
 _MISSING, _NOT_BUILT = 404, 501
 _ELSEWHERE = (
@@ -56,7 +56,7 @@ _INFO: dict[str, Any] = {
         "size_limit": 100,
         "size_limit_bytes": _MOST_BYTES,
     },
-    # without a word on reads of version 2 SDKs use those of version 1
+    # without a word on which reads there are, SDKs use those of version 1 where a script does not ask for others
     "instance_flags": {
         "zstd_compression_enabled": True,
         "blob_storage_enabled": False,
