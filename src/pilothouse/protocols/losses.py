@@ -1,6 +1,7 @@
 """What of a request a dialect without such words loses."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from pilothouse.domain.chat import ChatRequest
@@ -17,37 +18,46 @@ _NESTED = frozenset({
     "output_config", "metadata", "text", "reasoning",
 })  # fmt: skip
 """Fields of which the domain knows a part: the rest is named by what stands in them."""
+_HINTS = {
+    "frequency_penalty": "sampling.frequency_penalty",
+    "presence_penalty": "sampling.presence_penalty",
+    "seed": "sampling.seed",
+    "logit_bias": "sampling.logit_bias",
+    "verbosity": "verbosity",
+    "prompt_cache_key": "cache_key",
+    "prediction": "prediction",
+    "store": "store",
+}
+"""Names of settings, and where they stand in a request."""
+_hinted = attrgetter(*_HINTS.values())
+_needed = attrgetter("sampling.logprobs", "sampling.top_logprobs", "modalities", "previous_id", "background")
 _SAFETY = "safetySettings"
 _LOOSE = frozenset({"OFF", "BLOCK_NONE", "HARM_BLOCK_THRESHOLD_UNSPECIFIED", ""})
 _READ = frozenset({"generationConfig.responseMimeType"})
 """Kept for the way back only."""
 
 
-def hints(request: ChatRequest) -> dict[str, Any]:
-    """Return settings without which the answer is still the one that was asked for, by name; unset ones are falsy."""
-    sampling = request.sampling
-    return {
-        "frequency_penalty": sampling.frequency_penalty,
-        "presence_penalty": sampling.presence_penalty,
-        "seed": sampling.seed is not None,
-        "logit_bias": sampling.logit_bias,
-        "verbosity": request.verbosity,
-        "prompt_cache_key": request.cache_key,
-        "prediction": request.prediction,
-        "store": request.store,
-    }
+def hints(request: ChatRequest) -> list[str]:
+    """Return the names of the settings given without which the answer is still the one that was asked for."""
+    values = _hinted(request)
+    if not any(values) and request.sampling.seed is None:
+        return []
+    return [name for name, value in zip(_HINTS, values, strict=True) if value or (name == "seed" and value is not None)]
 
 
-def needs(request: ChatRequest) -> dict[str, Any]:
-    """Return settings without which the answer would be another one, by name; unset ones are falsy."""
+def needs(request: ChatRequest) -> list[str]:
+    """Return the names of the settings given without which the answer would be another one."""
+    if request.choices == 1 and not any(_needed(request)):
+        return []
     sampling = request.sampling
-    return {
+    found = {
         "n": request.choices > 1,
         "logprobs": sampling.logprobs or sampling.top_logprobs,
         "modalities": set(request.modalities) - {"text"},
         "previous_response_id": request.previous_id,
         "background": request.background,
     }
+    return [name for name, value in found.items() if value]
 
 
 def foreign(request: ChatRequest, dialect: str, reason: str) -> Iterator[Loss]:

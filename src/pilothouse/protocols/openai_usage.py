@@ -114,22 +114,23 @@ def _completion(raw: RawUsage, prompt: int, reasoning: int) -> int:
 
 def write(usage: Usage) -> dict[str, Any]:
     """Return the `usage` object."""
+    prompt, completion = usage.input_total, usage.output_total
+    into, out = {"cached_tokens": usage.cache_read_tokens}, {"reasoning_tokens": usage.reasoning_tokens}
     written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-    into = {
-        "cached_tokens": usage.cache_read_tokens,
-        "cache_write_tokens": written,
-        "audio_tokens": usage.input_audio_tokens,
-        "image_tokens": usage.input_image_tokens,
-    }
-    out = {
-        "reasoning_tokens": usage.reasoning_tokens,
-        "audio_tokens": usage.output_audio_tokens,
-        "image_tokens": usage.output_image_tokens,
-    }
+    if written:
+        into["cache_write_tokens"] = written
+    if usage.input_audio_tokens:
+        into["audio_tokens"] = usage.input_audio_tokens
+    if usage.input_image_tokens:
+        into["image_tokens"] = usage.input_image_tokens
+    if usage.output_audio_tokens:
+        out["audio_tokens"] = usage.output_audio_tokens
+    if usage.output_image_tokens:
+        out["image_tokens"] = usage.output_image_tokens
     return {
-        "prompt_tokens": usage.input_total,
-        "completion_tokens": usage.output_total,
-        "total_tokens": usage.total,
-        "prompt_tokens_details": {key: count for key, count in into.items() if count or key == "cached_tokens"},
-        "completion_tokens_details": {key: count for key, count in out.items() if count or key == "reasoning_tokens"},
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": into,
+        "completion_tokens_details": out,
     }

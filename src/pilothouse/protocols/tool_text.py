@@ -44,8 +44,10 @@ def tool_name(name: str, taken: Iterable[str]) -> str:
 
 def sent_names(request: ChatRequest) -> dict[str, str]:
     """Return the names of all function tools of a request and its history, to those that are sent."""
-    said = [tool.name for tool in request.tools if isinstance(tool, FunctionTool)]
+    said = [tool.name for tool in request.tools if isinstance(tool, FunctionTool)] if request.tools else []
     said += called_names(request)
+    if not said:
+        return {}
     names: dict[str, str] = {}
     # Names that may stay as they are come first, so that no made one takes their place.
     for name in sorted(dict.fromkeys(said), key=lambda name: tool_name(name, ()) != name):

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from pilothouse.domain.chat import ChatRequest, Message, Part, Role, Text, ToolResult
+from pilothouse.domain.chat import ChatRequest, Message, Part, Role, Text, ToolCall, ToolResult
 from pilothouse.domain.facts import ModelFacts
 
 Group: TypeAlias = list[dict[str, Any]]
 
 _SYSTEM = (Role.SYSTEM, Role.DEVELOPER)
+_OF_TOOLS = (ToolCall, ToolResult)
 _MISSING = "The tool gave no result."
 _OPENING = "."
 """What a conversation begins with that the caller lets the model begin; these dialects take none that does."""
@@ -33,9 +34,11 @@ class Turn:
 
     def blocks(self, result_id: Callable[[Group], str | None]) -> list[dict[str, Any]]:
         """Return the blocks as they are sent: results of tools before everything else."""
-        first = [group for group in self.groups if result_id(group) is not None]
-        others = [group for group in self.groups if result_id(group) is None]
-        return [block for group in (*first, *others) for block in group]
+        first: list[dict[str, Any]] = []
+        others: list[dict[str, Any]] = []
+        for group in self.groups:
+            (others if result_id(group) is None else first).extend(group)
+        return first + others
 
 
 class Turns(ABC):
@@ -67,12 +70,13 @@ class Turns(ABC):
                 self.speak(message, place)
         self._begin()
         self._end()
-        self._pair_tools()
+        if any(isinstance(part, _OF_TOOLS) for message in self._request.messages for part in message.parts):
+            self._pair_tools()
 
     def groups(self, message: Message, place: int) -> list[Group]:
         """Return the groups of a message."""
-        found = (self.group(part, f"messages.{place}.content.{at}") for at, part in enumerate(message.parts))
-        return [group for group in found if group]
+        where = f"messages.{place}.content"
+        return [group for at, part in enumerate(message.parts) if (group := self.group(part, f"{where}.{at}"))]
 
     def add(self, role: str, groups: list[Group]) -> None:
         """Add to the last turn when it is of the role, else to a new one."""

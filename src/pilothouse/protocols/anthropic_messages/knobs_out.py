@@ -121,6 +121,8 @@ class Knobs:
     def _write_sampling(self, *, thinks: bool) -> None:
         sampling = self._request.sampling
         temperature, top_p = sampling.temperature, sampling.top_p
+        if temperature is None and top_p is None and sampling.top_k is None:
+            return
         if temperature is not None and not 0 <= temperature <= 1:
             self._lose("temperature", "Anthropic goes from 0 to 1")
             temperature = min(max(temperature, 0.0), 1.0)
@@ -163,12 +165,11 @@ class Knobs:
 
     def _note_losses(self) -> None:
         request = self._request
-        hints = losses.hints(request) | {"metadata": request.labels}
-        for field, setting in hints.items():
-            if setting:
-                self._lose(field, "Anthropic has no such setting")
-        for field, setting in losses.needs(request).items():
-            if setting:
-                self._lose(field, "Anthropic cannot do that", essential=True)
+        for field in losses.hints(request):
+            self._lose(field, "Anthropic has no such setting")
+        if request.labels:
+            self._lose("metadata", "Anthropic has no such setting")
+        for field in losses.needs(request):
+            self._lose(field, "Anthropic cannot do that", essential=True)
         for loss in losses.foreign(request, wire.NAME, "Anthropic has no such field"):
             self._lose(loss.field, loss.reason, essential=loss.essential)

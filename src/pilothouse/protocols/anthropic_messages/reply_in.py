@@ -1,18 +1,26 @@
 """A Messages answer as the domain sees it."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from pilothouse.domain.chat import ChatReply, Choice, Part, Reasoning, StopReason, Text, ToolCall
 from pilothouse.errors import InvalidRequest, UpstreamProtocol
-from pilothouse.protocols import loose, raw_json
+from pilothouse.protocols import loose
 from pilothouse.protocols.answer_tool import unwrapped
 from pilothouse.protocols.anthropic_messages import blocks_in, usage, wire
 from pilothouse.protocols.base import Memo
 
-_READ = ("type", "role", "id", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage")
+_READ = frozenset({"type", "role", "id", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
+_BARE = frozenset({"type", "text", "citations"})
 _SHOWN_BYTES = 65536
+
+
+class _Content(msgspec.Struct):
+    content: list[msgspec.Raw]
+
+
+_CONTENT = msgspec.json.Decoder(_Content)
 
 
 def read_reply(body: bytes, memo: Memo) -> ChatReply:
@@ -26,22 +34,38 @@ def read_reply(body: bytes, memo: Memo) -> ChatReply:
 
 
 def _read(body: bytes, memo: Memo) -> ChatReply:
-    fields = raw_json.members(body, "answer")
-    content = raw_json.items(fields["content"], "content")
-    parts = [answer_part(blocks_in.read_block(raw, f"content.{at}"), memo) for at, raw in enumerate(content)]
-    ending = {
-        key: raw_json.value(fields[key]) for key in ("stop_reason", "stop_sequence", "stop_details") if key in fields
-    }
-    raw_usage = raw_json.value(fields["usage"]) if "usage" in fields else None
-    called = any(isinstance(part, ToolCall) for part in parts)
+    fields = loose.mapping(loose.ANY.decode(body))
+    parts = _parts(fields["content"], body, memo)
+    told = fields.get("usage")
+    others = {key: value for key, value in fields.items() if key not in _READ and value is not None}
     return ChatReply(
-        id=_said(fields, "id"),
-        model=_said(fields, "model"),
-        choices=(choice(tuple(parts), ending, called=called),),
-        usage=usage.read(raw_usage),
-        service_tier=usage.tier_name(raw_usage),
-        extra=wire.extra(raw_json.rest(fields, *_READ)),
+        id=loose.text(fields.get("id")),
+        model=loose.text(fields.get("model")),
+        choices=(choice(parts, fields, called=any(isinstance(part, ToolCall) for part in parts)),),
+        usage=usage.read(told),
+        service_tier=usage.tier_name(told),
+        extra=wire.extra(others),
     )
+
+
+def _parts(blocks: Any, body: bytes, memo: Memo) -> tuple[Part, ...]:
+    """Return the parts of the blocks; all but bare text is read anew from the body, where arguments are as they came.
+
+    Raises `InvalidRequest`, or `msgspec.ValidationError` where there is no list of blocks.
+    """
+    if isinstance(blocks, list):
+        texts = [_bare_text(loose.mapping(block)) for block in cast("list[Any]", blocks)]
+        if None not in texts:
+            return tuple([Text(said) for said in texts if said is not None])
+    listed = enumerate(_CONTENT.decode(body).content)
+    return tuple([answer_part(blocks_in.read_block(raw, f"content.{at}"), memo) for at, raw in listed])
+
+
+def _bare_text(block: dict[str, Any]) -> str | None:
+    """Return the text of a block that holds nothing else; None for any other block."""
+    said = block.get("text")
+    bare = block.get("type") == "text" and block.keys() <= _BARE and block.get("citations") is None
+    return said if bare and isinstance(said, str) else None
 
 
 def choice(parts: tuple[Part, ...], ending: dict[str, Any], *, called: bool) -> Choice:
@@ -69,7 +93,3 @@ def answer_part(part: Part, memo: Memo) -> Part:
     if memo.format_tool and part.name == memo.format_tool:
         return Text(unwrapped(part.arguments, memo))
     return msgspec.structs.replace(part, name=memo.tool_names.get(part.name, part.name))
-
-
-def _said(fields: dict[str, msgspec.Raw], key: str) -> str:
-    return loose.text(raw_json.value(fields[key])) if key in fields else ""

@@ -14,6 +14,7 @@ from pilothouse.protocols.base import Written
 
 _JSON_ONLY = "Answer with one JSON object and nothing else."
 _MAX_MARKS = 4
+_MARK = b'"cache_control"'
 _NESTED = ("output_config", "metadata")
 
 
@@ -25,15 +26,11 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     messages = turns.write()
     toolbox = write_tools(request, facts, writer, names)
     knobs = Knobs(request, facts, writer)
-    knobs.write(forced_tool=toolbox.forced, thoughtless_call=turns.thoughtless_call)
+    thoughtless_call = request.thinking is not None and turns.thoughtless_call
+    knobs.write(forced_tool=toolbox.forced, thoughtless_call=thoughtless_call)
     if request.output.kind is OutputKind.JSON:
         turns.system.append({"type": "text", "text": _JSON_ONLY})
-    own = dict(wire.fields_of(request.extra))
     body: dict[str, Any] = {"model": request.model, **knobs.body}
-    for key in _NESTED if own else ():
-        whole = {**loose.mapping(own.pop(key, None)), **loose.mapping(body.get(key))}
-        if whole:
-            body[key] = whole
     if toolbox.tools:
         body["tools"] = toolbox.tools
     if toolbox.choice is not None:
@@ -41,9 +38,22 @@ def write_request(request: ChatRequest, facts: ModelFacts) -> Written:
     if turns.system:
         body["system"] = turns.system
     body["messages"] = messages
+    if request.extra is not None:
+        _add_own(body, dict(wire.fields_of(request.extra)))
+    written = loose.ENCODER.encode(body)
+    if written.count(_MARK) > _MAX_MARKS:
+        _limit_marks(body, writer)
+        written = loose.ENCODER.encode(body)
+    return Written(written, tuple(writer.losses), toolbox.memo)
+
+
+def _add_own(body: dict[str, Any], own: dict[str, Any]) -> None:
+    """Add the fields that only this dialect has; of two of them the domain knows a part."""
+    for key in _NESTED:
+        whole = {**loose.mapping(own.pop(key, None)), **loose.mapping(body.get(key))}
+        if whole:
+            body[key] = whole
     body |= own
-    _limit_marks(body, writer)
-    return Written(loose.ENCODER.encode(body), tuple(writer.losses), toolbox.memo)
 
 
 def _limit_marks(body: dict[str, Any], writer: BlockWriter) -> None:

@@ -55,11 +55,19 @@ def read(raw: Any) -> Usage | None:
         return None
     if found.input_tokens is None and found.output_tokens is None:
         return None
+    into, out = found.input_tokens or 0, found.output_tokens or 0
+    plain = not (found.cache_read_input_tokens or found.cache_creation_input_tokens or found.cache_creation)
+    if plain and not (found.output_tokens_details or found.server_tool_use) and into >= 0 and out >= 0:
+        return Usage(into, output_tokens=out, tier=_priced_tier(found))
+    return _parted(found, into, out)
+
+
+def _parted(found: _Usage, into: int, out: int) -> Usage:
+    """Return a usage of which something was cached, thought or searched, or whose figures cannot be."""
     split = found.cache_creation or _NO_CREATION
     short, long = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
     written = found.cache_creation_input_tokens
-    into, cached = found.input_tokens or 0, found.cache_read_input_tokens or 0
-    out = found.output_tokens or 0
+    cached = found.cache_read_input_tokens or 0
     details = found.output_tokens_details
     thought = (details.thinking_tokens or 0) if details is not None else 0
     wrong = min(into, cached, short, long, written or 0, out, thought) < 0 or thought > out
@@ -90,8 +98,8 @@ def tier_name(raw: Any) -> str:
 def _priced_tier(found: _Usage) -> str:
     if found.speed == "fast":
         return "fast"
-    name = loose.text(found.service_tier)
-    return name if name in _PRICED_TIERS else ""
+    name = found.service_tier
+    return name if isinstance(name, str) and name in _PRICED_TIERS else ""
 
 
 def write(usage: Usage | None, tier: str = "") -> dict[str, Any]:

@@ -200,10 +200,9 @@ class Knobs:
 
     def _note_losses(self) -> None:
         request = self._request
-        hints = losses.hints(request) | {"user": request.user_id}
-        for field, setting in hints.items():
-            if setting:
-                self._lose(field, "Converse has no such setting")
-        for field, setting in losses.needs(request).items():
-            if setting:
-                self._lose(field, "Converse cannot do that", essential=True)
+        for field in losses.hints(request):
+            self._lose(field, "Converse has no such setting")
+        if request.user_id:
+            self._lose("user", "Converse has no such setting")
+        for field in losses.needs(request):
+            self._lose(field, "Converse cannot do that", essential=True)

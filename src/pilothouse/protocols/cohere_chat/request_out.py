@@ -120,14 +120,13 @@ def _write_output(request: ChatRequest, body: dict[str, Any]) -> None:
 
 
 def _note_rest(request: ChatRequest, turns: TurnWriter) -> None:
-    needs = losses.needs(request)
-    if request.dialect == NAME:
-        needs.pop("logprobs")
-    for name, value in needs.items():
-        if value:
+    for name in losses.needs(request):
+        if name != "logprobs" or request.dialect != NAME:
             turns.lose(name, "Cohere has no such setting", essential=True)
-    hints = {name: value for name, value in losses.hints(request).items() if name not in _HELD}
-    hints |= {"service_tier": request.service_tier, "user": request.user_id, "metadata": request.labels}
-    for name, value in hints.items():
+    for name in losses.hints(request):
+        if name not in _HELD:
+            turns.lose(name, "Cohere has no such setting")
+    others = {"service_tier": request.service_tier, "user": request.user_id, "metadata": request.labels}
+    for name, value in others.items():
         if value:
             turns.lose(name, "Cohere has no such setting")

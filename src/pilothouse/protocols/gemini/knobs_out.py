@@ -16,6 +16,8 @@ _MOST_STOPS = 5
 _SAMPLING = {"temperature": "temperature", "topP": "top_p", "topK": "top_k"}
 _SEEDS = range(-(2**31), 2**31)
 _TIERS = frozenset({"flex", "priority"})
+_UNKNOWN = frozenset({"logit_bias", "verbosity", "prompt_cache_key", "prediction"})
+_IMPOSSIBLE = frozenset({"previous_response_id", "background"})
 
 
 class Knobs:
@@ -177,16 +179,17 @@ class Knobs:
 
     def _note_losses(self) -> None:
         request = self._request
-        lost = losses.hints(request) | {"user": request.user_id}
-        for field in ("logit_bias", "verbosity", "prompt_cache_key", "prediction", "user"):
-            if lost[field]:
+        for field in losses.hints(request):
+            if field in _UNKNOWN:
                 self._lose(field, "Gemini has no such setting")
+        if request.user_id:
+            self._lose("user", "Gemini has no such setting")
         if request.store and not self._own:
             self._lose("store", "Gemini has no such setting")
         if request.parallel_tool_calls is False and request.tools:
             self._lose("parallel_tool_calls", "the model may call several tools at once")
-        for field in ("previous_response_id", "background"):
-            if losses.needs(request)[field]:
+        for field in losses.needs(request):
+            if field in _IMPOSSIBLE:
                 self._lose(field, "Gemini cannot do that", essential=True)
         for loss in losses.foreign(request, wire.NAME, "Gemini has no such field"):
             self._lose(loss.field, loss.reason, essential=loss.essential)

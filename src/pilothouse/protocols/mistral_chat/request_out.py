@@ -127,11 +127,12 @@ def _write_output(request: ChatRequest, body: dict[str, Any]) -> None:
 
 
 def _note_rest(request: ChatRequest, turns: TurnWriter) -> None:
-    for name, value in losses.needs(request).items():
-        if value and name != "n":
+    for name in losses.needs(request):
+        if name != "n":
             turns.lose(name, _NO_SUCH, essential=True)
-    hints = {name: value for name, value in losses.hints(request).items() if name not in _HELD}
-    hints |= {"service_tier": request.service_tier, "user": request.user_id}
-    for name, value in hints.items():
+    for name in losses.hints(request):
+        if name not in _HELD:
+            turns.lose(name, _NO_SUCH)
+    for name, value in (("service_tier", request.service_tier), ("user", request.user_id)):
         if value:
             turns.lose(name, _NO_SUCH)

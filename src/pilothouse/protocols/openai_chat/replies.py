@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pilothouse.domain.chat import Audio, ChatReply, Choice, Extra, Image, Part, ToolCall
+from pilothouse.domain.chat import ChatReply, Choice, Extra, Image, Part, ToolCall
 from pilothouse.errors import InvalidRequest, UpstreamProtocol
 from pilothouse.protocols import openai_usage
 from pilothouse.protocols.base import NO_MEMO, Echo, Memo
@@ -104,7 +104,5 @@ def _write_choice(number: int, choice: Choice, echo: Echo) -> dict[str, Any]:
     images = [address_of(part.media) for part in choice.parts if isinstance(part, Image)]
     if images:
         message["images"] = [{"type": "image_url", "image_url": {"url": url}} for url in images]
-    if not any(isinstance(part, Audio) for part in choice.parts):
-        message.pop("audio", None)
     reason = finish_reason(choice.stop)
     return {"index": number, "message": message, "logprobs": choice.logprobs, "finish_reason": reason}

@@ -1,5 +1,6 @@
 """The domain's turns as messages of a chat request, and of an answer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pilothouse.domain.chat import (
@@ -155,30 +156,58 @@ def _lost(part: Part, where: str) -> Loss:
     return Loss(where, "chat has no such part", essential=True)
 
 
+class _Sorted:
+    """The parts of an assistant's message, by the field that they belong into."""
+
+    def __init__(self, parts: tuple[Part, ...]) -> None:
+        self.texts: list[str] = []
+        self.shown: list[dict[str, Any]] = []
+        """Parts of the content that are no text."""
+        self.calls: list[dict[str, Any]] = []
+        self.refusals: list[str] = []
+        self.thoughts: list[Reasoning] = []
+        self.sound: Audio | None = None
+        self.cited = False
+        unknown: list[dict[str, Any]] = []
+        for part in parts:
+            match part:
+                case Text():
+                    self.texts.append(part.text)
+                    self.cited = self.cited or bool(part.citations)
+                case ToolCall():
+                    self.calls.append(call_fields(part))
+                case Reasoning():
+                    self.thoughts.append(part)
+                case Refusal():
+                    self.refusals.append(part.text)
+                case Audio():
+                    self.sound = part
+                case Native(dialect=dialect) if dialect == NAME:
+                    # A call of a kind that is not known has an id, a part of the content has none.
+                    (unknown if part.value.get("id") else self.shown).append(part.value)
+                case _:
+                    pass
+        self.calls += unknown
+
+
 def assistant_fields(parts: tuple[Part, ...], *, history: bool = False) -> dict[str, Any]:
     """Return the fields of an assistant's message; in history without its thoughts, which are not for every server."""
-    texts = [part.text for part in parts if isinstance(part, Text)]
-    cited = list(annotations(parts, history=history))
-    calls = [call_fields(part) for part in parts if isinstance(part, ToolCall)]
-    native = [part.value for part in parts if isinstance(part, Native) and part.dialect == NAME]
-    # A call of a kind that is not known has an id, a part of the content has none.
-    calls += [value for value in native if value.get("id")]
-    shown = [value for value in native if not value.get("id")]
+    found = _Sorted(parts)
+    texts = found.texts
     out: dict[str, Any] = {"content": "".join(texts) if texts else None}
-    if shown:
-        out["content"] = [*({"type": "text", "text": said} for said in texts), *shown]
+    if found.shown:
+        out["content"] = [*({"type": "text", "text": said} for said in texts), *found.shown]
+    cited = list(annotations(parts, history=history)) if found.cited else []
     if cited:
         out["annotations"] = cited
-    refusals = [part.text for part in parts if isinstance(part, Refusal)]
-    if refusals or not history:
-        out["refusal"] = "".join(refusals) or None
-    if not history:
-        out.update(reasoning_fields(tuple(part for part in parts if isinstance(part, Reasoning))))
-    for part in parts:
-        if isinstance(part, Audio) and (part.id or not history):
-            out["audio"] = {"id": part.id} if history else audio_fields(part)
-    if calls:
-        out["tool_calls"] = calls
+    if found.refusals or not history:
+        out["refusal"] = "".join(found.refusals) or None
+    if found.thoughts and not history:
+        out |= reasoning_fields(found.thoughts)
+    if found.sound is not None and (found.sound.id or not history):
+        out["audio"] = {"id": found.sound.id} if history else audio_fields(found.sound)
+    if found.calls:
+        out["tool_calls"] = found.calls
     return out
 
 
@@ -191,7 +220,7 @@ def call_fields(part: ToolCall) -> dict[str, Any]:
     return {"id": part.id, "type": "function", "function": function, **marked}
 
 
-def reasoning_fields(parts: tuple[Reasoning, ...]) -> dict[str, Any]:
+def reasoning_fields(parts: Sequence[Reasoning]) -> dict[str, Any]:
     """Return thoughts as text, and as details with their marks."""
     thought = "".join(said(part) for part in parts)
     details = [detail for part in parts if part.signature or part.redacted for detail in (_detail(part),)]
