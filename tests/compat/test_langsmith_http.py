@@ -89,11 +89,12 @@ async def test_a_form_is_durable_and_owned_when_it_is_answered(run: Running, tmp
     assert feedback.surface == "langsmith"
 
 
-async def test_info_makes_sdks_send_forms_with_zstd_and_read_by_version_1(run: Running) -> None:
+async def test_info_makes_sdks_send_forms_with_zstd_and_read_by_version_1_unless_told(run: Running) -> None:
     for path in ("/info", "/api/v1/info"):
         found = (await run.client().get(path)).json()
         assert found["batch_ingest_config"]["use_multipart_endpoint"] is True
         assert found["instance_flags"]["zstd_compression_enabled"] is True
+        assert found["version"] == "0.18.0"
         assert "sdb_query_enabled" not in found["instance_flags"]
 
 
@@ -204,6 +205,17 @@ async def test_what_is_not_served_is_said(run: Running) -> None:
     for path in ("/comments", "/charts", "/api/v1/workspaces"):
         answer = await client.post(path, json={"name": "d"})
         assert (answer.status_code, "not served" in answer.json()["detail"]) == (501, True)
+
+
+async def test_runs_have_no_public_links_and_it_is_said_where_traces_are_shared(run: Running) -> None:
+    client = await sdk(run, Permission.READ, Permission.WRITE)
+    for below in ("", "/api/v2"):
+        found = await client.get(f"{below}/runs/{RUN}/share")
+        assert (found.status_code, found.json()) == (200, None)
+        for method in ("PUT", "POST", "DELETE"):
+            answer = await client.request(method, f"{below}/runs/{RUN}/share", json={"share_token": ROOT})
+            assert (answer.status_code, "/api/v1/shares" in answer.json()["detail"]) == (501, True)
+    assert (await (await sdk(run, Permission.READ)).put(f"/runs/{RUN}/share", json={})).status_code == 403
 
 
 async def test_where_an_address_is_also_ours_the_header_of_the_key_tells(run: Running) -> None:

@@ -19,6 +19,7 @@ from pilothouse.compat.langsmith import (
     reads,
     results,
     sessions,
+    sharing,
     writes,
 )
 from pilothouse.compat.langsmith.answers import Problem, failed, problem
@@ -113,6 +114,7 @@ _ROUTER = Router(
         *sessions.HANDLERS,
         *datasets.HANDLERS,
         *results.HANDLERS,
+        *sharing.HANDLERS,
         *examples.HANDLERS,
         *prompts.HANDLERS,
         *queues.HANDLERS,

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, Router, route
 
 from pilothouse.compat.base import Surface
+from pilothouse.compat.langsmith import sharing
 from pilothouse.compat.langsmith.answers import Problem, failed, problem
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep
 from pilothouse.compat.langsmith.v2 import runs, sessions, threads
@@ -39,7 +40,7 @@ async def others(langsmith: PartsDep, request: Request[Any, Any, Any]) -> Respon
 
 _ROUTER = Router(
     PREFIX,
-    route_handlers=[*runs.HANDLERS, *threads.HANDLERS, *sessions.HANDLERS, others],
+    route_handlers=[*runs.HANDLERS, *threads.HANDLERS, *sessions.HANDLERS, *sharing.HANDLERS, others],
     exception_handlers={Exception: failed},
 )
 
