@@ -9,10 +9,9 @@ import { keysQuery } from "@/api/queries";
 import type { FiguresTable, SavedChart } from "@/api/types";
 import { save } from "@/lib/files";
 import { useRange } from "@/lib/useRange";
-import { ChartSkeleton } from "@/ui/chart";
-import { ErrorNote, Panel, Skeleton } from "@/ui/parts";
+import { ErrorNote, Panel } from "@/ui/parts";
 import classes from "./dashboards.module.css";
-import { Drawn, HEIGHT, type Ways } from "./Drawn";
+import { Drawn, Waiting, type Ways } from "./Drawn";
 import { behind, csv, groupName, question } from "./figures";
 
 /** What can be done with a chart where it may be changed. */
@@ -86,7 +85,7 @@ export function ChartCard({ project, chart, actions }: { project: string; chart:
         {query.data !== undefined ? (
           <Drawn chart={chart} table={query.data} span={span} named={named} ways={{ open, look: setSpan }} />
         ) : (
-          !query.isError && (chart.kind === "number" ? <Skeleton width={120} height={32} /> : <ChartSkeleton height={HEIGHT} />)
+          !query.isError && <Waiting chart={chart} />
         )}
       </div>
     </Panel>

@@ -2,12 +2,13 @@ import { UnstyledButton } from "@mantine/core";
 import { useMemo } from "react";
 import type { FiguresTable, SavedChart } from "@/api/types";
 import { grouped } from "@/lib/format";
-import { Chart, Legend } from "@/ui/chart";
+import { Chart, ChartSkeleton, Legend } from "@/ui/chart";
 import { FigureTable } from "@/ui/FigureTable";
+import { Skeleton } from "@/ui/parts";
 import classes from "./dashboards.module.css";
 import { format, groupTitle, label, numeric, overTime, seriesOf, type Span } from "./figures";
 
-export const HEIGHT = 188;
+const HEIGHT = 188;
 const LEGEND = 3;
 const BEHIND = "Show the traces behind it";
 
@@ -116,6 +117,24 @@ function Rows({ chart, table, named, ways }: Shown) {
         ))}
       </tbody>
     </FigureTable>
+  );
+}
+
+/** What stands in the place of a chart until its figures are there, in its shape. */
+export function Waiting({ chart }: { chart: Pick<SavedChart, "kind" | "measures"> }) {
+  if (chart.kind === "number") return <Skeleton width={120} height={32} />;
+  if (chart.kind !== "table") return <ChartSkeleton height={HEIGHT} />;
+  return (
+    <div className={classes.waiting} aria-hidden>
+      {[52, 38, 64, 46].map((width) => (
+        <div key={width}>
+          <Skeleton width={`${width / 2}%`} />
+          {chart.measures.map((measure) => (
+            <Skeleton key={measure} width={44} />
+          ))}
+        </div>
+      ))}
+    </div>
   );
 }
 

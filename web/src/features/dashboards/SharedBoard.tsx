@@ -3,12 +3,11 @@ import { useMemo, type ReactNode } from "react";
 import { asApiError } from "@/api/client";
 import { sharedFiguresQuery, type SharedDashboard, type SharedFigures } from "@/api/shares";
 import type { SavedChart } from "@/api/types";
-import { ago, exactTime } from "@/lib/format";
+import { ago, exactTime, timeOfDay } from "@/lib/format";
 import { lastLabel, spanLabel } from "@/lib/range";
-import { ChartSkeleton } from "@/ui/chart";
-import { ErrorNote, Panel, Skeleton } from "@/ui/parts";
+import { ErrorNote, Panel } from "@/ui/parts";
 import classes from "./dashboards.module.css";
-import { Drawn, HEIGHT } from "./Drawn";
+import { Drawn, Waiting } from "./Drawn";
 import { groupName, type Span } from "./figures";
 
 type SharedChart = SharedDashboard["charts"][number];
@@ -30,13 +29,7 @@ function Card({ shown, answer, span }: { shown: SharedChart; answer: SharedFigur
         {answer?.table?.more === true && <span className={classes.note}>the first {chart.top}</span>}
       </header>
       <div className={classes.body} aria-busy={answer === undefined}>
-        {answer !== undefined && span !== null ? (
-          <Figures chart={chart} answer={answer} span={span} />
-        ) : chart.kind === "number" ? (
-          <Skeleton width={120} height={32} />
-        ) : (
-          <ChartSkeleton height={HEIGHT} />
-        )}
+        {answer !== undefined && span !== null ? <Figures chart={chart} answer={answer} span={span} /> : <Waiting chart={chart} />}
       </div>
     </Panel>
   );
@@ -66,7 +59,7 @@ export function SharedBoard({ token, name, dashboard, expiresAt, ended }: Props)
         {dashboard.description !== "" && <p className={classes.about}>{dashboard.description}</p>}
         <p className={classes.sharedFacts}>
           <span>{dashboard.range !== "" ? lastLabel(dashboard.range) : span !== null && spanLabel(span)}</span>
-          {span !== null && dashboard.range !== "" && <span title={exactTime(span.to)}>as of {ago(span.to, new Date())}</span>}
+          {span !== null && dashboard.range !== "" && <span title={exactTime(span.to)}>as of {timeOfDay(span.to, new Date())}</span>}
           <span>
             Shared to read · until <time title={exactTime(ends)}>{ago(ends, new Date())}</time>
           </span>

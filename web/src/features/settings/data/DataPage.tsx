@@ -77,9 +77,18 @@ function RetentionForm({ project, kept }: { project: string; kept: RetentionView
   );
 }
 
+/** A point in time to the second in UTC: it is shown to others as proof. */
+function Since({ what, at }: { what: string; at: string }) {
+  const moment = new Date(at);
+  return (
+    <div title={exactTime(moment)}>
+      {what} since <time dateTime={at}>{moment.toISOString().slice(0, 19).replace("T", " ")} UTC</time>
+    </div>
+  );
+}
+
 function DeletionRow({ one, now }: { one: DeletionView; now: Date }) {
   const state = STATES[one.state];
-  const times = [one.removed_at === null ? "" : `unreadable since ${exactTime(new Date(one.removed_at))}`, one.erased_at === null ? "" : `off the disk since ${exactTime(new Date(one.erased_at))}`];
   return (
     <tr>
       <td className={classes.strong}>
@@ -90,13 +99,13 @@ function DeletionRow({ one, now }: { one: DeletionView; now: Date }) {
           </code>
         </div>
       </td>
-      <td>
+      <td className={styles.words}>
         <Badge tone={state.tone} title={one.detail}>
           {state.label}
         </Badge>
         {one.detail !== "" && <div className={classes.dim}>{one.detail}</div>}
       </td>
-      <td>
+      <td className={styles.words}>
         {rowsOf(one.removed) || NONE}
         <div className={classes.dim}>
           {grouped(one.traces)} {one.traces === 1 ? "trace" : "traces"}
@@ -104,7 +113,10 @@ function DeletionRow({ one, now }: { one: DeletionView; now: Date }) {
         </div>
       </td>
       <Requested at={one.requested_at} by={one.requested_by} now={now} />
-      <td className={classes.dim}>{times.filter((text) => text !== "").join("; ") || NONE}</td>
+      <td className={`${styles.words} ${classes.dim}`}>
+        {one.removed_at === null ? NONE : <Since what="unreadable" at={one.removed_at} />}
+        {one.erased_at !== null && <Since what="off the disk" at={one.erased_at} />}
+      </td>
     </tr>
   );
 }
