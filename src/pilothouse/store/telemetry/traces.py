@@ -1,26 +1,33 @@
 """One trace with all its spans."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from pilothouse.domain.reading import SpanDetail, Trace
 from pilothouse.store.telemetry import scores, summaries
 from pilothouse.store.telemetry.batches import BUCKETS
 from pilothouse.store.telemetry.conditions import Conditions, moment, nanoseconds, sound, within
-from pilothouse.store.telemetry.connection import Connection, Query
+from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.figures import OUTPUT_TOTAL, RATE
 from pilothouse.store.telemetry.rows import PACKED, SpanRow, unpacked
 
 MAX_SPANS = 10_000
 """Of one trace; later ones are left out."""
-_EVER: tuple[int, int] = (0, 2**63 - 1)
 
 
 class _Row(SpanRow, kw_only=True):
     started_ns: int
     tokens_per_s: float | None
+
+
+class _Bounds(msgspec.Struct):
+    first_ns: int
+    last_ns: int
+    spans: int
 
 
 class _RowOfAny(_Row, kw_only=True):
@@ -40,16 +47,17 @@ _SQL = "\n".join((
     "ORDER BY started_at, span_id",
     "LIMIT {max_spans:UInt32}",
 ))  # fmt: skip
+_BOUNDS = (
+    "SELECT toUnixTimestamp64Nano(min(started_at)) AS first_ns, toUnixTimestamp64Nano(max(started_at)) AS last_ns,"
+    " count() AS spans FROM spans WHERE project_id = {project_id:String} AND trace_id = {trace_id:String}"
+)
+"""Without merging rows: those that were replaced make the range wider at most."""
 _SAME = tuple(name for name in _Row.__struct_fields__ if name in SpanDetail.__struct_fields__ and name not in PACKED)
 
 
 async def fetch(connection: Connection, project_id: str, trace_id: str, around: datetime | None) -> Trace | None:
     """Return the trace, None when there is none; `around` is a time near it, which makes the search cheap."""
-    ranges = [_EVER]
-    if around is not None:
-        at_ns = nanoseconds(around)
-        ranges.insert(0, (at_ns - summaries.REACH_NS, at_ns + summaries.REACH_NS))
-    for from_ns, to_ns in ranges:
+    async for from_ns, to_ns in ranges(connection, project_id, trace_id, around):
         where = within(project_id, from_ns, to_ns).plus(
             "trace_id = {trace_id:String}", trace_id=sound(trace_id), max_spans=MAX_SPANS
         )
@@ -65,6 +73,22 @@ async def fetch(connection: Connection, project_id: str, trace_id: str, around: 
             spans = [_detail(row, started_ns, starts.get(row.parent_span_id, 0)) for row in _parents_first(rows)]
             return Trace(summary=summary, spans=spans, scores=given)
     return None
+
+
+async def ranges(
+    connection: Connection, project_id: str, trace_id: str, around: datetime | None
+) -> AsyncIterator[tuple[int, int]]:
+    """Yield times to look for a trace in: near a known one, else just where the store has rows of it.
+
+    To find these takes few columns; what is read of all columns then lies in few places.
+    """
+    if around is not None:
+        at_ns = nanoseconds(around)
+        yield at_ns - summaries.REACH_NS, at_ns + summaries.REACH_NS
+    named: dict[str, Parameter] = {"project_id": sound(project_id), "trace_id": sound(trace_id)}
+    found = (await connection.select(Query("trace bounds", _BOUNDS, named), _Bounds))[0]
+    if found.spans:
+        yield found.first_ns, found.last_ns + 1
 
 
 async def details(connection: Connection, where: Conditions, limit: int) -> dict[tuple[str, str], SpanDetail]:

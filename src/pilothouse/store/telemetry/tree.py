@@ -19,7 +19,6 @@ from pilothouse.store.telemetry.search import EXACT
 FIRST_PAGE, NEXT_PAGES = 2_000, 30_000
 """Spans a page: the first is drawn while the others are on their way."""
 MAX_MATCHES = 10_000
-_EVER: tuple[int, int] = (0, 2**63 - 1)
 _EPOCH = moment(0)
 
 
@@ -89,7 +88,7 @@ _attempts = msgspec.json.Decoder(tuple[AttemptDetail, ...])
 
 async def first(connection: Connection, project_id: str, trace_id: str, around: datetime | None) -> TreePage | None:
     """Return the first page with summary and scores, None when there is no such trace."""
-    for from_ns, to_ns in _ranges(around):
+    async for from_ns, to_ns in traces.ranges(connection, project_id, trace_id, around):
         rows, found, given = await asyncio.gather(
             _rows(connection, _where(project_id, trace_id, from_ns, to_ns), FIRST_PAGE + 1),
             summaries.fetch(connection, project_id, [trace_id], from_ns, to_ns),
@@ -116,7 +115,7 @@ async def span(
     connection: Connection, project_id: str, trace_id: str, span_id: str, around: datetime | None
 ) -> SpanDetail | None:
     """Return one span with its times from the start of its trace, None when there is none."""
-    for from_ns, to_ns in _ranges(around):
+    async for from_ns, to_ns in traces.ranges(connection, project_id, trace_id, around):
         where = _where(project_id, trace_id, from_ns, to_ns)
         wanted = where.plus("span_id = {span_id:String}", span_id=sound(span_id))
         found = (await traces.details(connection, wanted, 1)).get((trace_id, span_id))
@@ -135,7 +134,7 @@ async def matches(
 ) -> SpanMatches:
     """Return the spans of a trace that hold a text, by start time, at most `MAX_MATCHES`."""
     wanted = of_spans(TraceFilter(project_id=project_id, from_at=_EPOCH, to_at=_EPOCH, text=text))
-    for from_ns, to_ns in _ranges(around):
+    async for from_ns, to_ns in traces.ranges(connection, project_id, trace_id, around):
         where = _where(project_id, trace_id, from_ns, to_ns).plus(*wanted.parts, **wanted.parameters)
         sql = _MATCHES_SQL.replace("%WHERE%", where.sql)
         query = Query("span matches", sql, {**where.parameters, "limit": MAX_MATCHES + 1})
@@ -162,13 +161,6 @@ async def _starts(connection: Connection, where: Conditions, parent_span_id: str
 
 def _where(project_id: str, trace_id: str, from_ns: int, to_ns: int) -> Conditions:
     return within(project_id, from_ns, to_ns).plus(_OF_TRACE, trace_id=sound(trace_id))
-
-
-def _ranges(around: datetime | None) -> list[tuple[int, int]]:
-    if around is None:
-        return [_EVER]
-    at_ns = nanoseconds(around)
-    return [(at_ns - summaries.REACH_NS, at_ns + summaries.REACH_NS), _EVER]
 
 
 def _page(rows: list[_Row], size: int, place: _Place) -> tuple[list[TreeSpan], str | None]:
