@@ -114,11 +114,11 @@ def charge(catalog: Catalog, provider: str, account: str, names: Iterable[str], 
     The first of its model's names that is said counts, or a later one where that has no price.
     """
     usage, at = call[0], _moment(call[1])
-    first, *others = [name for name in names if name] or [""]
-    cost = catalog.price(provider, first, usage, at, account)
+    said = [name for name in names if name] or [""]
+    cost = catalog.price(provider, said[0], usage, at, account)
     if cost.status is not CostStatus.UNPRICED:
         return cost
-    costs = (catalog.price(provider, name, usage, at, account) for name in others)
+    costs = (catalog.price(provider, name, usage, at, account) for name in said[1:])
     return next((other for other in costs if other.status is CostStatus.PRICED), cost)
 
 

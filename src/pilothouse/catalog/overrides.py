@@ -129,6 +129,8 @@ class Overrides(msgspec.Struct, frozen=True):
 
     def find(self, account: str, provider: str, model: str, at: datetime) -> Override | None:
         """Return the first override that fits."""
+        if not self.rows:
+            return None
         return next((row for row in self.rows if row.fits(account, provider, model, at)), None)
 
 

@@ -297,6 +297,9 @@ class _Batch:
         """Return all rows, with a mark for each start that no longer holds; what is there already is left out."""
         found: list[Piece] = []
         for made in self._made.values():
+            if not made.before:
+                found.append(Piece((made.row,), tuple(made.sources)))
+                continue
             last = _last_by_bucket(made.before)
             here = _bucket(made.row)
             gone = [

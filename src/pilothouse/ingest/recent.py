@@ -87,7 +87,8 @@ class OpenRows:
 
     def written(self, key: SpanKey, row: Span) -> None:
         """Note what is in the store now."""
-        self._drop(key)
+        if key in self._rows:
+            self._drop(key)
         if row.running:
             self._rows[key] = row
             self._of.setdefault(key[:2], set()).add(key)
