@@ -122,7 +122,9 @@ VOCABULARY_FAILURES = Counter(
 )
 STORE_QUERIES = Histogram("pilothouse_store_query_seconds", "Time of one telemetry query.", _SECONDS, ("query",))
 ROWS_REMOVED = Counter(
-    "pilothouse_rows_removed_total", "Rows of telemetry removed, and `bodies` emptied.", ("why", "table")
+    "pilothouse_rows_removed_total",
+    "Rows of telemetry removed, and what stood beside it; `bodies` emptied, `shares` ended.",
+    ("why", "table"),
 )
 SPANS_REVISED = Counter("pilothouse_spans_revised_total", "Kept spans priced or mapped anew and written.", ("kind",))
 EXPORT_ROWS = Counter("pilothouse_export_rows_total", "Rows written out.", ("what",))

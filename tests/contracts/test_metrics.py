@@ -7,8 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from pilothouse.domain.metrics import MetricFigures, MetricFilter, MetricGroup, MetricKind, MetricName
-from pilothouse.domain.telemetry import MetricPoint
+from pilothouse.domain.metrics import (
+    MetricExemplars,
+    MetricFigures,
+    MetricFilter,
+    MetricGroup,
+    MetricKind,
+    MetricName,
+)
+from pilothouse.domain.telemetry import Exemplar, MetricPoint
 from pilothouse.errors import InvalidRequest
 from pilothouse.store.telemetry.client import Telemetry
 from tests.spans import BASE_NS, new_project
@@ -153,3 +160,62 @@ async def test_what_there_is_and_its_values(telemetry: Telemetry) -> None:
     )  # fmt: skip
     assert [(one.value, one.count) for one in await telemetry.metric_values(wanted)] == [("small", 2)]
     assert (await telemetry.metrics(new_project(), times)).items == []
+
+
+def measured(minute: float, value: float, **changes: Any) -> Exemplar:
+    at_ns = FIRST_NS + round(minute * MINUTE_NS)
+    plain = Exemplar(at_ns=at_ns, value=value, trace_id=f"{at_ns:032x}", span_id=f"{at_ns:016x}")
+    return msgspec.structs.replace(plain, **changes)
+
+
+async def exemplars_of(telemetry: Telemetry, points: list[MetricPoint], **changes: Any) -> MetricExemplars:
+    """Store the points twice, as different requests, and return what is shown of their exemplars."""
+    project = new_project()
+    for again in range(2):
+        sent = [msgspec.structs.replace(one, project_id=project, id=f"{one.id}{again}") for one in points]
+        await telemetry.insert_points(sent, f"{project}-{again}")
+    wanted = MetricFilter(
+        project_id=project, from_at=FIRST, to_at=FIRST + timedelta(minutes=5),
+        metric=MetricName("calls", MetricKind.HISTOGRAM, "s"),
+    )  # fmt: skip
+    listed = await telemetry.metrics(project, (wanted.from_at, wanted.to_at))
+    found = await telemetry.metric_exemplars(msgspec.structs.replace(wanted, **changes))
+    if not changes:
+        assert sum(one.exemplar_count for one in listed.items if one.kind is MetricKind.HISTOGRAM) == found.total
+    return found
+
+
+def histogram(minute: float, *exemplars: Exemplar, **changes: Any) -> MetricPoint:
+    return point(minute, kind="histogram", unit="s", monotonic=False, exemplars=exemplars, **changes)
+
+
+async def test_exemplars_are_kept_once_and_lead_to_their_span(telemetry: Telemetry) -> None:
+    slow = measured(1.25, 4.5, attributes={"order": "1042"})
+    found = await exemplars_of(telemetry, [histogram(2, slow), histogram(3, slow, measured(9, 1.0))])
+    assert found.total == 1, "the second is outside the range, the first came with two points"
+    (one,) = found.items
+    assert (one.value, one.trace_id, one.span_id) == (4.5, slow.trace_id, slow.span_id)
+    assert (one.at, one.attributes, one.group) == (FIRST + timedelta(minutes=1.25), {"order": "1042"}, "")
+
+
+async def test_exemplars_are_of_their_metric_their_group_and_what_it_is_narrowed_to(telemetry: Telemetry) -> None:
+    large = {"gen_ai.request.model": "large"}
+    points = [
+        histogram(1, measured(0.5, 1.0)), histogram(1, measured(0.6, 2.0), attributes=large),
+        point(1, kind="gauge", unit="s", exemplars=(measured(0.5, 9.0),)),
+        histogram(1, measured(0.5, 8.0), name="others"),
+    ]  # fmt: skip
+    found = await exemplars_of(telemetry, points, group_by=MODEL)
+    assert [(one.group, one.value) for one in found.items] == [("small", 1.0), ("large", 2.0)]
+    found = await exemplars_of(telemetry, points, where=((MODEL, "large"),))
+    assert [one.value for one in found.items] == [2.0]
+    with pytest.raises(InvalidRequest):
+        await exemplars_of(telemetry, points, group_by="model")
+
+
+async def test_of_many_exemplars_the_ends_and_some_between_are_shown(telemetry: Telemetry) -> None:
+    many = [measured(0.001 * n, float(n), span_id=f"{n:016x}") for n in range(100)]
+    found = await exemplars_of(telemetry, [histogram(1, *many), histogram(3, measured(2.5, 7.0), measured(2.6, 8.0))])
+    assert found.total == 102
+    assert sorted(one.value for one in found.items) == [0.0, 7.0, 8.0, 33.0, 66.0, 99.0]
+    assert [one.at for one in found.items] == sorted(one.at for one in found.items)

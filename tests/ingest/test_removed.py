@@ -5,14 +5,17 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+from pilothouse.domain.envelope import OtlpTraces
 from pilothouse.domain.keeping import DAY_NS, REMOVED, Marks, Retention
 from pilothouse.domain.receipt import ReceiptOutcome
 from pilothouse.domain.score import Score, ScoreType
+from pilothouse.domain.telemetry import Exemplar, MetricPoint
 from pilothouse.errors import MetadataUnavailable
 from pilothouse.ingest.loop import IngestLoop
 from pilothouse.ingest.reading import Arrived, Contents, Source
 from pilothouse.ingest.removed import Gate
 from pilothouse.ingest.scores import ScoreRead
+from pilothouse.ingest.signals import Read
 from pilothouse.spool import CALL, Item, SpoolWriter
 from tests.ingest.test_loop import CATALOG, QUICK, Store
 from tests.spans import BASE_NS, make_span
@@ -116,3 +119,18 @@ async def test_a_late_word_of_a_removed_trace_stays_out_of_the_store_and_is_in_t
         await loop.stop()
     assert sorted(store.numbers) == [0, 2, 3]
     assert [(one.outcome, one.items) for one in told if one.reason == REMOVED] == [(ReceiptOutcome.REJECTED, 1)]
+
+
+async def test_a_data_point_stays_without_the_exemplars_of_a_removed_trace() -> None:
+    gone, here = make_span("p"), make_span("p")
+    exemplars = tuple(Exemplar(NOW_NS, 1.0, one.trace_id, one.span_id) for one in (gone, here))
+    point = MetricPoint(
+        project_id="p", id="1", surface="otlp_http", name="n", kind="histogram", at_ns=NOW_NS, exemplars=exemplars
+    )
+    arrived = contents()
+    request = OtlpTraces(
+        project_id="p", received_at_ns=NOW_NS, content_type="application/json", surface="otlp_http", body=b""
+    )
+    arrived.signals.append(Read(ITEM, request, points=(point,)))
+    assert (await gate(Written(frozenset({MARKS.trace("p", gone.trace_id)})))).filter(arrived) == []
+    assert arrived.signals[0].points == (msgspec.structs.replace(point, exemplars=exemplars[1:]),)

@@ -6,15 +6,23 @@ from typing import Any
 import msgspec
 import pytest
 
+from pilothouse import instruments
 from pilothouse.domain.clock import FakeClock
+from pilothouse.domain.comment import CommentOn, CommentPlace
 from pilothouse.domain.keeping import DAY_NS, Deletion, DeletionState, Marks, Retention, Subject
-from pilothouse.domain.reading import TraceFilter
+from pilothouse.domain.metrics import MetricFilter, MetricKind, MetricName
+from pilothouse.domain.reading import ScoreFilter, TraceFilter
+from pilothouse.domain.score import Score, ScoreType
 from pilothouse.domain.secret import SecretBox
+from pilothouse.domain.telemetry import Exemplar, MetricPoint
 from pilothouse.errors import InvalidRequest, NotFound, StoreUnavailable
 from pilothouse.lifecycle.deletions import DeletionLoop, DeletionParts, Deletions
 from pilothouse.lifecycle.gone import Removals
 from pilothouse.lifecycle.options import LifecycleOptions
 from pilothouse.lifecycle.retention import RetentionLoop, Retentions
+from pilothouse.registry.comments import Author, Comments
+from pilothouse.registry.registry import Registry
+from pilothouse.store.metadata.comments import CommentFilter
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.telemetry.archive import Archive
 from pilothouse.store.telemetry.client import Telemetry
@@ -39,6 +47,9 @@ class Store:
         if self.broken:
             raise StoreUnavailable("away")
         return await self._archive.traces_of(wanted)
+
+    async def sessions_of(self, wanted: Places) -> list[str]:
+        return await self._archive.sessions_of(wanted)
 
     async def count(self, wanted: Places, trace_ids: Sequence[str]) -> dict[str, int]:
         if self.before_count is not None:
@@ -73,6 +84,25 @@ class Setup:
         return await self.deletions.get(project, deletion.id)
 
 
+def of_session(project: str, session_id: str) -> Score:
+    return Score(
+        project_id=project, id=f"score-{session_id}", session_id=session_id, name="helpful", type=ScoreType.NUMERIC,
+        number=1.0, source="api", at_ns=BASE_NS, stated_at_ns=BASE_NS,
+    )  # fmt: skip
+
+
+async def registered(metadata: Metadata) -> str:
+    """Return a new project that comments may belong to."""
+    return (await Registry(metadata, BOX, FakeClock(BASE_NS)).create_project(new_project(), actor="test")).id
+
+
+def removed_rows(why: str, table: str) -> float:
+    """Return how many rows the metric says were removed."""
+    wanted = f'pilothouse_rows_removed_total{{why="{why}",table="{table}"}} '
+    lines = instruments.render().splitlines()
+    return sum(float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted))
+
+
 async def listed(telemetry: Telemetry, project: str) -> set[str]:
     wanted = TraceFilter(project_id=project, from_at=moment(0), to_at=moment(BASE_NS + 90 * DAY_NS))
     return {one.trace_id for one in (await telemetry.traces(wanted)).items}
@@ -103,6 +133,91 @@ async def test_a_user_is_removed_counted_and_receipted(
     await telemetry.insert([fresh], f"{project}-2")
     await setup.loop.tick()
     assert fresh.trace_id in await listed(telemetry, project)
+
+
+async def test_exemplars_of_a_user_go_and_the_figures_stay(
+    metadata: Metadata, archive: Archive, telemetry: Telemetry
+) -> None:
+    setup, project = Setup(metadata, archive), new_project()
+    ada, bob = make_span(project, user_id="ada"), make_span(project, user_id="bob")
+    exemplars = (
+        Exemplar(BASE_NS, 1.0, ada.trace_id, ada.span_id), Exemplar(BASE_NS, 2.0, bob.trace_id, bob.span_id),
+        Exemplar(BASE_NS, 3.0, attributes={"user.id": "ada"}),
+        Exemplar(BASE_NS, 4.0, ada.trace_id, ada.span_id, {"user.id": "ada"}),
+    )  # fmt: skip
+    point = MetricPoint(
+        project_id=project, id="1", surface="otlp_http", name="times", kind="histogram", unit="s", at_ns=BASE_NS,
+        count=4, exemplars=exemplars,
+    )  # fmt: skip
+    await telemetry.insert([ada, bob], project)
+    await telemetry.insert_points([point], project)
+    done = await setup.carry_out(project, await setup.deletions.request(project, Subject.USER, "ada", actor="test"))
+    assert (done.removed["exemplars"], done.removed["metrics"], done.left) == (3, 0, 0)
+    wanted = MetricFilter(
+        project_id=project, from_at=moment(BASE_NS), to_at=moment(BASE_NS + 60 * 10**9),
+        metric=MetricName("times", MetricKind.HISTOGRAM, "s"),
+    )  # fmt: skip
+    assert [one.value for one in (await telemetry.metric_exemplars(wanted)).items] == [2.0]
+    (metric,) = (await telemetry.metrics(project, (wanted.from_at, wanted.to_at))).items
+    assert (metric.point_count, metric.exemplar_count) == (1, 1)
+
+
+async def test_what_is_said_of_a_users_sessions_goes_and_is_counted(
+    metadata: Metadata, archive: Archive, telemetry: Telemetry
+) -> None:
+    setup, project = Setup(metadata, archive), await registered(metadata)
+    root = make_span(project, user_id="ada")
+    # the session is said by another span of the trace than the user
+    spans = [root, make_span(project, trace_id=root.trace_id, session_id="hers"), make_span(project, session_id="his")]
+    await telemetry.insert(spans, project)
+    await telemetry.insert_scores([of_session(project, name) for name in ("hers", "his")], project)
+    comments, author = Comments(metadata, setup.clock), Author("person:1", "Eve")
+    for session in ("hers", "his"):
+        await comments.add(project, CommentPlace(CommentOn.SESSION, session), "About it.", author)
+    before = {table: removed_rows("deletion", table) for table in ("comments", "scores", "spans")}
+    done = await setup.carry_out(project, await setup.deletions.request(project, Subject.USER, "ada", actor="test"))
+    assert (done.removed["comments"], done.removed["scores"], done.removed["spans"]) == (1, 1, 2)
+    left, _ = await comments.page(CommentFilter(project_id=project))
+    assert [one.subject_id for one in left] == ["his"]
+    assert [one.session_id for one in (await telemetry.score_page(ScoreFilter(project_id=project))).items] == ["his"]
+    assert {table: removed_rows("deletion", table) - rows for table, rows in before.items()} == {
+        "comments": 1, "scores": 1, "spans": 2,
+    }  # fmt: skip
+
+
+async def test_comments_of_what_is_too_old_are_in_the_metric(
+    metadata: Metadata, archive: Archive, telemetry: Telemetry
+) -> None:
+    clock, project = FakeClock(BASE_NS + 10 * DAY_NS), await registered(metadata)
+    span = make_span(project)
+    await telemetry.insert([span], project)
+    place, author = CommentPlace(CommentOn.TRACE, span.trace_id), Author("person:1", "Eve")
+    await Comments(metadata, clock).add(project, place, "About it.", author, subject_at_ns=span.started_at_ns)
+    await Retentions(metadata, archive, clock).put(project, Retention(traces_days=7), actor="test")
+    clock.advance(OPTIONS.grace_s)
+    before = removed_rows("retention", "comments")
+    await RetentionLoop(metadata, archive, clock, OPTIONS).tick()
+    assert removed_rows("retention", "comments") == before + 1
+
+
+async def test_exemplars_age_with_their_data_points(metadata: Metadata, archive: Archive, telemetry: Telemetry) -> None:
+    clock, project = FakeClock(BASE_NS + 10 * DAY_NS), new_project()
+    exemplars = (Exemplar(BASE_NS, 1.0), Exemplar(BASE_NS + 9 * DAY_NS, 2.0))
+    point = MetricPoint(
+        project_id=project, id="1", surface="otlp_http", name="times", kind="gauge", at_ns=BASE_NS + 9 * DAY_NS,
+        value=1.0, exemplars=exemplars,
+    )  # fmt: skip
+    await telemetry.insert_points([point], project)
+    retentions = Retentions(metadata, archive, clock)
+    assert (await retentions.preview(project, Retention(logs_days=7)))["exemplars"] == 1
+    await retentions.put(project, Retention(logs_days=7), actor="test")
+    clock.advance(OPTIONS.grace_s)
+    await RetentionLoop(metadata, archive, clock, OPTIONS).tick()
+    wanted = MetricFilter(
+        project_id=project, from_at=moment(0), to_at=moment(BASE_NS + 10 * DAY_NS),
+        metric=MetricName("times", MetricKind.GAUGE, ""),
+    )  # fmt: skip
+    assert [one.value for one in (await telemetry.metric_exemplars(wanted)).items] == [2.0]
 
 
 async def test_it_waits_for_what_was_accepted_before(metadata: Metadata, archive: Archive) -> None:

@@ -20,7 +20,7 @@ from pilothouse.otlp import decode
 from pilothouse.otlp.answers import Signal, accepted, refused
 from pilothouse.otlp.decode import Encoding, Received
 from pilothouse.otlp.exponential import Exponential, buckets
-from pilothouse.otlp.signals import Bounds, OtelLog, OtelPoint, PointKind, Reason, Rejected
+from pilothouse.otlp.signals import Bounds, OtelExemplar, OtelLog, OtelPoint, PointKind, Reason, Rejected
 from tests.otlp.test_decode import NOW, SPAN, START, TRACE, any_value, pairs
 
 TIMES = {"start_time_unix_nano": START, "time_unix_nano": START + 9}
@@ -114,6 +114,24 @@ def test_no_count_of_an_exponential_histogram_is_lost(
     assert sum(counts) == zero + sum(positive) + sum(negative)
     assert len(counts) == len(ends) + 1
     assert list(ends) == sorted(ends)
+
+
+def test_exemplars_come_with_their_point(encoding: Encoding) -> None:
+    ids = {"trace_id": bytes.fromhex(TRACE), "span_id": bytes.fromhex(SPAN)}
+    exemplars = [
+        m.Exemplar(as_double=1.5, time_unix_nano=START + 3, filtered_attributes=pairs({"user": "ada", "n": 2}), **ids),
+        m.Exemplar(as_int=4, trace_id=ids["trace_id"]),
+        m.Exemplar(as_double=float("nan"), **ids), m.Exemplar(**ids),
+    ]  # fmt: skip
+    histogram = m.Histogram(data_points=[m.HistogramDataPoint(count=3, exemplars=exemplars, **TIMES)])
+    counter = m.Sum(data_points=[m.NumberDataPoint(as_int=3, exemplars=exemplars[1:2], **TIMES)])
+    one, two = points(encoding, m.Metric(name="h", histogram=histogram), m.Metric(name="c", sum=counter))
+    found = OtelExemplar(START + 3, 1.5, TRACE, SPAN, {"user": "ada", "n": 2})
+    # one without a good span stands in none, at the time of its point
+    assert one.exemplars == (found, OtelExemplar(START + 9, 4.0))
+    assert two.exemplars == (OtelExemplar(START + 9, 4.0),)
+    bounded = points(encoding, m.Metric(name="h", histogram=histogram), bounds=Bounds(exemplars=1))
+    assert bounded[0].exemplars == (found,)
 
 
 def test_points_beyond_the_bound_are_left_out(encoding: Encoding) -> None:

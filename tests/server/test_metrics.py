@@ -1,5 +1,6 @@
 """Metrics of applications over the API."""
 
+import msgspec
 import pytest
 
 from pilothouse.domain.access import Permission
@@ -18,6 +19,9 @@ async def test_figures_are_of_the_metric_that_is_named(run: Running) -> None:
     assert asked.metric == MetricName("gen_ai.client.token.usage", MetricKind.HISTOGRAM, "{token}")
     assert (asked.group_by, asked.where, asked.top) == ("attributes.m", (("resource.s", "a=b"),), 3)
     assert asked.project_id == run.project.id
+    answer = await client.get(f"/api/v1/metrics/exemplars?{OF}&group_by=attributes.m&where=resource.s=a%3Db")
+    assert answer.json() == {"items": [], "total": 0}
+    assert run.store.asked[-1] == msgspec.structs.replace(asked, top=10)
     assert (await client.get("/api/v1/metrics")).json() == {"items": [], "more": False}
     assert (await client.get(f"/api/v1/metrics/values?{OF}&attribute=attributes.m")).json() == {"items": []}
     assert run.store.asked[-1][1].group_by == "attributes.m"

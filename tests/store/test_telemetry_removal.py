@@ -180,7 +180,7 @@ async def test_a_users_traces_go_whole_with_all_their_versions_and_nobody_elses(
     wanted = Places(project, Subject.USER, "ada")
     traces = await archive.traces_of(wanted)
     assert traces == [named.trace_id]
-    assert await archive.count(wanted, traces) == {"spans": 3, "scores": 2, "logs": 2, "metrics": 0}
+    assert await archive.count(wanted, traces) == {"spans": 3, "scores": 2, "logs": 2, "metrics": 0, "exemplars": 0}
     await archive.hide(wanted, traces)
     assert sum((await archive.count(wanted, traces)).values()) == 0
     assert await archive.traces_of(wanted) == []

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     SCORES = "scores"
     LOGS = "logs"
     METRICS = "metrics"
+    EXEMPLARS = "exemplars"
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,7 +31,7 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     bodies_days: int | None = None
     """Input, output and raw attributes of spans, and bodies of log records; names, times, tokens and costs stay."""
     logs_days: int | None = None
-    """Log records and data points of metrics."""
+    """Log records, and data points of metrics with their exemplars."""
     scores_days: int | None = None
 
     def days(self, kind: Kind) -> int | None:
@@ -40,7 +41,7 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 return self.traces_days
             case Kind.SCORES:
                 return self.scores_days
-            case Kind.LOGS | Kind.METRICS:
+            case Kind.LOGS | Kind.METRICS | Kind.EXEMPLARS:
                 return self.logs_days
 
 

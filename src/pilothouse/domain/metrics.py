@@ -47,6 +47,7 @@ class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
     point_count: int
     attributes: list[str]
     """What it can be split and narrowed by, as `attributes.…` and `resource.…`; 100 at most."""
+    exemplar_count: int = 0
 
 
 class MetricList(msgspec.Struct, frozen=True):
@@ -92,6 +93,29 @@ class MetricFigures(msgspec.Struct, frozen=True):
     groups: list[MetricGroup]
     more: bool
     """Whether there are more groups, or more points than are looked at."""
+
+
+class MetricExemplar(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the measurements behind a metric's figures, and the span that it was made in."""
+
+    group: str
+    """As of the figures, when they are split."""
+    at: datetime
+    value: float
+    """In the metric's unit; of a counter what was added."""
+    trace_id: str
+    """Empty when it was made in no span."""
+    span_id: str
+    attributes: dict[str, str]
+    """Those that the metric itself leaves out."""
+
+
+class MetricExemplars(msgspec.Struct, frozen=True):
+    """Exemplars by time: of each step of the figures the greatest, the least and some between."""
+
+    items: list[MetricExemplar]
+    total: int
+    """How many there are in the time range."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,6 +66,18 @@ class LogFacets(msgspec.Struct, frozen=True):
     """The least number of each of OpenTelemetry's levels: 1 trace, 5 debug, 9 info, 13 warn, 17 error, 21 fatal."""
 
 
+class Exemplar(msgspec.Struct, frozen=True):
+    """One of the measurements behind a data point, and the span that it was made in."""
+
+    at_ns: int
+    value: float
+    trace_id: str = ""
+    """Empty when it was made in no span."""
+    span_id: str = ""
+    attributes: dict[str, str] = {}
+    """Those that the data point has not."""
+
+
 class MetricPoint(msgspec.Struct, frozen=True, kw_only=True):
     """One data point of a metric."""
 
@@ -99,3 +111,4 @@ class MetricPoint(msgspec.Struct, frozen=True, kw_only=True):
     resource: dict[str, str] = {}
     scope_name: str = ""
     scope_version: str = ""
+    exemplars: tuple[Exemplar, ...] = ()

@@ -14,6 +14,7 @@ import msgspec
 from pilothouse.domain.keeping import DAY_NS, REMOVED, Kind, Marks, Retention
 from pilothouse.domain.receipt import MINUTE_NS, Receipt, ReceiptOutcome
 from pilothouse.domain.span import Span
+from pilothouse.domain.telemetry import MetricPoint
 from pilothouse.errors import PlatformError
 from pilothouse.ingest.reading import Arrived, Contents
 from pilothouse.ingest.recent import SpanKey
@@ -106,12 +107,22 @@ class Gate:
             logs = tuple(
                 row for row in one.logs if row.at_ns >= oldest_ns and not self._marked(project_id, row.trace_id)
             )
-            points = tuple(row for row in one.points if row.at_ns >= oldest_ns)
+            points = tuple(
+                self._without_removed(project_id, row, oldest_ns) for row in one.points if row.at_ns >= oldest_ns
+            )
             lost = len(one.logs) - len(logs) + len(one.points) - len(points)
+            if lost or points != one.points:
+                contents.signals[number] = msgspec.structs.replace(one, logs=logs, points=points)
             if lost:
                 signal = "logs" if one.logs else "metrics"
-                contents.signals[number] = msgspec.structs.replace(one, logs=logs, points=points)
                 found.append(_receipt(project_id, one.request.surface, signal, now_ns, lost))
+
+    def _without_removed(self, project_id: str, point: MetricPoint, oldest_ns: int) -> MetricPoint:
+        """Return a data point without the exemplars of removed traces; its figures are of everybody."""
+        kept = tuple(
+            one for one in point.exemplars if one.at_ns >= oldest_ns and not self._marked(project_id, one.trace_id)
+        )
+        return point if len(kept) == len(point.exemplars) else msgspec.structs.replace(point, exemplars=kept)
 
     def _filter_scores(self, contents: Contents, now_ns: int, found: list[Receipt]) -> None:
         for number, one in enumerate(contents.scores):

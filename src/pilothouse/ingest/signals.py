@@ -9,10 +9,10 @@ import msgspec
 from pilothouse.domain.envelope import OTLP_LOGS, OTLP_METRICS, OtlpTraces, decode_otlp
 from pilothouse.domain.patch import SpanPatch
 from pilothouse.domain.receipt import MINUTE_NS, REFUSED_BY_STORE, Receipt, ReceiptOutcome
-from pilothouse.domain.telemetry import LogRecord, MetricPoint
+from pilothouse.domain.telemetry import Exemplar, LogRecord, MetricPoint
 from pilothouse.otlp import decode, log_mapping
 from pilothouse.otlp.decode import Received, encoding_of
-from pilothouse.otlp.signals import OtelLog, OtelPoint
+from pilothouse.otlp.signals import OtelExemplar, OtelLog, OtelPoint
 from pilothouse.otlp.values import as_text, as_texts
 from pilothouse.spool import Item
 
@@ -107,4 +107,9 @@ def _point(point: OtelPoint, request: OtlpTraces, row_id: str) -> MetricPoint:
         count=point.count, sum=point.sum, min=point.min, max=point.max, bounds=point.bounds, counts=point.counts,
         quantiles=point.quantiles, attributes=as_texts(point.attributes), resource=as_texts(point.resource),
         scope_name=point.scope.name, scope_version=point.scope.version,
+        exemplars=tuple(_exemplar(one) for one in point.exemplars),
     )  # fmt: skip
+
+
+def _exemplar(one: OtelExemplar) -> Exemplar:
+    return Exemplar(one.at_ns, one.value, one.trace_id, one.span_id, as_texts(one.attributes))

@@ -38,6 +38,10 @@ class Removal(Protocol):
         """Return the traces with a span of the user, the session, or the trace itself."""
         ...
 
+    async def sessions_of(self, wanted: Places) -> list[str]:
+        """Return the sessions with a trace of the user."""
+        ...
+
     async def count(self, wanted: Places, trace_ids: Sequence[str]) -> dict[str, int]:
         """Return how many rows there are by table."""
         ...
@@ -172,6 +176,8 @@ class DeletionLoop(Loop):
         trace_ids = await parts.store.traces_of(wanted)
         if deletion.subject is Subject.TRACE:
             trace_ids = [wanted.subject_id]
+        if deletion.subject is Subject.USER:
+            wanted = msgspec.structs.replace(wanted, sessions=tuple(await parts.store.sessions_of(wanted)))
         now_ns = parts.clock.now_ns()
         marks = [parts.marks.trace(deletion.project_id, trace_id) for trace_id in trace_ids]
         # Marked before anything is removed: what ingest hears of these traces from now on is turned away.
@@ -189,10 +195,11 @@ class DeletionLoop(Loop):
             left=left,
             detail="",
         )
+        for table, rows in {**found, **beside, "media": media}.items():
+            if rows:
+                instruments.ROWS_REMOVED.inc("deletion", table, by=rows)
         if left:
             await parts.store.hide(wanted, trace_ids)
-            for table, rows in found.items():
-                instruments.ROWS_REMOVED.inc("deletion", table, by=rows)
         elif after.rounds >= _KEEP_EMPTY_ROUNDS:
             done = msgspec.structs.replace(after, state=DeletionState.ERASING, sealed_id="", removed_at_ns=now_ns)
             return done, 0
@@ -218,9 +225,10 @@ def _remove_beside(tx: Transaction, wanted: Places, trace_ids: Sequence[str], no
     """
     project_id = wanted.project_id
     comments = tx.comments.delete_of(project_id, [on for on in CommentOn if on.in_trace], trace_ids)
-    if wanted.subject is Subject.SESSION:
-        comments += tx.comments.delete_of(project_id, [CommentOn.SESSION], [wanted.subject_id])
-        tx.review_items.delete_of_session(project_id, wanted.subject_id)
+    sessions = [wanted.subject_id] if wanted.subject is Subject.SESSION else wanted.sessions
+    comments += tx.comments.delete_of(project_id, [CommentOn.SESSION], sessions)
+    for session in sessions:
+        tx.review_items.delete_of_session(project_id, session)
     tx.review_items.delete_of_traces(project_id, trace_ids)
     return {"comments": comments, "shares": tx.shares.end_of_traces(project_id, trace_ids, now_ns)}
 

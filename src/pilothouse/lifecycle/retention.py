@@ -138,19 +138,20 @@ class RetentionLoop(Loop):
         except PlatformError as error:
             _log.warning("what project %s keeps too long cannot be removed now: %s", project_id, error.detail)
             return False
-        for table, rows in due.items():
-            instruments.ROWS_REMOVED.inc("retention", table, by=rows)
         media = await unlink_older(self._metadata, project_id, _media_before(wanted, now_ns))
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> dict[str, int]:
             comments = tx.comments.delete_older(project_id, _comments_before(wanted, now_ns))
             tx.review_items.delete_older(project_id, _comments_before(wanted, now_ns))
+            removed = {**due, COMMENTS: comments, MEDIA: media}
             current = tx.retentions.get(project_id)
             if current.changed_at_ns == kept.changed_at_ns:
-                removed = {**due, COMMENTS: comments, MEDIA: media}
                 tx.retentions.put(msgspec.structs.replace(current, swept_at_ns=now_ns, removed=removed))
+            return removed
 
-        await self._metadata.write(work)
+        for table, rows in (await self._metadata.write(work)).items():
+            if rows:
+                instruments.ROWS_REMOVED.inc("retention", table, by=rows)
         return any(due.values())
 
 

@@ -23,6 +23,7 @@ from pilothouse.otlp.signals import (
     Bounds,
     Decoded,
     OtelEvent,
+    OtelExemplar,
     OtelLink,
     OtelLog,
     OtelPoint,
@@ -249,20 +250,37 @@ def _points(
         for point in objects(get(data, "dataPoints")):
             if _whole(point.get("flags")) & _NO_VALUE:
                 continue
+            at_ns = moment(_whole(get(point, "timeUnixNano")), received_at_ns)
             yield OtelPoint(
                 name=text(metric.get("name")),
                 kind=kind,
                 unit=text(metric.get("unit")),
                 description=text(metric.get("description")),
                 started_at_ns=_whole(get(point, "startTimeUnixNano")),
-                at_ns=moment(_whole(get(point, "timeUnixNano")), received_at_ns),
+                at_ns=at_ns,
                 attributes=attributes_of(point.get("attributes"), bounds, []),
                 cumulative=_choice(get(data, "aggregationTemporality"), _TEMPORALITIES) == 2,
                 monotonic=get(data, "isMonotonic") is True,
+                exemplars=_exemplars(point, at_ns, bounds),
                 resource=resource,
                 scope=scope,
                 **_figures(kind, point),
             )
+
+
+def _exemplars(point: dict[str, Any], at_ns: int, bounds: Bounds) -> tuple[OtelExemplar, ...]:
+    found: list[OtelExemplar] = []
+    for one in objects(point.get("exemplars")):
+        value = next((held for name in ("asDouble", "asInt") if (held := get(one, name)) is not None), None)
+        if len(found) == bounds.exemplars or value is None or not math.isfinite(_number(value)):
+            continue
+        trace, span = trace_id(get(one, "traceId")), span_id(get(one, "spanId"))
+        if not linked(trace, span):
+            trace = span = ""
+        attributes = attributes_of(get(one, "filteredAttributes"), bounds, [])
+        when_ns = moment(_whole(get(one, "timeUnixNano")), at_ns)
+        found.append(OtelExemplar(when_ns, _number(value), trace, span, attributes))
+    return tuple(found)
 
 
 def _figures(kind: PointKind, point: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """OTLP as protobuf: `Export{Trace,Logs,Metrics}ServiceRequest` into plain values."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar, Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pilothouse.errors import InvalidRequest
@@ -21,6 +22,7 @@ from pilothouse.otlp.signals import (
     Bounds,
     Decoded,
     OtelEvent,
+    OtelExemplar,
     OtelLink,
     OtelLog,
     OtelPoint,
@@ -205,20 +207,37 @@ def _points(
     for point in data.data_points:
         if point.flags & _NO_VALUE:
             continue
+        at_ns = moment(point.time_unix_nano, received_at_ns)
         yield OtelPoint(
             name=metric.name,
             kind=PointKind(kind),
             unit=metric.unit,
             description=metric.description,
             started_at_ns=point.start_time_unix_nano,
-            at_ns=moment(point.time_unix_nano, received_at_ns),
+            at_ns=at_ns,
             attributes=attributes_of(point.attributes, bounds, []),
             cumulative=getattr(data, "aggregation_temporality", 0) == _CUMULATIVE,
             monotonic=getattr(data, "is_monotonic", False),
+            exemplars=_exemplars(getattr(point, "exemplars", ()), at_ns, bounds),
             resource=resource,
             scope=scope,
             **_figures(kind, point),
         )
+
+
+def _exemplars(exemplars: Iterable[Exemplar], at_ns: int, bounds: Bounds) -> tuple[OtelExemplar, ...]:
+    found: list[OtelExemplar] = []
+    for one in exemplars:
+        which = one.WhichOneof("value")
+        value = float(getattr(one, which)) if which else math.nan
+        if len(found) == bounds.exemplars or not math.isfinite(value):
+            continue
+        trace_id, span_id = one.trace_id.hex(), one.span_id.hex()
+        if not linked(trace_id, span_id):
+            trace_id = span_id = ""
+        attributes = attributes_of(one.filtered_attributes, bounds, [])
+        found.append(OtelExemplar(moment(one.time_unix_nano, at_ns), value, trace_id, span_id, attributes))
+    return tuple(found)
 
 
 def _figures(kind: str, point: Any) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Bounds(msgspec.Struct, frozen=True):
     """Of lists and objects inside one another."""
     events: int = 10_000
     """Of one span; links too."""
+    exemplars: int = 100
+    """Of one data point; SDKs keep one for each bucket of a histogram."""
 
 
 BOUNDS = Bounds()
@@ -119,6 +121,18 @@ class PointKind(StrEnum):
     SUMMARY = "summary"
 
 
+class OtelExemplar(msgspec.Struct, frozen=True):
+    """One of the measurements behind a data point, and the span that it was made in."""
+
+    at_ns: int
+    value: float
+    trace_id: str = ""
+    """Empty when it was made in no span."""
+    span_id: str = ""
+    attributes: Attributes = {}
+    """Those that the data point has not."""
+
+
 class OtelPoint(msgspec.Struct, frozen=True, kw_only=True):
     """One data point of a metric."""
 
@@ -143,6 +157,7 @@ class OtelPoint(msgspec.Struct, frozen=True, kw_only=True):
     counts: tuple[int, ...] = ()
     quantiles: dict[str, float] = {}
     """Of a summary."""
+    exemplars: tuple[OtelExemplar, ...] = ()
     resource: Attributes = {}
     scope: OtelScope = OtelScope()
 

@@ -90,6 +90,7 @@ PERMITS: Mapping[tuple[str, str], Permit] = {
     ("GET", "/api/v1/logs/facets"): _READ,
     ("GET", "/api/v1/metrics"): _READ,
     ("GET", "/api/v1/metrics/figures"): _READ,
+    ("GET", "/api/v1/metrics/exemplars"): _READ,
     ("GET", "/api/v1/metrics/values"): _READ,
     ("GET", "/api/v1/overview"): _READ,
     ("GET", "/api/v1/spans"): _READ,

@@ -539,6 +539,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/exemplars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Measurements behind a metric, and their spans */
+        get: operations["listMetricExemplars"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics/values": {
         parameters: {
             query?: never;
@@ -2407,6 +2424,23 @@ export interface components {
             };
             scope_name: string;
         };
+        /** MetricExemplar */
+        MetricExemplar: {
+            group: string;
+            /** Format: date-time */
+            at: string;
+            value: number;
+            trace_id: string;
+            span_id: string;
+            attributes: {
+                [key: string]: string;
+            };
+        };
+        /** MetricExemplars */
+        MetricExemplars: {
+            items: components["schemas"]["MetricExemplar"][];
+            total: number;
+        };
         /** MetricFigures */
         MetricFigures: {
             /** Format: date-time */
@@ -2444,6 +2478,8 @@ export interface components {
             last_at: string;
             point_count: number;
             attributes: string[];
+            /** @default 0 */
+            exemplar_count?: number;
         };
         /** MetricValues */
         MetricValues: {
@@ -5026,6 +5062,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricFigures"];
+                };
+            };
+            /** @description What went wrong (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMetricExemplars: {
+        parameters: {
+            query?: {
+                /** @description Start, RFC 3339; 24 hours before `to` when left out. */
+                from?: string;
+                /** @description End, RFC 3339; now when left out. */
+                to?: string;
+                /** @description Name of the metric. */
+                name?: string;
+                kind?: "counter" | "sum" | "gauge" | "histogram" | "summary";
+                /** @description As it was sent; the same name in another unit is another metric. */
+                unit?: string;
+                /** @description `attributes.…=value` or `resource.…=value`; all given must hold. */
+                where?: string[];
+                /** @description `attributes.…` or `resource.…`. */
+                group_by?: string;
+            };
+            header?: {
+                /** @description Id of the project; the first one that you may see when left out. */
+                "X-Pilothouse-Project"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricExemplars"];
                 };
             };
             /** @description What went wrong (RFC 9457). */

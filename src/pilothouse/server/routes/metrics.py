@@ -7,7 +7,7 @@ from litestar import get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter, SkipValidation
 
-from pilothouse.domain.metrics import MetricFigures, MetricFilter, MetricKind, MetricList, MetricName
+from pilothouse.domain.metrics import MetricExemplars, MetricFigures, MetricFilter, MetricKind, MetricList, MetricName
 from pilothouse.domain.reading import Facet
 from pilothouse.errors import InvalidRequest
 from pilothouse.server.callers import ProjectDep
@@ -79,6 +79,17 @@ async def figures(parts: Parts, wanted: PointsDep, group_by: GroupBy = "", top: 
 
 
 @get(
+    "/metrics/exemplars",
+    operation_id="listMetricExemplars",
+    summary="Measurements behind a metric, and their spans",
+    dependencies={"of": Provide(metric), "wanted": Provide(points_wanted)},
+)
+async def exemplars(parts: Parts, wanted: PointsDep, group_by: GroupBy = "") -> MetricExemplars:
+    """Return up to four exemplars of each step of the figures, from the greatest to the least, by time."""
+    return await parts.telemetry.metric_exemplars(msgspec.structs.replace(wanted, group_by=group_by))
+
+
+@get(
     "/metrics/values",
     operation_id="listMetricValues",
     summary="The values of an attribute of a metric",
@@ -89,7 +100,7 @@ async def values(parts: Parts, wanted: PointsDep, attribute: Attribute = "") -> 
     return MetricValues(await parts.telemetry.metric_values(msgspec.structs.replace(wanted, group_by=attribute)))
 
 
-HANDLERS = (listed, figures, values)
+HANDLERS = (listed, figures, exemplars, values)
 
 
 def _condition(text: str) -> tuple[str, str]:

@@ -42,6 +42,10 @@ class Archive:
         """Return the traces with a span of the user, the session, or the trace itself."""
         return await removal.traces(self._connection, wanted)
 
+    async def sessions_of(self, wanted: Places) -> list[str]:
+        """Return the sessions with a trace of the user."""
+        return await removal.sessions(self._connection, wanted)
+
     async def count(self, wanted: Places, trace_ids: Sequence[str]) -> dict[str, int]:
         """Return how many rows of these traces, and of their user or session, there are by table."""
         return await removal.count(self._connection, wanted, trace_ids)

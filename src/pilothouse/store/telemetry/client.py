@@ -9,7 +9,7 @@ import msgspec
 
 from pilothouse.domain.activity import ActivityFilter, SessionDetail, SessionPage, UserDetail, UserPage
 from pilothouse.domain.holding import Held, Place, Shape
-from pilothouse.domain.metrics import MetricFigures, MetricFilter, MetricList
+from pilothouse.domain.metrics import MetricExemplars, MetricFigures, MetricFilter, MetricList
 from pilothouse.domain.query.aggregate import Aggregate, Table
 from pilothouse.domain.query.fields import Field
 from pilothouse.domain.reading import (
@@ -37,6 +37,7 @@ from pilothouse.errors import DataFolderNewer, PilothouseError, StoreUnavailable
 from pilothouse.store.telemetry import (
     activity,
     batches,
+    exemplars,
     facets,
     held,
     listing,
@@ -181,6 +182,7 @@ class Telemetry:
     async def insert_points(self, rows: Sequence[MetricPoint], token: str) -> None:
         """Store data points, durably when this returns; the same token, and the same id, is stored once."""
         await self._insert_signals(signals.POINTS, signals.POINT_COLUMNS, rows, token)
+        await exemplars.insert(self._connection, rows, f"{token}.exemplars")
 
     async def insert_scores(self, rows: Sequence[Score], token: str) -> None:
         """Store scores, durably when this returns; the same token is stored once, a later one of the same id stays."""
@@ -286,7 +288,8 @@ class Telemetry:
 
     async def metrics(self, project_id: str, times: tuple[datetime, datetime]) -> MetricList:
         """Return the metrics of which points came in a time range."""
-        return await metrics.listed(self._connection, project_id, times)
+        found = await metrics.listed(self._connection, project_id, times)
+        return await exemplars.counted(self._connection, project_id, times, found)
 
     async def metric_values(self, wanted: MetricFilter) -> list[Facet]:
         """Return the values of what a metric is split by; raises `InvalidRequest` for a name that is none."""
@@ -295,6 +298,10 @@ class Telemetry:
     async def metric_figures(self, wanted: MetricFilter) -> MetricFigures:
         """Return figures of a metric over time; raises `InvalidRequest` for a name that is none."""
         return await metrics.figures(self._connection, wanted)
+
+    async def metric_exemplars(self, wanted: MetricFilter) -> MetricExemplars:
+        """Return measurements behind a metric's figures; raises `InvalidRequest` for a name that is none."""
+        return await exemplars.fetch(self._connection, wanted)
 
     async def facets(self, project_id: str, from_at: datetime, to_at: datetime) -> Facets:
         """Return the values that filters may take in a time range."""

@@ -44,7 +44,8 @@ _KINDS = {
     MetricKind.HISTOGRAM: "kind IN ('histogram', 'exponential_histogram')",
     MetricKind.SUMMARY: "kind = 'summary'",
 }
-_KIND = "multiIf(" + ", ".join(f"{test}, '{kind}'" for kind, test in _KINDS.items()) + ", 'gauge')"
+KIND = "multiIf(" + ", ".join(f"{test}, '{kind}'" for kind, test in _KINDS.items()) + ", 'gauge')"
+"""How the kind of a row is told in SQL."""
 _SERIES = "cityHash64(mapSort(attributes), mapSort(resource), scope_name, started_at)"
 _ENDS = "arrayMap(x -> greatest(x, -1.7e308), arrayFilter(x -> x < inf, arraySlice(bounds, 1, length(counts))))"
 """Rising, so that only the last are left out; JSON knows no infinity."""
@@ -55,7 +56,7 @@ _LIST = "\n".join((
     "arrayMap(x -> concat('resource.', x), mapKeys(resource))))) AS attributes",
     "FROM (SELECT *, %KIND% AS metric_kind FROM metric_points FINAL WHERE %WHERE%)",
     "GROUP BY name, metric_kind, unit ORDER BY name, metric_kind, unit LIMIT {limit:UInt32}",
-)).replace("%KIND%", _KIND)  # fmt: skip
+)).replace("%KIND%", KIND)  # fmt: skip
 _VALUES = "\n".join((
     "SELECT value, count() AS count FROM (SELECT %VALUE% AS value FROM metric_points WHERE %WHERE%)",
     "WHERE value != '' GROUP BY value ORDER BY count DESC, value LIMIT {limit:UInt32}",
@@ -241,6 +242,16 @@ async def _readings(
     connection: Connection, sql: str, wanted: MetricFilter, steps: _Steps, from_ns: int
 ) -> list[Reading]:
     return await connection.select(_query(sql, wanted, steps, from_ns), Reading)
+
+
+def by_step(sql: str, wanted: MetricFilter, **parameters: int) -> Query:
+    """Return a query with `%GROUP%`, `%STEP%` and `%WHERE%` filled in for the steps of the figures.
+
+    Raises `InvalidRequest` for a name that is none.
+    """
+    steps = _steps(nanoseconds(wanted.from_at), nanoseconds(wanted.to_at))
+    query = _query(sql, wanted, steps, steps.from_ns)
+    return Query("metric exemplars", query.sql, {**query.parameters, **parameters})
 
 
 def _query(sql: str, wanted: MetricFilter, steps: _Steps, from_ns: int) -> Query:

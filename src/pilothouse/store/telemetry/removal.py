@@ -16,12 +16,13 @@ from pilothouse.store.telemetry.schema import Layout, on_each_server
 
 TABLES: dict[Kind, str] = {
     Kind.SPANS: "spans", Kind.SCORES: "scores", Kind.LOGS: "logs", Kind.METRICS: "metric_points",
+    Kind.EXEMPLARS: "exemplars",
 }  # fmt: skip
-_AT = {Kind.SPANS: "started_at", Kind.SCORES: "at", Kind.LOGS: "at", Kind.METRICS: "at"}
+_AT = {Kind.SPANS: "started_at", Kind.SCORES: "at", Kind.LOGS: "at", Kind.METRICS: "at", Kind.EXEMPLARS: "at"}
 _CHUNK = 500
 """Traces named in one statement."""
 _USER_KEYS = ("user.id", "enduser.id", "langfuse.user.id", "langsmith.metadata.user_id", "user_id")
-"""Attributes by which log records and data points name a user."""
+"""Attributes by which log records, data points and exemplars name a user."""
 _SESSION_KEYS = ("session.id", "gen_ai.conversation.id", "langfuse.session.id", "session_id")
 _OWN: dict[Subject, str] = {Subject.USER: "user_id", Subject.SESSION: "session_id", Subject.TRACE: "trace_id"}
 _KEYS: dict[Subject, tuple[str, ...]] = {Subject.USER: _USER_KEYS, Subject.SESSION: _SESSION_KEYS, Subject.TRACE: ()}
@@ -30,6 +31,10 @@ _BODIES = {
     Kind.LOGS: ("body",),
 }
 _TRACES_OF = "SELECT DISTINCT trace_id FROM spans WHERE project_id = {project_id:String} AND %COLUMN% = {it:String}"
+_SESSIONS_OF = " ".join((
+    "SELECT DISTINCT session_id FROM spans WHERE project_id = {project_id:String} AND session_id != ''",
+    "AND trace_id IN (", _TRACES_OF.replace("%COLUMN%", "user_id"), ")",
+))  # fmt: skip
 _DELETE = "DELETE FROM %TABLE% WHERE %WHERE%"
 _NOW: dict[str, str | int] = {"lightweight_deletes_sync": 2, "mutations_sync": 2}
 
@@ -40,10 +45,16 @@ class Places(msgspec.Struct, frozen=True):
     project_id: str
     subject: Subject
     subject_id: str
+    sessions: tuple[str, ...] = ()
+    """Of a user."""
 
 
 class _Trace(msgspec.Struct):
     trace_id: str
+
+
+class _Session(msgspec.Struct):
+    session_id: str
 
 
 class _Count(msgspec.Struct):
@@ -60,6 +71,13 @@ async def traces(connection: Connection, wanted: Places) -> list[str]:
     parameters: dict[str, Parameter] = {"project_id": sound(wanted.project_id), "it": sound(wanted.subject_id)}
     found = await connection.select(Query("traces of", sql, parameters), _Trace)
     return [one.trace_id for one in found]
+
+
+async def sessions(connection: Connection, wanted: Places) -> list[str]:
+    """Return the sessions with any version of a span of a user's traces."""
+    parameters: dict[str, Parameter] = {"project_id": sound(wanted.project_id), "it": sound(wanted.subject_id)}
+    found = await connection.select(Query("sessions of", _SESSIONS_OF, parameters), _Session)
+    return [one.session_id for one in found]
 
 
 async def count(connection: Connection, wanted: Places, trace_ids: Sequence[str]) -> dict[str, int]:
@@ -80,8 +98,12 @@ async def hide_scores(connection: Connection, layout: Layout, project_id: str, i
 
 
 async def hide(connection: Connection, layout: Layout, wanted: Places, trace_ids: Sequence[str]) -> None:
-    """Mark the rows as gone; behind this nobody reads them."""
-    for kind, where, parameters in _pieces(wanted, trace_ids):
+    """Mark the rows as gone; behind this nobody reads them.
+
+    Spans go last: whose the other rows are is told by them, also when this is cut short and done again.
+    """
+    pieces = sorted(_pieces(wanted, trace_ids), key=lambda piece: piece[0] is Kind.SPANS)
+    for kind, where, parameters in pieces:
         sql = on_each_server(_DELETE.replace("%WHERE%", where), TABLES[kind], layout)
         await connection.change(Query("delete", sql, parameters), _NOW)
 
@@ -151,20 +173,26 @@ def _older(kind: Kind) -> str:
 
 def _pieces(wanted: Places, trace_ids: Sequence[str]) -> list[tuple[Kind, str, dict[str, Parameter]]]:
     """Return table, condition and parameters of each statement that is needed to name all rows."""
-    project: dict[str, Parameter] = {"project_id": sound(wanted.project_id)}
+    its: dict[str, Parameter] = {"project_id": sound(wanted.project_id), "it": sound(wanted.subject_id)}
+    keys, in_project = _KEYS[wanted.subject], "project_id = {project_id:String}"
+    said = " OR ".join(f"attributes['{key}'] = {{it:String}}" for key in keys) or "false"
+    shown = " OR ".join((said, *(f"filtered['{key}'] = {{it:String}}" for key in keys)))
     found: list[tuple[Kind, str, dict[str, Parameter]]] = []
     for start in range(0, len(trace_ids), _CHUNK):
-        named: dict[str, Parameter] = {**project, "ids": [sound(one) for one in trace_ids[start : start + _CHUNK]]}
-        where = "project_id = {project_id:String} AND trace_id IN {ids:Array(String)}"
+        named: dict[str, Parameter] = {**its, "ids": [sound(one) for one in trace_ids[start : start + _CHUNK]]}
+        where = f"{in_project} AND trace_id IN {{ids:Array(String)}}"
         found.extend((kind, where, named) for kind in (Kind.SPANS, Kind.SCORES, Kind.LOGS))
-    its: dict[str, Parameter] = {**project, "it": sound(wanted.subject_id)}
+        # Those that say so themselves are named below; none is counted twice.
+        found.append((Kind.EXEMPLARS, f"{where} AND NOT ({shown})", named))
     if wanted.subject is Subject.SESSION:
-        found.append((Kind.SCORES, "project_id = {project_id:String} AND session_id = {it:String}", its))
-    keys = _KEYS[wanted.subject]
+        found.append((Kind.SCORES, f"{in_project} AND session_id = {{it:String}}", its))
+    for start in range(0, len(wanted.sessions), _CHUNK):
+        named = {**its, "ids": [sound(one) for one in wanted.sessions[start : start + _CHUNK]]}
+        where = f"{in_project} AND session_id IN {{ids:Array(String)}} AND trace_id = ''"
+        found.append((Kind.SCORES, where, named))
     if keys:
-        said = " OR ".join(f"attributes['{key}'] = {{it:String}}" for key in keys)
-        # Rows of the traces are named above; none is counted twice.
-        own = f"project_id = {{project_id:String}} AND ({said})"
-        found.append((Kind.METRICS, own, its))
-        found.append((Kind.LOGS, f"{own} AND trace_id = ''", its))
+        found.append((Kind.METRICS, f"{in_project} AND ({said})", its))
+        # Rows of the traces are named above.
+        found.append((Kind.LOGS, f"{in_project} AND ({said}) AND trace_id = ''", its))
+        found.append((Kind.EXEMPLARS, f"{in_project} AND ({shown})", its))
     return found

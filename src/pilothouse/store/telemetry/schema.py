@@ -169,6 +169,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "rollups", rollup_tables.TABLES, rollup_tables.DISTRIBUTED),
     Migration(7, "rollups by aspect", rollup_tables.BY_ASPECT, rollup_tables.BY_ASPECT_DISTRIBUTED),
     Migration(8, "one file an insert", (_ONE_FILE_AN_INSERT,)),
+    Migration(9, "exemplars", signals.EXEMPLARS, signals.EXEMPLARS_DISTRIBUTED),
 )
 LATEST = MIGRATIONS[-1].version
 

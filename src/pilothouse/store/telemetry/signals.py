@@ -1,6 +1,6 @@
-"""Log records and data points: their tables, and their columns for one insert.
+"""Log records, data points and exemplars: their tables, and their columns for one insert.
 
-Both tables keep a row once per project, time and id, however often a request is sent. Numbers outside a column's range
+The tables keep a row once per project, time and id, however often a request is sent. Numbers outside a column's range
 are clamped.
 """
 
@@ -89,7 +89,42 @@ SETTINGS
     fsync_part_directory = 1
 """
 
+_EXEMPLARS_TABLE = """
+CREATE TABLE IF NOT EXISTS `$database`.exemplars$local $on_cluster
+(
+    project_id LowCardinality(String),
+    id String CODEC(ZSTD(1)),
+    name LowCardinality(String),
+    kind LowCardinality(String),
+    unit LowCardinality(String),
+    monotonic Bool,
+    at DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
+    trace_id String CODEC(ZSTD(1)),
+    span_id String CODEC(ZSTD(1)),
+    filtered Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    resource Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    inserted_at DateTime64(6, 'UTC') DEFAULT now64(6) CODEC(Delta, ZSTD(1)),
+    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1
+)
+ENGINE = ${replicated}ReplacingMergeTree(inserted_at)
+PARTITION BY toMonday(at)
+ORDER BY (project_id, name, at, id)
+SETTINGS
+    ${deduplication_window} = 10000,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1
+"""
+
 TABLES = (_LOGS_TABLE, _POINTS_TABLE)
+EXEMPLARS = (_EXEMPLARS_TABLE,)
+EXEMPLARS_DISTRIBUTED = (
+    """
+CREATE TABLE IF NOT EXISTS `$database`.exemplars $on_cluster AS `$database`.exemplars$local
+ENGINE = Distributed('$cluster', '$database', 'exemplars$local', cityHash64(id))
+""",
+)
 DISTRIBUTED = tuple(
     f"""
 CREATE TABLE IF NOT EXISTS `$database`.{table} $on_cluster AS `$database`.{table}$local

@@ -5,7 +5,7 @@ import { grouped } from "@/lib/format";
 export const KINDS: readonly { field: keyof Retention; label: string; hint: string }[] = [
   { field: "traces_days", label: "Traces", hint: "Spans, with all that is in them" },
   { field: "bodies_days", label: "Inputs and outputs", hint: "Names, times, tokens and costs stay" },
-  { field: "logs_days", label: "Logs and metrics", hint: "Log records and data points" },
+  { field: "logs_days", label: "Logs and metrics", hint: "Log records, data points and their exemplars" },
   { field: "scores_days", label: "Scores", hint: "With their comments" },
 ];
 
@@ -14,6 +14,7 @@ const WORDS: Readonly<Record<string, readonly [one: string, more: string]>> = {
   scores: ["score", "scores"],
   logs: ["log record", "log records"],
   metrics: ["data point", "data points"],
+  exemplars: ["exemplar", "exemplars"],
   bodies: ["body", "bodies"],
   comments: ["comment", "comments"],
   media: ["media file", "media files"],
