@@ -15,6 +15,7 @@ from pilothouse.protocols import conversion, table
 from pilothouse.protocols.base import Dialect
 from pilothouse.protocols.conversion import Conversion
 
+_REFUSE = b"refuse"
 _ALLOW = b"x-pilothouse-unsupported"
 """Header by which a caller overrules the installation's rule: `drop` or `refuse`."""
 _OFF_SCHEMA = b"x-pilothouse-off-schema"
@@ -67,13 +68,13 @@ async def convert(call: Call, routing: Routing, spoken: Dialect, means: Means) -
     task = conversion.Task(
         arrival.dialect, spoken, admitted(call).body, arrival.ask, model, known, arrival.id,
         arrival.started_at_ns // _NANOSECONDS, lambda: call.elapsed_ns() // _MS,
-        _said(call, _OFF_SCHEMA, (b"refuse", b"note"), options.off_schema),
+        _refuses(call, _OFF_SCHEMA, b"note", options.off_schema),
     )  # fmt: skip
     converted = conversion.convert(task)
     if converted is None:
         raise AssertionError("a dialect was chosen that cannot be converted to")
     call.exchange.upstream_dialect = spoken.name
-    strict = _said(call, _ALLOW, (b"refuse", b"drop"), options.unsupported)
+    strict = _refuses(call, _ALLOW, b"drop", options.unsupported)
     if converted.wanted and fetcher is not None and not (strict and _is_refused_anyway(converted)):
         converted = await _filled(call, converted, fetcher, strict=strict)
     losses = converted.losses
@@ -107,10 +108,12 @@ async def _filled(call: Call, converted: Conversion, fetcher: Fetcher, *, strict
     return converted.filled(fetched.found)
 
 
-def _said(call: Call, header: bytes, words: tuple[bytes, bytes], usual: str) -> bool:
-    """Return whether the first of the words holds, said by the caller or else by the operator."""
-    said = call.arrival.headers.get(header, b"").lower()
-    return (said if said in words else usual.encode()) == words[0]
+def _refuses(call: Call, header: bytes, instead: bytes, usual: str) -> bool:
+    """Return whether the call is to be refused, by the word of its caller or else of the operator."""
+    said = call.arrival.headers.get(header)
+    if said is not None and (word := said.lower()) in (_REFUSE, instead):
+        return word == _REFUSE
+    return usual == "refuse"
 
 
 def _refusal(losses: list[Loss], spoken: Dialect) -> InvalidRequest:

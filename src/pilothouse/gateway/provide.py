@@ -28,6 +28,7 @@ _DROPPED_HEADERS = frozenset({
     b"cf-cache-status", b"traceparent", b"tracestate",
 })  # fmt: skip
 """Of the hop, of the provider's own web edge, or set anew by the gateway."""
+_DROPPED_AND_TYPE = _DROPPED_HEADERS | {b"content-type"}
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -150,11 +151,11 @@ class Provide:
         if way.converted is not None:
             body = _checked(call, way.converted, body)
         attempt.end(None)
-        reply = _reply(call, response, attempt, body)
+        reply = _reply(call, response, attempt, body, b"" if way.converted is None else JSON)
         if self._telling is not None:
             reply.about += self._telling.headers(call)
         if way.converted is not None:
-            reply.headers = _typed(reply.headers, JSON) + converted_headers(call, response.headers)
+            reply.headers += converted_headers(call, response.headers)
         return reply
 
     async def _stream(self, call: Call, way: Way, attempt: AttemptClock, response: Response) -> Reply:
@@ -174,9 +175,8 @@ class Provide:
         if self._telling is not None and self._telling.tells_stream(call, arrival.dialect.stream_type(arrival.ask)):
             rest = self._telling.stream(call, scan, rest)
         first = await anext(rest, b"")
-        reply = _reply(call, response, attempt, first)
-        if not arrival.dialect.binary:
-            reply.headers = _typed(reply.headers, arrival.dialect.stream_type(arrival.ask))
+        content_type = b"" if arrival.dialect.binary else arrival.dialect.stream_type(arrival.ask)
+        reply = _reply(call, response, attempt, first, content_type)
         if way.converted is not None:
             reply.headers += converted_headers(call, response.headers)
         reply.rest, reply.fail = rest, fail
@@ -200,23 +200,25 @@ def _checked(call: Call, converted: Conversion, body: bytes) -> bytes:
     return out
 
 
-def _typed(headers: Headers, content_type: bytes) -> Headers:
-    """Say what is sent whatever the upstream said: a server that ignores `stream` answers with JSON, and is scanned."""
-    return [(b"content-type", content_type), *(item for item in headers if item[0] != b"content-type")]
-
-
 def _passed_on(headers: dict[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
     if b"anthropic-version" not in headers and b"anthropic-beta" not in headers and b"openai-beta" not in headers:
         return ()
     return tuple((name, headers[name]) for name in _LET_THROUGH if name in headers)
 
 
-def _reply(call: Call, response: Response, attempt: AttemptClock, first: bytes) -> Reply:
+def _reply(call: Call, response: Response, attempt: AttemptClock, first: bytes, content_type: bytes) -> Reply:
+    """Return the reply with the upstream's headers; a content type given says what is sent whatever the upstream said.
+
+    For a server that ignores `stream` answers with JSON, and is scanned.
+    """
+    dropped = _DROPPED_AND_TYPE if content_type else _DROPPED_HEADERS
     headers: Headers = [
         (b"x-upstream-request-id" if name == b"x-request-id" else name, value)
         for name, value in response.headers
-        if name not in _DROPPED_HEADERS and not name.startswith(b"x-pilothouse-")
+        if name not in dropped and not name.startswith(b"x-pilothouse-")
     ]
+    if content_type:
+        headers.insert(0, (b"content-type", content_type))
     reply = Reply(200, headers, first)
     attempt.ready()
     reply.about = call_headers(call, attempt.number)

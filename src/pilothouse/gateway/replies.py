@@ -62,6 +62,8 @@ def converted_headers(call: Call, upstream: Headers) -> Headers:
     headers: Headers = [*dialect.limit_headers(limits, now_s)] if limits else []
     if dialect.request_id_header:
         headers.append((dialect.request_id_header, arrival.id.encode()))
+    if not headers:
+        return headers
     known = {name for name, _ in upstream}
     return [pair for pair in headers if pair[0] not in known]
 

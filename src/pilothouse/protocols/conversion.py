@@ -119,7 +119,8 @@ class _Chat:
         self._caller, self._upstream, self._spoken = caller, upstream, task.upstream
         self._echo = Echo(request, task.id, task.created_s, task.ask.variant, task.elapsed_ms)
         written = upstream.write_request(msgspec.structs.replace(request, model=task.model), task.facts)
-        self.body, self.losses, self._memo = written.body, named(request, written.losses), written.memo
+        self.body, self._memo = written.body, written.memo
+        self.losses = named(request, written.losses) if written.losses else ()
         self.unsaid: list[Loss] = []
         self._cites = Translator(task.upstream.name, task.caller.name, request)
         self.wanted = wanted(request, self.losses)

@@ -3,7 +3,6 @@
 from pilothouse.domain.rate_limits import Allowance, RateLimit
 from pilothouse.providers.waits import reset_s
 
-_OPENAI, _ANTHROPIC = b"x-ratelimit-", b"anthropic-ratelimit-"
 _FIELDS = ("limit", "remaining", "reset")
 _NAMES = {
     of: (
@@ -13,6 +12,7 @@ _NAMES = {
     for of in Allowance
 }
 """Of each allowance's fields, in OpenAI's form and in Anthropic's."""
+_KNOWN = frozenset(name for forms in _NAMES.values() for names in forms for name in names)
 
 # What is beyond these is a fault of the server's, and no caller's form of a number or a time need hold it.
 _MOST_DIGITS = 18
@@ -21,7 +21,7 @@ _LONGEST_S = 366 * 86_400.0
 
 def read(headers: list[tuple[bytes, bytes]], now_s: float) -> tuple[RateLimit, ...]:
     """Return the limits among an answer's headers; `now_s` is the Unix time."""
-    if not any(name.startswith((_OPENAI, _ANTHROPIC)) for name, _ in headers):
+    if _KNOWN.isdisjoint(dict(headers)):
         return ()
     known = {name: value.decode("latin-1").strip() for name, value in headers}
     found = (_limit(allowance, known, now_s) for allowance in Allowance)

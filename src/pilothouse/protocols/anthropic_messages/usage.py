@@ -55,21 +55,16 @@ def read(raw: Any) -> Usage | None:
         return None
     if found.input_tokens is None and found.output_tokens is None:
         return None
-    into, out = found.input_tokens or 0, found.output_tokens or 0
-    plain = not (found.cache_read_input_tokens or found.cache_creation_input_tokens or found.cache_creation)
-    if plain and not (found.output_tokens_details or found.server_tool_use) and into >= 0 and out >= 0:
-        return Usage(into, output_tokens=out, tier=_priced_tier(found))
-    return _parted(found, into, out)
-
-
-def _parted(found: _Usage, into: int, out: int) -> Usage:
-    """Return a usage of which something was cached, thought or searched, or whose figures cannot be."""
     split = found.cache_creation or _NO_CREATION
     short, long = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
-    written = found.cache_creation_input_tokens
-    cached = found.cache_read_input_tokens or 0
     details = found.output_tokens_details
     thought = (details.thinking_tokens or 0) if details is not None else 0
+    into, out, tier = found.input_tokens or 0, found.output_tokens or 0, _priced_tier(found)
+    if not (short or long or thought or found.cache_read_input_tokens or found.cache_creation_input_tokens) and (
+        found.server_tool_use is None and into >= 0 and out >= 0
+    ):
+        return Usage(into, output_tokens=out, tier=tier)
+    cached, written = found.cache_read_input_tokens or 0, found.cache_creation_input_tokens
     wrong = min(into, cached, short, long, written or 0, out, thought) < 0 or thought > out
     if written is not None and written > short + long:
         # What the split does not name was written for the shorter time, which is the default.
@@ -85,7 +80,7 @@ def _parted(found: _Usage, into: int, out: int) -> Usage:
         output_tokens=out if thought > out else out - thought,
         reasoning_tokens=thought,
         inconsistent=wrong,
-        tier=_priced_tier(found),
+        tier=tier,
         searches=searches or 0,
     )
 
