@@ -4,7 +4,7 @@ Input becomes `{"messages": […], "tools": […], …parameters}`, output a lis
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -80,6 +80,9 @@ def _message(item: dict[str, Any]) -> Iterable[Message]:
         content = item.get("content")
         plain = {"content": _content(listing(content))} if isinstance(content, list) else {}
         return [{**item, **plain, "role": role}] if role else [item]
+    plain_text = _only_text(item["parts"])
+    if plain_text is not None:
+        return [{"role": role, "content": plain_text, **_further(item, [])}]
     parts = [part for raw in listing(item["parts"]) for part in _parts(raw)]
     if len(parts) == 1 and parts[0].get("type") == "text":
         return [{"role": role, "content": _content(parts), **_further(item, [])}]
@@ -93,6 +96,16 @@ def _message(item: dict[str, Any]) -> Iterable[Message]:
         message: Message = {"role": role, "content": _content(rest) if rest else None if calls else ""}
         found.append(message | _further(item, calls))
     return found
+
+
+def _only_text(parts: Any) -> str | None:
+    """Return the text of a message that is nothing else, as most are."""
+    if isinstance(parts, list) and len(cast("list[Any]", parts)) == 1:
+        part = mapping(parts[0])
+        held = part.get("content")
+        if isinstance(held, str) and part.get("type") == "text":
+            return held
+    return None
 
 
 def _further(item: dict[str, Any], calls: list[Any]) -> Message:
