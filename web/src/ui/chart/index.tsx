@@ -1,11 +1,14 @@
 import { useComputedColorScheme } from "@mantine/core";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { Skeleton } from "../parts";
 import type { TimeChartProps } from "./types";
 
-const TimeChart = lazy(() => import("./TimeChart"));
+const load = () => import("./TimeChart");
+const TimeChart = lazy(load);
 
 export function ChartSkeleton({ height }: { height: number }) {
+  // The engine comes while the figures do; should that fail, the chart says so.
+  useEffect(() => void load().catch(() => undefined), []);
   return (
     <div style={{ height, display: "flex", alignItems: "flex-end", gap: 6, padding: "8px 4px 24px 40px" }} aria-hidden>
       {[38, 52, 44, 66, 58, 74, 62, 48, 70, 82, 64, 56, 60, 44].map((share, index) => (
