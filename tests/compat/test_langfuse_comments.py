@@ -84,6 +84,21 @@ async def test_what_no_comment_could_be_is_refused(line: Pipeline, body: dict[st
     assert (await comment(await sdk(line), "TRACE", "trace/1", **body)).status_code == 400
 
 
+async def test_what_a_project_redacts_is_redacted_in_comments_too(line: Pipeline) -> None:
+    client = await sdk(line)
+    policy = {"detectors": [{"detector": "email"}]}
+    place = f"/api/v1/projects/{line.run.project.id}/redaction"
+    answer = await line.run.local().put(place, json={"version": 0, "policy": policy})
+    assert answer.status_code == 200, answer.text
+    await line.run.door.keys.tick()
+    who = "ada@example.com"
+    made = await comment(client, "SESSION", f"of {who}", content=f"ask {who}", authorUserId=who)
+    assert made.status_code == 200, made.text
+    (seen,) = (await client.get("/api/public/comments")).json()["data"]
+    assert who not in str(seen)
+    assert (seen["content"][:4], seen["objectId"][:3]) == ("ask ", "of ")
+
+
 async def test_reading_needs_its_permission(line: Pipeline) -> None:
     assert (await (await sdk(line, Permission.INGEST)).get("/api/public/comments")).status_code == 403
     refused = await (await sdk(line)).get("/api/public/comments", params={"objectId": "x"})

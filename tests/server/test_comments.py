@@ -68,6 +68,22 @@ async def test_only_its_author_changes_a_comment_and_an_admin_may_delete_it(trac
     assert (await admin.delete(url)).status_code == 204
 
 
+async def test_a_change_is_made_whole_or_not_at_all(traced: Running) -> None:
+    ann, bob = [await traced.browser(role) for role in (Role.EDITOR, Role.REVIEWER)]
+    made = (await write(ann)).json()
+    url = f"/api/v1/comments/{made['id']}"
+    assert (await bob.patch(url, json={"text": "No.", "resolved": True})).status_code == 403
+    assert (await ann.patch(url, json={"text": " ", "resolved": True})).status_code == 400
+    (kept,) = (await ann.get("/api/v1/comments", params={"subject_id": TRACE})).json()["items"]
+    assert kept == made
+    both = (await ann.patch(url, json={"text": "Done.", "resolved": True})).json()
+    assert (both["text"], both["resolved_by"]) == ("Done.", made["author"])
+    assert (await ann.patch(url, json={})).json() == both
+    entries = await traced.parts.registry.list_audit(10)
+    newest = next(one for one in entries if one.subject == made["id"])
+    assert (newest.action, newest.detail) == ("comment.edit", {"resolved": True})
+
+
 async def test_comments_of_a_trace_come_in_order_with_those_of_its_spans(traced: Running) -> None:
     local = traced.local()
     for number, more in enumerate(({}, {"on": "span", "part_id": SPAN}, {})):

@@ -85,7 +85,7 @@ def test_importing_any_module_has_no_effect() -> None:
     [
         ("pilothouse.wiring.gateway",
          ("pilothouse.store.telemetry.client", "pilothouse.registry", "pilothouse.server.app", "clickhouse_connect",
-          "litestar", "chdb", "xllamacpp")),
+          "litestar", "chdb", "xllamacpp", "alembic")),
         ("pilothouse.wiring.platform", ("chdb", "xllamacpp", "pilothouse.gateway.app")),
         ("pilothouse.wiring.ingest",
          ("chdb", "xllamacpp", "pilothouse.gateway.app", "pilothouse.server.app", "litestar", "grpc")),

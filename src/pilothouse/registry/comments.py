@@ -1,6 +1,6 @@
 """Comments: written, edited and deleted by their authors, resolved by anybody who may write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -75,30 +75,29 @@ class Comments:
 
         return await self._writer.change(work, _change(author.actor, "comment.create", comment))
 
-    async def edit(self, project_id: str, comment_id: str, text: str, *, actor: str) -> Comment:
-        """Give a comment of one's own another text."""
-        said, now_ns = _text(text), self._clock.now_ns()
+    async def change(
+        self, project_id: str, comment_id: str, *, actor: str, text: str | None = None, resolved: bool | None = None
+    ) -> Comment:
+        """Give a comment of one's own another text, say whether what it is about is done, or both or neither."""
+        said, now_ns = None if text is None else _text(text), self._clock.now_ns()
 
-        def changed(before: Comment) -> Comment:
-            if before.author != actor:
+        def work(tx: Transaction) -> Outcome[Comment]:
+            before = _found(tx, project_id, comment_id)
+            if said is not None and before.author != actor:
                 raise Forbidden("Only its author may change what a comment says.")
-            return before if before.text == said else msgspec.structs.replace(before, text=said, edited_at_ns=now_ns)
+            after = before
+            if said is not None and said != before.text:
+                after = msgspec.structs.replace(after, text=said, edited_at_ns=now_ns)
+            if resolved is not None and resolved is not (before.resolved_at_ns is not None):
+                done = {"resolved_at_ns": now_ns, "resolved_by": actor}
+                after = msgspec.structs.replace(
+                    after, **(done if resolved else {"resolved_at_ns": None, "resolved_by": ""})
+                )
+            if after != before:
+                tx.comments.replace(after)
+            return Outcome(after, changed=after != before)
 
-        return await self._replace(project_id, changed, Change(actor, "comment.edit", comment_id, for_gateway=False))
-
-    async def resolve(self, project_id: str, comment_id: str, *, resolved: bool, actor: str) -> Comment:
-        """Say that what a comment is about is done, or that it is not."""
-        now_ns = self._clock.now_ns()
-
-        def changed(before: Comment) -> Comment:
-            if (before.resolved_at_ns is not None) is resolved:
-                return before
-            return msgspec.structs.replace(
-                before, resolved_at_ns=now_ns if resolved else None, resolved_by=actor if resolved else ""
-            )
-
-        action = "comment.resolve" if resolved else "comment.reopen"
-        return await self._replace(project_id, changed, Change(actor, action, comment_id, for_gateway=False))
+        return await self._writer.change(work, _told(actor, comment_id, text=text, resolved=resolved))
 
     async def delete(self, project_id: str, comment_id: str, *, actor: str, moderates: bool) -> None:
         """Remove a comment of one's own, or anybody's for those who moderate."""
@@ -112,20 +111,17 @@ class Comments:
 
         await self._writer.change(work, Change(actor, "comment.delete", comment_id, for_gateway=False))
 
-    async def _replace(self, project_id: str, changed: Callable[[Comment], Comment], change: Change) -> Comment:
-        def work(tx: Transaction) -> Outcome[Comment]:
-            before = _found(tx, project_id, change.subject)
-            after = changed(before)
-            if after != before:
-                tx.comments.replace(after)
-            return Outcome(after, changed=after != before)
-
-        return await self._writer.change(work, change)
-
 
 def _change(actor: str, action: str, comment: Comment) -> Change:
     # not where it stands: the audit outlives a trace that is deleted
     return Change(actor, action, comment.id, {"on": comment.on.value}, for_gateway=False)
+
+
+def _told(actor: str, comment_id: str, *, text: str | None, resolved: bool | None) -> Change:
+    if text is None:
+        return Change(actor, "comment.resolve" if resolved else "comment.reopen", comment_id, for_gateway=False)
+    detail = {} if resolved is None else {"resolved": resolved}
+    return Change(actor, "comment.edit", comment_id, detail, for_gateway=False)
 
 
 def _found(tx: Transaction, project_id: str, comment_id: str) -> Comment:

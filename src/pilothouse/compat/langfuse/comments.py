@@ -12,6 +12,7 @@ from pilothouse.compat.langfuse.naming import names_of
 from pilothouse.compat.langfuse.parts import LangfuseParts, PartsDep, actor_of
 from pilothouse.domain.comment import Comment, CommentOn, CommentPlace
 from pilothouse.domain.reading import SpanFilter
+from pilothouse.domain.redaction.engine import Tally
 from pilothouse.errors import InvalidRequest, NotFound
 from pilothouse.protocols.loose import mapping, scalar
 from pilothouse.registry.comments import Author
@@ -28,17 +29,24 @@ _NAMES = {on: name for name, on in _KINDS.items()}
 
 @post("/comments", status_code=200, include_in_schema=False)
 async def create(langfuse: PartsDep, request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Write a comment; a trace or session may still be on its way, an observation must have arrived."""
+    """Write a comment; a trace or session may still be on its way, an observation must have arrived.
+
+    It comes from an application, and is redacted as what that sends otherwise is, a session's own id too.
+    """
     key = await langfuse.sender(request)
     body = mapping(await langfuse.body(request))
     on, native = _kind(scalar(body.get("objectType"))), scalar(body.get("objectId")).strip()
     if not native:
         raise InvalidRequest("objectId must name what the comment stands beside", param="objectId")
-    place, at_ns = await _place(langfuse, key.project_id, on, native)
-    author = Author(actor_of(key), scalar(body.get("authorUserId")) or key.name)
-    made = await langfuse.library.comments.add(
-        key.project_id, place, scalar(body.get("content")), author, subject_at_ns=at_ns
-    )
+    redactor = langfuse.intake.redactor(key.project_id)
+
+    def kept(text: str) -> str:
+        return text if redactor is None else redactor.text(text, Tally())
+
+    place, at_ns = await _place(langfuse, key.project_id, on, kept(native) if on is CommentOn.SESSION else native)
+    author = Author(actor_of(key), kept(scalar(body.get("authorUserId"))) or key.name)
+    text = kept(scalar(body.get("content")))
+    made = await langfuse.library.comments.add(key.project_id, place, text, author, subject_at_ns=at_ns)
     return {"id": made.id}
 
 

@@ -148,13 +148,14 @@ async def create(
 async def change(
     parts: Parts, caller: CallerDep, project: ProjectDep, comment_id: FromPath[str], data: JSONBody[CommentChange]
 ) -> CommentView:
-    """Give a comment of one's own another text, resolve one, or open it again."""
-    comments = parts.library.comments
-    after = await comments.get(project, comment_id)
-    if data.text is not UNSET:
-        after = await comments.edit(project, comment_id, data.text, actor=caller.actor)
-    if data.resolved is not UNSET:
-        after = await comments.resolve(project, comment_id, resolved=data.resolved, actor=caller.actor)
+    """Give a comment of one's own another text, resolve one, or open it again; all of it or nothing."""
+    after = await parts.library.comments.change(
+        project,
+        comment_id,
+        actor=caller.actor,
+        text=None if data.text is UNSET else data.text,
+        resolved=None if data.resolved is UNSET else data.resolved,
+    )
     return _view(after, caller)
 
 
