@@ -1,6 +1,7 @@
 """Raw attributes of kept rows are read anew: what an unchanged mapping says is what is there."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pilothouse.domain.patch import SpanPatch
 from pilothouse.domain.redaction.engine import Redactor
 from pilothouse.domain.redaction.policy import Action, DetectorRule, Policy
 from pilothouse.domain.span import Span
-from pilothouse.ingest.remapping import Map, remapped
+from pilothouse.ingest.remapping import Map, of_otel, remapped
 from pilothouse.ingest.rows import fold_of_row, row_of_fold, row_of_patch
 from pilothouse.otlp.decode import Encoding
 from pilothouse.otlp.mapping import patch_of
@@ -33,7 +34,7 @@ def rows_of(path: Path) -> list[Span]:
 
 
 def again(row: Span, mapping: Map = patch_of, redactor: Redactor | None = None) -> Span:
-    fresh = remapped(row, Catalog(), redactor, NOW, mapping)
+    fresh = remapped(row, Catalog(), redactor, NOW, (partial(of_otel, mapping=mapping),))
     assert fresh is not None
     return fresh
 

@@ -20,12 +20,13 @@ from pilothouse.domain.clock import Clock
 from pilothouse.domain.exporting import ExportFilter, ExportWhat, RowPlace, Selection
 from pilothouse.domain.holding import BUCKET_NS, Held, Place
 from pilothouse.domain.redaction.engine import Redactor
+from pilothouse.domain.rereading import Reading
 from pilothouse.domain.revision import Revision, RevisionKind, RevisionState, Tally
 from pilothouse.domain.span import Span
 from pilothouse.errors import MetadataUnavailable, PilothouseError, PlatformError, StoreUnavailable
 from pilothouse.ingest.merging import Holdings, Merger, Work, newest
 from pilothouse.ingest.recounting import Recount, Revised
-from pilothouse.ingest.remapping import remapped
+from pilothouse.ingest.remapping import of_otel, remapped
 from pilothouse.ingest.removed import Gate
 from pilothouse.ingest.repricing import repriced
 from pilothouse.ingest.tallying import tally_of, token_of
@@ -94,6 +95,8 @@ class Revising(msgspec.Struct, frozen=True):
     """Has the newest of the operator's prices be in force."""
     gate: Gate | None
     clock: Clock
+    readings: tuple[Reading, ...] = (of_otel,)
+    """Of every way in whose spans are mapped anew."""
 
 
 class _Sight(msgspec.Struct, frozen=True):
@@ -271,7 +274,7 @@ class Reviser:
             revised = await self._all(await self._living(order, changed, parts.past.held), revise)
             return _changed(revised), tally
         redactor, now_ns = await parts.redactor(order.project_id), parts.clock.now_ns()
-        map_anew = partial(remapped, catalog=parts.catalog, redactor=redactor, now_ns=now_ns)
+        map_anew = partial(remapped, catalog=parts.catalog, redactor=redactor, now_ns=now_ns, readings=parts.readings)
         revised = await self._all(await self._living(order, piece, parts.past.held), map_anew)
         others = await self._recount.recounted(revised)
         return [*_changed(revised), *others], tally_of(revised)

@@ -4,10 +4,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from pilothouse.catalog.prices import Catalog
+from pilothouse.compat.langfuse import again as langfuse
+from pilothouse.compat.langsmith import again as langsmith
 from pilothouse.domain.clock import SystemClock
 from pilothouse.domain.redaction.engine import Redactor
 from pilothouse.domain.redaction.projects import Redactors
 from pilothouse.domain.secret import SecretBox
+from pilothouse.ingest.remapping import of_otel
 from pilothouse.ingest.removed import Gate
 from pilothouse.ingest.revising import Revising
 from pilothouse.lifecycle.revisions import RevisionBook
@@ -18,6 +21,9 @@ from pilothouse.store.telemetry.history import History
 from pilothouse.wiring.data_folder import Layout
 from pilothouse.wiring.prices import PriceFile, price_file
 from pilothouse.wiring.telemetry import telemetry_options
+
+READINGS = (of_otel, langfuse.reading, langsmith.reading)
+"""Of all ways in."""
 
 
 @asynccontextmanager
@@ -38,6 +44,7 @@ async def revising(
             look=(lambda: None) if prices is None else prices.look,
             gate=gate,
             clock=SystemClock(),
+            readings=READINGS,
         )
     finally:
         await history.close()

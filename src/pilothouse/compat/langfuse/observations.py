@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pilothouse.compat.kept import further
 from pilothouse.compat.langfuse import ids, usage
 from pilothouse.domain.patch import SpanPatch
 from pilothouse.domain.span import Level, SpanKind, SpanStatus
@@ -35,18 +36,17 @@ TYPES = frozenset(f"{kind}-{verb}" for kind in _EVENTS for verb in ("create", "u
 TYPE = "langfuse.observation.type"
 APP_ROOT = "langfuse.internal.is_app_root"
 _LEVELS = {level.value.upper(): level for level in Level}
-_RAW_OF_TRACE = ("public", "externalId")
-_RAW = (
-    "modelParameters",
-    "usage",
-    "usageDetails",
-    "costDetails",
-    "statusMessage",
-    "level",
-    "promptName",
-    "promptVersion",
-)
-"""Fields that are kept as they came, so that a better reading can be run over them later."""
+RAW, RAW_OF_TRACE = "langfuse.observation.", "langfuse.trace."
+"""Beginnings of the attributes that keep fields as they came, so that a better reading can be run over them later."""
+_OF_TRACE = frozenset({
+    "id", "timestamp", "name", "input", "output", "userId", "sessionId", "environment", "release", "version", "tags",
+    "metadata",
+})  # fmt: skip
+"""Fields that have a place of their own."""
+_OF_OBSERVATION = frozenset({
+    "id", "traceId", "parentObservationId", "type", "name", "startTime", "endTime", "completionStartTime", "model",
+    "input", "output", "environment", "version", "metadata",
+})  # fmt: skip
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -88,7 +88,7 @@ def of_trace(said: Said) -> list[SpanPatch]:
         version=_text(body.get("version")),
         tags=tuple(dict.fromkeys(tag for item in listing(body.get("tags")) if (tag := scalar(item)))),
         metadata=metadata(body.get("metadata")),
-        attributes=_raw("langfuse.trace", body, _RAW_OF_TRACE),
+        attributes=further(RAW_OF_TRACE, body, _OF_TRACE),
     )
     return [root, _extent(trace, native, started_ns)] if started_ns is not None else [root]
 
@@ -136,7 +136,7 @@ def of_observation(said: Said) -> list[SpanPatch]:
         prompt_name=_text(body.get("promptName")),
         prompt_version=_text(body.get("promptVersion")),
         metadata=metadata(body.get("metadata")),
-        attributes=_raw("langfuse.observation", body, _RAW) | ({TYPE: kind} if kind else {}) | _rooted(said),
+        attributes=further(RAW, body, _OF_OBSERVATION) | ({TYPE: kind} if kind else {}) | _rooted(said),
     )
     edges = (edge for edge in (started_ns, ended_ns) if edge is not None)
     return [patch, *(_extent(trace, native_trace, edge) for edge in edges)]
@@ -193,10 +193,6 @@ def _rooted(said: Said) -> dict[str, str]:
     if _id(said.body.get("parentObservationId")):
         return {APP_ROOT: "false"}
     return {} if said.type.endswith("-update") else {APP_ROOT: "true"}
-
-
-def _raw(prefix: str, body: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
-    return {f"{prefix}.{name}": as_text(body[name]) for name in names if body.get(name) is not None}
 
 
 def _document(value: Any) -> str | None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from pilothouse.compat.kept import further
 from pilothouse.compat.langsmith import conversation, ids, usage
 from pilothouse.domain.patch import SpanPatch
 from pilothouse.domain.span import SpanEvent, SpanKind, SpanStatus
@@ -35,6 +36,17 @@ SESSION_ID = "langsmith.session_id"
 SESSION_NAME = "langsmith.session_name"
 SERIALIZED = "langsmith.serialized"
 EXAMPLE_ID = "langsmith.reference_example_id"
+RAW = "langsmith."
+"""Beginning of the attributes that keep fields as they came, so that a better reading can be run over them later."""
+OWN = frozenset({
+    DOTTED_ORDER, EXTRA, INPUTS, OUTPUTS, RUN_TYPE, SESSION_ID, SESSION_NAME, SERIALIZED, EXAMPLE_ID,
+})  # fmt: skip
+"""Attributes that are not such fields."""
+_PLACED = frozenset({
+    *(name.removeprefix(RAW) for name in OWN), "id", "trace_id", "parent_run_id", "name", "start_time", "end_time",
+    "error", "events", "tags", "attachments", "attachment", "child_runs", "child_run_ids",
+})  # fmt: skip
+"""Fields that have a place of their own, and those that repeat what other runs say."""
 
 KINDS = {
     "llm": SpanKind.LLM,
@@ -118,7 +130,7 @@ def patch_of(operation: Operation, project_id: str, received_at_ns: int) -> Span
         kind=kind,
         started_at_ns=started_ns,
         ended_at_ns=ended_ns,
-        first_token_at_ns=next((event.at_ns for event in events if event.name == _FIRST_TOKEN), None),
+        first_token_at_ns=min((event.at_ns for event in events if event.name == _FIRST_TOKEN), default=None),
         status=status,
         error_code=error_code,
         error_detail=error_detail,
@@ -250,7 +262,8 @@ def _attributes(operation: Operation, said: _Said, project_id: str) -> dict[str,
         **_session(operation, project_id),
         **{f"{ATTACHMENT}{name}": held for name, held in operation.notes.items()},
     }
-    return {key: as_text(value) for key, value in found.items() if value is not None and value != ""}
+    kept = {key: as_text(value) for key, value in found.items() if value is not None and value != ""}
+    return further(RAW, body, _PLACED) | kept
 
 
 def _session(operation: Operation, project_id: str) -> dict[str, str]:

@@ -21,7 +21,8 @@ _WORDS: dict[Part, tuple[str, ...]] = {
         "output", "completion", "message", "answer", "result", "response", "choice", "reasoning", "generated",
         "toolcalls", "tool_calls",
     ),
-    Part.METADATA: ("metadata",),
+    # a run of LangSmith's has its metadata in there
+    Part.METADATA: ("metadata", "langsmith.extra"),
     Part.EVENTS: (),
     Part.DOCUMENTS: ("document",),
     Part.ATTRIBUTES: (),
