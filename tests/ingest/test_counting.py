@@ -74,6 +74,32 @@ def test_a_call_beside_the_gateways_own_is_the_same_when_tokens_and_times_say_so
     assert wrappers(dict(reversed(shape.items()))) == expected
 
 
+STEPS: Shape = {
+    "s": node("", call=False), "t": node("", call=False), "u": node("s", metered=False), "v": node("t", metered=False),
+}  # fmt: skip
+STEP_OF_ALL = {"u", "v"}
+"""Calls without figures around others, which count nothing of their own."""
+
+
+@pytest.mark.parametrize(("shape", "expected"), [
+    ({"a": told(10, 10.1, parent="u"), "g": told(12, 40, ours=True, parent="s")}, {"a"}),
+    ({"a": told(10, 10.1, parent="s"), "g": told(12, 40, ours=True, parent="s")}, {"a"}),
+    ({"a": told(10, 10.1, parent="u"), "g": told(12, 40, ours=True, parent="t")}, set()),
+    ({"a": told(10, 10.1, 51, parent="u"), "g": told(12, 40, ours=True, parent="s")}, set()),
+    ({"a": told(13.1, 13.2, parent="u"), "g": told(12, 40, ours=True, parent="s")}, set()),
+    ({"a": told(10, 10.1, parent="u"), "g": told(71, 80, ours=True, parent="s")}, set()),
+    ({"a": told(10, 10.1), "g": told(12, 40, ours=True)}, set()),
+    ({"a": told(10, 10.1, parent="u"), "b": told(41, 41.1, parent="u"), "g": told(12, 40, ours=True, parent="s"),
+      "h": told(43, 60, ours=True, parent="s")}, {"a", "b"}),
+    ({"a": told(10, 10.1, parent="u"), "b": told(10, 10.1, parent="v"), "g": told(12, 40, ours=True, parent="t")},
+     {"b"}),
+])  # fmt: skip
+def test_a_call_that_began_after_its_span_had_ended_is_the_same_in_the_same_step(
+    shape: Shape, expected: set[str]
+) -> None:
+    assert wrappers({**STEPS, **shape}) - STEP_OF_ALL == expected
+
+
 def test_calls_below_a_long_way_of_steps_are_looked_at_once() -> None:
     looks = 0
 

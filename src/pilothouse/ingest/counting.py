@@ -6,6 +6,14 @@ from pilothouse.domain.holding import Node, Shape
 
 SLACK_NS = 10**9
 """How far the clocks of an application and of the gateway may be apart, where only times tell that a call is one."""
+LATE_NS = 60 * 10**9
+"""How long after the application's span the gateway's call may begin, where that span ended as it gave a stream."""
+_NESTED = 8
+"""How many calls around a call are looked at for the step that they all belong to."""
+
+
+_Line = deque[tuple[str, Node]]
+"""Calls by id, in the order of their starts."""
 
 
 def wrappers(shape: Shape) -> set[str]:
@@ -18,7 +26,8 @@ def wrappers(shape: Shape) -> set[str]:
 
     Some instrumentations tell nobody which of their spans is the current one, as those that work by callbacks: the
     gateway's call then stands beside the application's. The two are one when both count the same tokens and the
-    gateway's lies within the times of the other; each is matched once.
+    gateway's lies within the times of the other; each is matched once. Others end their span as they give a stream,
+    before it is asked for: there the two are one when they belong to the same step and the gateway's begins later.
     """
     found = _around(shape)
     return found | _beside(shape, found)
@@ -33,16 +42,51 @@ def _beside(shape: Shape, around: set[str]) -> set[str]:
     ]
     sheltered: dict[str, bool] = {}
     ours = [one for one in counted if one[2].by_gateway and not _is_below(shape, one[1], around, sheltered)]
-    theirs: dict[int, deque[tuple[str, Node]]] = {}
-    if ours:
-        for _, span_id, node in sorted(counted):
-            if not node.by_gateway:
-                theirs.setdefault(node.tokens, deque()).append((span_id, node))
-    matched = (_matched(node, theirs.get(node.tokens, deque())) for _, _, node in sorted(ours))
-    return {span_id for span_id in matched if span_id}
+    if not ours:
+        return set()
+    others = [(span_id, node) for _, span_id, node in sorted(counted) if not node.by_gateway]
+    theirs: dict[int, _Line] = {}
+    for span_id, node in others:
+        theirs.setdefault(node.tokens, deque()).append((span_id, node))
+    found: set[str] = set()
+    alone: list[Node] = []
+    for _, _, node in sorted(ours):
+        match = _matched(node, theirs.get(node.tokens, _Line()))
+        if match:
+            found.add(match)
+        else:
+            alone.append(node)
+    if alone:
+        found |= _begun_later(shape, alone, [one for one in others if one[0] not in found])
+    return found
 
 
-def _matched(call: Node, others: deque[tuple[str, Node]]) -> str:
+def _begun_later(shape: Shape, calls: list[Node], others: list[tuple[str, Node]]) -> set[str]:
+    """Return the others, in the order of their starts, whose step one of the gateway's calls belongs to as well."""
+    waiting: dict[tuple[str, int], _Line] = {}
+    for span_id, node in others:
+        waiting.setdefault((_step(shape, node), node.tokens), deque()).append((span_id, node))
+    found: set[str] = set()
+    for call in calls:
+        line = waiting.get((call.parent_span_id, call.tokens), _Line()) if call.parent_span_id else _Line()
+        while line and line[0][1].started_at_ns < call.started_at_ns - LATE_NS:
+            line.popleft()
+        if line and line[0][1].started_at_ns <= call.started_at_ns + SLACK_NS:
+            found.add(line.popleft()[0])
+    return found
+
+
+def _step(shape: Shape, call: Node) -> str:
+    """Return the id of what a call belongs to: of the nearest span above it that is no call itself."""
+    for _ in range(_NESTED):
+        above = shape.get(call.parent_span_id)
+        if above is None or not above.is_call:
+            break
+        call = above
+    return call.parent_span_id
+
+
+def _matched(call: Node, others: _Line) -> str:
     """Take the first of the calls, which are in the order of their starts, within which the gateway's lies."""
     while others and others[0][1].ended_at_ns < call.started_at_ns - SLACK_NS:
         others.popleft()
