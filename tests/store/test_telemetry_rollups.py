@@ -27,6 +27,7 @@ from tests.embedded_store import StoreProcess, own_store
 from tests.spans import BASE_NS, Traffic, new_project
 
 DAYS = 3
+EVER_S = 10**9
 START = datetime.fromtimestamp(BASE_NS / 1e9, UTC)
 
 
@@ -53,19 +54,34 @@ async def _agree(connection: Connection, project: str, rnd: random.Random) -> No
         assert told == await overview.fetch(connection, asked, rolled=False)
     low, high = ranges[-1]
     await _sums_agree(connection, project, START + low, START + high)
+    from_at = START + timedelta(seconds=rnd.randrange((DAYS - 1) * 86400))
+    hour = OverviewFilter(project_id=project, from_at=from_at, to_at=from_at + timedelta(seconds=rnd.randrange(7200)))
+    assert await overview.fetch(connection, hour, settle_s=0) == await overview.fetch(connection, hour, rolled=False)
+    await _minutes_agree(connection, project, from_at, from_at + timedelta(seconds=rnd.randrange(3600, 86400)))
 
 
 async def _sums_agree(connection: Connection, project: str, from_at: datetime, to_at: datetime) -> None:
     """Figures by what has many values, and by days, are those of the spans."""
+    await _equal(connection, project, (from_at, to_at), (("user",), ("key", "model"), ("time:1d", "status"),
+                 ("time:1h",), ()))  # fmt: skip
+
+
+async def _minutes_agree(connection: Connection, project: str, from_at: datetime, to_at: datetime) -> None:
+    await _equal(connection, project, (from_at, to_at), (("time:1m", "model"), ("time:10m",), ("user",), ("key",), ()))
+
+
+async def _equal(
+    connection: Connection, project: str, times: tuple[datetime, datetime], grouped: tuple[tuple[str, ...], ...]
+) -> None:
     tables: list[list[object]] = []
     for text in ("", "-name:nobody"):
         asked = [
             Aggregate(
-                project_id=project, from_at=from_at, to_at=to_at, query=parse(text), limit=1000,
+                project_id=project, from_at=times[0], to_at=times[1], query=parse(text), limit=1000,
                 groups=tuple(group(one, "spans") for one in groups),
                 measures=(measure("count", "spans"), measure("error_rate", "spans")),
             )
-            for groups in (("user",), ("key", "model"), ("time:1d", "status"), ("time:1h",), ())
+            for groups in grouped
         ]  # fmt: skip
         tables.append([_sorted(one) for one in await query_batch.fetch_all(connection, asked, settle_s=0)])
     assert tables[0] == tables[1]
@@ -120,12 +136,12 @@ class History:
         self.spans = [one for one in self.spans if one.trace_id not in gone and one.started_at_ns >= before_ns]
 
     async def build(self) -> None:
-        await sweep(self._connection, settle_s=0, pause_s=0)
+        await sweep(self._connection, settle_s=0, pause_s=0, minutes_s=EVER_S)
 
     async def settle(self) -> None:
         """Build until all is built: what is long of what is short."""
         await self.build()
-        while await sweep(self._connection, settle_s=0, pause_s=0):
+        while await sweep(self._connection, settle_s=0, pause_s=0, minutes_s=EVER_S):
             pass
 
     async def _insert(self, rows: list[Span]) -> None:
@@ -170,8 +186,15 @@ async def test_settled_time_is_read_from_rollups_alone(telemetry: Telemetry, con
     after = await rollups.figures(connection, during, [_by_model()], 0)
     assert after.parameters["raw"] == "[]"
     assert (after.parameters["days_apart"], after.parameters["hours_apart"]) == ("[]", "[]")
+    assert (await rollups.figures(connection, during, [_by_model(60)], 0)).parameters["raw"] == "[]"
     await history.change()
-    assert (await rollups.figures(connection, during, [_by_model()], 0)).parameters["raw"] != "[]"
+    for step_s in (86400, 60):
+        assert (await rollups.figures(connection, during, [_by_model(step_s)], 0)).parameters["raw"] != "[]"
+    await history.settle()
+    await tidy(connection, Layout())
+    assert (await rollups.figures(connection, during, [_by_model()], 0)).parameters["raw"] == "[]"
+    # Of minutes that long ago none are kept.
+    assert (await rollups.figures(connection, during, [_by_model(60)], 0)).parameters["raw"] != "[]"
 
 
 async def test_what_came_lately_is_read_from_spans_until_it_settles(

@@ -25,7 +25,7 @@ from pilothouse.store.telemetry.rollups import (
     statement,
 )
 
-STEPS_S = (10, 30, 60, 120, 300, 900, 3600, 7200, 21600, 86400)
+STEPS_S = (5, 15, 60, 120, 300, 900, 3600, 7200, 21600, 86400)
 """Neighbours are at most a factor of 4 apart, so that a range gets 30 to 120 points wherever that is possible."""
 MAX_POINTS = 120
 MAX_MODELS = 20

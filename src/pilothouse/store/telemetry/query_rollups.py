@@ -8,8 +8,8 @@ from pilothouse.domain.query.aggregate import Aggregate, Column, Function, Group
 from pilothouse.store.telemetry.clause import Conditions
 from pilothouse.store.telemetry.figures import INPUT_BUCKETS, OUTPUT_BUCKETS
 from pilothouse.store.telemetry.query import TEXTS
-from pilothouse.store.telemetry.rollup_tables import DIMENSIONS, MERGE
-from pilothouse.store.telemetry.rollups import FIVE_S, Wanted, aspect_of, columns_of
+from pilothouse.store.telemetry.rollup_tables import DIMENSIONS, MERGE, MINUTE_S
+from pilothouse.store.telemetry.rollups import Wanted, aspect_of, columns_of
 
 
 class Rolled(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ def of_rollups(wanted: Aggregate, step_s: int, asked: Conditions) -> Rolled | No
     measures = [_measure(one.function, one.column) for one in wanted.measures]
     groups = [_group(one, step_s) for one in wanted.groups]
     looked_at = columns_of(wanted.query)
-    if wanted.of_traces or wanted.source != "spans" or step_s % FIVE_S or looked_at is None:
+    if wanted.of_traces or wanted.source != "spans" or step_s % MINUTE_S or looked_at is None:
         return None
     found = [one for one in measures if one is not None]
     keys = [one for one in groups if one is not None]

@@ -1,6 +1,7 @@
 """Rollups are built of final rows, and built again when something changed below them."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -16,6 +17,8 @@ from pilothouse.store.telemetry.rollup_tables import (
     DIMENSIONS,
     FIVE_S,
     HOUR_S,
+    MINUTE_S,
+    MINUTES_KEPT_S,
     OF_ROWS,
     OF_SPANS,
     ROLLUPS,
@@ -81,14 +84,25 @@ _DUE = "\n".join((
 _COLUMNS = ", ".join((*DIMENSIONS, *OF_SPANS))
 _BUILD = "\n".join((
     f"INSERT INTO rollup_rows (project_id, aspect, unit_s, at, build, {_COLUMNS})",
-    "SELECT project_id, %ASPECT%, {unit_s:UInt32}, toStartOfFiveMinutes(started_at) AS five, {now_us:UInt64},",
+    "WITH toStartOfFiveMinutes(started_at) AS five, toStartOfMinute(started_at) AS minute",
+    "SELECT project_id, %ASPECT%, %UNIT% AS unit, %AT% AS start, {now_us:UInt64},",
     ", ".join((*DIMENSIONS, *OF_SPANS.values())),
     "FROM spans FINAL WHERE project_id = {project_id:String}",
     "AND toStartOfFiveMinutes(started_at) >= toDateTime({low_s:UInt32}, 'UTC')",
     "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')",
     "AND toStartOfFiveMinutes(started_at) IN {starts:Array(UInt32)} AND NOT deleted",
-    "GROUP BY GROUPING SETS (", ", ".join(f"(project_id, five, {', '.join(names)})" for names in ASPECTS), ")",
+    "GROUP BY GROUPING SETS (%SETS%)",
 )).replace("%ASPECT%", "multiIf(GROUPING(user_id) = 0, 2, GROUPING(key_id) = 0, 1, 0)")  # fmt: skip
+_FIVES = tuple(f"(project_id, five, {', '.join(names)})" for names in ASPECTS)
+_MINUTES = tuple(f"(project_id, five, minute, {', '.join(names)})" for names in ASPECTS)
+_BUILD_FIVES = (
+    _BUILD.replace("%UNIT%", f"toUInt32({FIVE_S})").replace("%AT%", "five").replace("%SETS%", ", ".join(_FIVES))
+)
+_BUILD_MINUTES = (
+    _BUILD.replace("%UNIT%", f"toUInt32(if(GROUPING(minute) = 0, {MINUTE_S}, {FIVE_S}))")
+    .replace("%AT%", "if(GROUPING(minute) = 0, minute, five)")
+    .replace("%SETS%", ", ".join((*_FIVES, *_MINUTES)))
+)
 _JOIN = "\n".join((
     f"INSERT INTO rollup_rows (project_id, aspect, unit_s, at, build, {_COLUMNS})",
     "SELECT project_id, aspect, {unit_s:UInt32}, %START% AS start, {now_us:UInt64},",
@@ -101,10 +115,13 @@ _JOIN = "\n".join((
     f"GROUP BY project_id, aspect, start, {', '.join(DIMENSIONS)}",
 ))  # fmt: skip
 _STALE = (
-    "(project_id, unit_s, at, build) NOT IN"
+    "(project_id, unit_s, if(unit_s = 60, toStartOfFiveMinutes(at), at), build) NOT IN"
     " (SELECT project_id, unit_s, at, max(build) FROM rollup_builds GROUP BY project_id, unit_s, at)"
     " AND build < {before_us:UInt64}"
 )
+
+
+_OLD_MINUTES = "unit_s = 60 AND at < toDateTime({before_s:UInt32}, 'UTC')"
 
 
 class _Times(msgspec.Struct):
@@ -127,8 +144,12 @@ class _Count(msgspec.Struct):
     rows: int
 
 
-async def sweep(connection: Connection, settle_s: float = SETTLE_S, pause_s: float = _PAUSE_S) -> int:
+async def sweep(
+    connection: Connection, settle_s: float = SETTLE_S, pause_s: float = _PAUSE_S, minutes_s: int = MINUTES_KEPT_S
+) -> int:
     """Mark what changed and build what has settled; return how many units were built, at most `MAX_UNITS` of a length.
+
+    Of what began up to `minutes_s` ago, minutes are built, too.
 
     Only one process may do so at a time.
     """
@@ -138,6 +159,7 @@ async def sweep(connection: Connection, settle_s: float = SETTLE_S, pause_s: flo
     await connection.change(Query("mark rollups", _MARK, {**now, "since_us": since_us}), _INSERT)
     await connection.change(Query("mark rollups", _SWEPT, {**now}), _INSERT)
     due: list[_Due] = []
+    fine_s = max(0, times.now_us // 10**6 - minutes_s)
     # The longest first: so what they are built of was noted by a sweep before, and surely is there.
     for unit_s in (DAY_S, HOUR_S, FIVE_S):
         wanted: dict[str, Parameter] = {
@@ -147,11 +169,12 @@ async def sweep(connection: Connection, settle_s: float = SETTLE_S, pause_s: flo
         found.sort(key=attrgetter("project_id", "at_s"))
         for project_id, group in groupby(found, key=attrgetter("project_id")):
             for starts in _stretches([one.at_s for one in group], _LONGEST_S[unit_s]):
-                await _build(connection, project_id, unit_s, starts, times.now_us)
+                await _build(connection, project_id, unit_s, starts, (times.now_us, fine_s))
         due += found
     if due:
         await asyncio.sleep(pause_s)
-        await _note(connection, due, times.now_us)
+        minutes = [_Due(one.project_id, MINUTE_S, one.at_s) for one in due if one.unit_s == FIVE_S]
+        await _note(connection, [*due, *(one for one in minutes if one.at_s >= fine_s)], times.now_us)
     return len(due)
 
 
@@ -200,6 +223,7 @@ async def tidy(connection: Connection, layout: Layout, stale_s: float = _STALE_S
     """Remove rows that later builds replaced once they are a fifth of all; return how many went."""
     times = (await connection.select(Query("rollup times", _TIMES), _Times))[0]
     parameters: dict[str, Parameter] = {"before_us": max(0, times.now_us - int(stale_s * 1e6))}
+    await _forget_minutes(connection, layout, times.now_us)
     count = " ".join(("SELECT countIf(", _STALE, ") AS stale, count() AS rows FROM rollup_rows"))
     found = (await connection.select(Query("stale rollups", count, parameters), _Count))[0]
     if found.stale * 5 < found.rows or not found.stale:
@@ -209,13 +233,33 @@ async def tidy(connection: Connection, layout: Layout, stale_s: float = _STALE_S
     return found.stale
 
 
-async def _build(connection: Connection, project_id: str, unit_s: int, starts: Sequence[int], now_us: int) -> None:
+async def _forget_minutes(connection: Connection, layout: Layout, now_us: int) -> None:
+    """Have nobody read minutes of long ago any more; their rows then go as those that were replaced."""
+    parameters: dict[str, Parameter] = {"before_s": max(0, now_us // 10**6 - MINUTES_KEPT_S)}
+    count = " ".join(("SELECT count() AS rows, 0 AS stale FROM rollup_builds WHERE", _OLD_MINUTES))
+    if (await connection.select(Query("old minutes", count, parameters), _Count))[0].rows:
+        sql = on_each_server(" ".join(("DELETE FROM %TABLE% WHERE", _OLD_MINUTES)), BUILDS, layout)
+        await connection.change(Query("tidy rollups", sql, parameters), _NOW)
+
+
+async def _build(
+    connection: Connection, project_id: str, unit_s: int, starts: Sequence[int], times: tuple[int, int]
+) -> None:
+    """Build units; times are now in microseconds, and from when on, in seconds, minutes are wanted too."""
+    now_us, fine_s = times
+    if unit_s == FIVE_S and starts[0] < fine_s <= starts[-1]:
+        place = bisect_left(starts, fine_s)
+        await _build(connection, project_id, unit_s, starts[:place], times)
+        starts = starts[place:]
     text = f"[{','.join(map(str, starts))}]"
     parameters: dict[str, Parameter] = {
         "project_id": sound(project_id), "unit_s": unit_s, "now_us": now_us, "starts": text,
         "low_s": starts[0], "high_s": min(starts[-1] + unit_s, 2**32 - 1), "below_s": _BELOW.get(unit_s, 0),
     }  # fmt: skip
-    sql = _JOIN.replace("%START%", _START[unit_s]) if unit_s in _BELOW else _BUILD
+    if unit_s in _BELOW:
+        sql = _JOIN.replace("%START%", _START[unit_s])
+    else:
+        sql = _BUILD_MINUTES if starts[0] >= fine_s else _BUILD_FIVES
     await connection.change(Query("build rollups", sql, parameters), _INSERT)
 
 

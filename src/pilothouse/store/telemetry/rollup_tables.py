@@ -8,8 +8,11 @@ from pilothouse.store.telemetry.figures import COUNTED, OUTPUT_TOTAL, RATE, UNPR
 ROLLUPS = "rollup_rows"
 BUILDS = "rollup_builds"
 MARKS = "rollup_marks"
-FIVE_S, HOUR_S, DAY_S = 300, 3600, 86400
-"""All versions of a span begin in the same five minutes, so those can be built apart from all others."""
+MINUTE_S, FIVE_S, HOUR_S, DAY_S = 60, 300, 3600, 86400
+"""All versions of a span begin in the same five minutes, so those can be built apart from all others. Their minutes are
+built with them, and hold or not as they do."""
+MINUTES_KEPT_S = 2 * DAY_S
+"""How far back: nobody looks at minutes of long ago, and at few spans there are as many rows of minutes as spans."""
 DIMENSIONS: Mapping[str, str] = {
     "kind": "LowCardinality(String)",
     "wrapper": "Bool",

@@ -22,6 +22,7 @@ from pilothouse.store.telemetry.rollup_tables import (
     FIVE_S,
     HOUR_S,
     MERGE,
+    MINUTE_S,
     OF_ROWS,
     OF_SPANS,
     STATES,
@@ -34,9 +35,10 @@ MAX_RAW = 3000
 """Five minutes to read from spans; with more of them all is read from spans."""
 
 _LATE = "\n".join((
-    "SELECT toUInt32(300) AS unit_s, toStartOfFiveMinutes(started_at) AS at FROM spans WHERE %RANGE%",
+    "SELECT arrayJoin([toUInt32(60), toUInt32(300)]) AS unit_s, at FROM (",
+    "SELECT toStartOfFiveMinutes(started_at) AS at FROM spans WHERE %RANGE%",
     "AND inserted_at >= fromUnixTimestamp64Micro(greatest(toInt64(swept_us) - {settle_us:Int64}, 0))",
-    "GROUP BY at",
+    "GROUP BY at)",
 ))  # fmt: skip
 _DIRTY = "\n".join((
     "WITH (SELECT max(touched_us) FROM rollup_marks WHERE project_id = '') AS swept_us",
@@ -44,10 +46,16 @@ _DIRTY = "\n".join((
     "SELECT unit_s, at, toUInt64(-1) AS touched_us, toUInt64(0) AS built FROM (", _LATE, ")",
     "UNION ALL SELECT unit_s, at, touched_us, 0 FROM rollup_marks WHERE %AT%",
     "UNION ALL SELECT unit_s, at, 0, build FROM rollup_builds WHERE %AT%",
+    "%MINUTES%",
     # Stores that can keep what a statement reads several times say so by a unit of no length.
     "UNION ALL SELECT 0, toDateTime(0, 'UTC'), 1, 1 FROM system.settings WHERE name = 'enable_materialized_cte'",
     ") GROUP BY unit_s, at HAVING max(touched_us) >= max(built)",
 ))  # fmt: skip
+_MINUTES = (
+    "UNION ALL SELECT toUInt32(60), at, touched_us, 0 FROM rollup_marks WHERE %AT% AND unit_s = 300"
+    " UNION ALL SELECT toUInt32(60), at, 1, 0 FROM rollup_builds WHERE %AT% AND unit_s = 300"
+)
+"""Minutes are marked by their five, and lacking where only these were built."""
 _PROJECT = "project_id = {project_id:String}"
 _AT = f"{_PROJECT} AND at >= toDateTime({{low_s:UInt32}}, 'UTC') AND at < toDateTime({{high_s:UInt32}}, 'UTC')"
 _RANGE = (
@@ -70,13 +78,14 @@ _UNITS: Mapping[int, str] = {
     f" OR ({_WHOLE_FIVE} AND toStartOfHour(at) {_in('hours_apart')}))",
     HOUR_S: f"(({_WHOLE_HOUR}) OR ({_WHOLE_FIVE} AND toStartOfHour(at) {_in('hours_apart')}))",
     FIVE_S: f"{_WHOLE_FIVE}",
+    MINUTE_S: f"(unit_s = 60 AND at NOT {_in('raw')})",
 }
 """Which rollups make up the range, by the longest unit that may be used; of the units below only what is missing."""
 _ROWS = "\n".join((
     "SELECT %COLUMNS% toDateTime64(at, 9, 'UTC') AS started_at, %FIGURES% FROM rollup_rows",
     f"WHERE {_PROJECT} AND aspect = %ASPECT% AND at >= toDateTime({{first_s:UInt32}}, 'UTC')",
     "AND at < toDateTime({end_s:UInt32}, 'UTC')",
-    f"AND %UNITS% AND (unit_s, at, build) IN ({_CURRENT})",
+    f"AND %UNITS% AND (unit_s, %START%, build) IN ({_CURRENT})",
 ))  # fmt: skip
 _TAIL = "SELECT %COLUMNS% %AT% AS began, %FIGURES% FROM spans FINAL WHERE %WHERE% GROUP BY %COLUMNS% began"
 _FEWER = "SELECT %COLUMNS% %TIME% AS started_at, %FIGURES% FROM (%ROWS%) GROUP BY %COLUMNS% %TIME%"
@@ -149,36 +158,48 @@ class Cover(msgspec.Struct, frozen=True):
 
     first_s: int
     end_s: int
-    """The whole five minutes around the range."""
+    """The whole smallest units around the range."""
     days_apart: tuple[int, ...]
     """Days that are read from hours."""
     hours_apart: tuple[int, ...]
     """Hours that are read from five minutes."""
     raw: tuple[int, ...]
-    """Five minutes that are read from spans, and those at the ends that are not in the range at all."""
+    """Smallest units that are read from spans, and those at the ends that are not in the range at all."""
+    fives: tuple[int, ...]
+    """The five minutes these lie in."""
 
 
 async def figures(connection: Connection, of: Range, wanted: Sequence[Wanted], settle_s: float = SETTLE_S) -> Figures:
     """Return the sub-queries that read as much as possible from rollups; none of it is read twice from spans."""
     nothing = Figures([None] * len(wanted), {}, {})
-    aspects = [aspect_of(one.columns) if one.step_s % FIVE_S == 0 else None for one in wanted]
+    aspects = [aspect_of(one.columns) if one.step_s % MINUTE_S == 0 else None for one in wanted]
     if not any(aspect is not None for aspect in aspects):
         return nothing
-    dirty = await _dirty(connection, of, settle_s)
-    found = cover(of, dirty)
+    least_s = MINUTE_S if any(one.step_s % FIVE_S for one in asked_of(wanted, aspects)) else FIVE_S
+    dirty = await _dirty(connection, of, settle_s, least_s)
+    found = cover(of, dirty, least_s)
     if found is None:
         return nothing
-    where = within(of.project_id, of.from_ns, of.to_ns).plus(f"toStartOfFiveMinutes(started_at) {_in('raw')}")
+    where = within(of.project_id, of.from_ns, of.to_ns).plus(f"toStartOfFiveMinutes(started_at) {_in('fives')}")
+    if least_s == MINUTE_S:
+        # As `conditions.within`: the start itself must not decide which parts are read.
+        where = where.plus(f"toStartOfMinute(identity(started_at)) {_in('raw')}")
     parameters: dict[str, Parameter] = {
         **where.parameters, **_bounds(of), "first_s": found.first_s, "end_s": found.end_s,
         "days_apart": _listed(found.days_apart), "hours_apart": _listed(found.hours_apart),
-        "raw": _listed(found.raw), **{f"cut_{n}": at for n, at in enumerate(of.cuts_ns)},
+        "raw": _listed(found.raw), "fives": _listed(found.fives), **{f"cut_{n}": at for n, at in enumerate(of.cuts_ns)},
     }  # fmt: skip
     shared: dict[str, str] = {}
     sources: dict[int, str] = {}
-    for aspect in {aspect for aspect in aspects if aspect is not None}:
+    tail = _tail(asked_of(wanted, aspects), of, where.sql, least_s) if found.raw else ""
+    if tail and len(set(aspects) - {None}) > 1 and _is_cheap(asked_of(wanted, aspects)):
+        shared["tail"] = tail
+    for aspect in sorted({aspect for aspect in aspects if aspect is not None}):
         asked = [one for one, its in zip(wanted, aspects, strict=True) if its == aspect]
-        rows = _rows(aspect, of, asked, where.sql if found.raw else "")
+        rows = _rows(aspect, asked, least_s)
+        if tail:
+            rest = _of_tail(asked) if "tail" in shared else _tail(asked, of, where.sql, least_s)
+            rows = "\nUNION ALL\n".join((rows, rest))
         if len(asked) > 1:
             sources[aspect] = f"rows_{aspect}"
             shared[sources[aspect]] = _fewer(asked, rows)
@@ -233,16 +254,18 @@ def columns_of(node: Node | None) -> frozenset[str] | None:
             return None
 
 
-def cover(of: Range, dirty: Collection[Dirty]) -> Cover | None:
-    """Return what to read from where, given what has no rollup that holds.
+def cover(of: Range, dirty: Collection[Dirty], least_s: int = FIVE_S) -> Cover | None:
+    """Return what to read from where, given what has no rollup that holds; minutes of `least_s` are used alone.
 
     None when so much is dirty that all is better read from spans.
     """
-    edges = [edge for edge in (of.from_ns, of.to_ns, *of.cuts_ns) if edge % (FIVE_S * 10**9)]
-    raw = {edge // 10**9 // FIVE_S * FIVE_S for edge in edges}
-    low_s, high_s = of.from_ns // 10**9 // FIVE_S * FIVE_S, -(-of.to_ns // (FIVE_S * 10**9)) * FIVE_S
-    raw |= {one.at_s for one in dirty if one.unit_s == FIVE_S and low_s <= one.at_s < high_s}
-    if len(raw) > MAX_RAW:
+    edges = [edge for edge in (of.from_ns, of.to_ns, *of.cuts_ns) if edge % (least_s * 10**9)]
+    raw = {edge // 10**9 // least_s * least_s for edge in edges}
+    low_s, high_s = of.from_ns // 10**9 // least_s * least_s, -(-of.to_ns // (least_s * 10**9)) * least_s
+    unheld = (at for one in dirty if one.unit_s == least_s for at in range(one.at_s, one.at_s + FIVE_S, least_s))
+    raw |= {at for at in unheld if low_s <= at < high_s}
+    fives = {at // FIVE_S * FIVE_S for at in raw}
+    if len(fives) > MAX_RAW:
         return None
     apart: dict[int, set[int]] = {}
     for unit_s in (HOUR_S, DAY_S):
@@ -253,32 +276,51 @@ def cover(of: Range, dirty: Collection[Dirty]) -> Cover | None:
         apart[unit_s] |= {one.at_s for one in dirty if one.unit_s == unit_s}
     apart[DAY_S] |= {at // DAY_S * DAY_S for at in apart[HOUR_S]}
     inside = {unit: tuple(sorted(at for at in found if low_s - unit < at < high_s)) for unit, found in apart.items()}
-    return Cover(low_s, high_s, inside[DAY_S], inside[HOUR_S], tuple(sorted(raw)))
+    return Cover(low_s, high_s, inside[DAY_S], inside[HOUR_S], tuple(sorted(raw)), tuple(sorted(fives)))
 
 
-async def _dirty(connection: Connection, of: Range, settle_s: float) -> list[Dirty]:
+async def _dirty(connection: Connection, of: Range, settle_s: float, least_s: int) -> list[Dirty]:
     parameters = {**_bounds(of), "project_id": sound(of.project_id), "settle_us": int(settle_s * 1e6)}
-    sql = _DIRTY.replace("%RANGE%", _RANGE).replace("%AT%", _AT)
+    sql = _DIRTY.replace("%MINUTES%", _MINUTES if least_s == MINUTE_S else "")
+    sql = sql.replace("%RANGE%", _RANGE).replace("%AT%", _AT)
     return await connection.select(Query("rollups", sql, parameters), Dirty)
 
 
-def _rows(aspect: int, of: Range, asked: Sequence[Wanted], raw: str) -> str:
-    """Return what selects the rows of an aspect, of rollups and, by the condition `raw`, of spans."""
+def asked_of(wanted: Sequence[Wanted], aspects: Sequence[int | None]) -> list[Wanted]:
+    """Return what of it rollups have."""
+    return [one for one, aspect in zip(wanted, aspects, strict=True) if aspect is not None]
+
+
+def _rows(aspect: int, asked: Sequence[Wanted], least_s: int) -> str:
+    """Return what selects the rows of an aspect of rollups."""
     step_s = gcd(*(one.step_s for one in asked))
-    unit_s = next(unit for unit in (DAY_S, HOUR_S, FIVE_S) if step_s % unit == 0)
-    columns, figures = _columns(asked), _figures(asked)
+    unit_s = next(unit for unit in (DAY_S, HOUR_S, least_s) if step_s % unit == 0) if least_s == FIVE_S else MINUTE_S
     rows = _ROWS.replace("%UNITS%", _UNITS[unit_s]).replace("%ASPECT%", str(aspect))
-    rows = rows.replace("%COLUMNS%", _made(columns)).replace("%FIGURES%", ", ".join(figures))
-    if not raw:
-        return rows
-    began = "toDateTime64(toStartOfFiveMinutes(started_at), 9, 'UTC')"
+    rows = rows.replace("%START%", "toStartOfFiveMinutes(at)" if unit_s == MINUTE_S else "at")
+    return rows.replace("%COLUMNS%", _made(_columns(asked))).replace("%FIGURES%", ", ".join(_figures(asked)))
+
+
+def _tail(asked: Sequence[Wanted], of: Range, raw: str, least_s: int) -> str:
+    """Return what selects the same of spans, those that fulfil the condition `raw`."""
+    start = "toStartOfMinute" if least_s == MINUTE_S else "toStartOfFiveMinutes"
+    began = f"toDateTime64({start}(started_at), 9, 'UTC')"
     for number in range(len(of.cuts_ns)):
         cut = f"fromUnixTimestamp64Nano({{cut_{number}:Int64}}, 'UTC')"
         began = f"if(started_at >= {cut}, greatest({began}, {cut}), {began})"
     # Of spans all of them are columns.
-    named = "".join(f"{name}, " for name in columns)
-    tail = _TAIL.replace("%COLUMNS%", named).replace("%AT%", began).replace("%FIGURES%", _aliased(OF_SPANS, figures))
-    return "\nUNION ALL\n".join((rows, tail.replace("%WHERE%", raw)))
+    named = "".join(f"{name}, " for name in _columns(asked))
+    tail = _TAIL.replace("%COLUMNS%", named).replace("%AT%", began)
+    return tail.replace("%FIGURES%", _aliased(OF_SPANS, _figures(asked))).replace("%WHERE%", raw)
+
+
+def _of_tail(asked: Sequence[Wanted]) -> str:
+    """Return what selects these out of a tail that several share."""
+    return " ".join(("SELECT", ", ".join((*_columns(asked), "began", *_figures(asked))), "FROM tail"))
+
+
+def _is_cheap(asked: Sequence[Wanted]) -> bool:
+    """Return whether groups by all columns together are few, or small."""
+    return "user_id" not in _columns(asked) or not any(name in STATES for name in _figures(asked))
 
 
 def _fewer(asked: Sequence[Wanted], rows: str) -> str:
