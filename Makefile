@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 LOCKED := $(PIP) --require-hashes
 STATIC := src/pilothouse/server/static
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
-SDKS := sdks sdks-previous sdks-older sdks-oldest sdks-tracing
+SDKS := sdks sdks-previous sdks-older sdks-oldest sdks-tracing sdks-agents
 NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
 ARGS ?=
 TEST_PROCESSES ?= 2
@@ -59,6 +59,7 @@ lock: $(VENV)/.dev  ## resolve requirements/*.txt again, keeping what still fits
 	for name in build node; do $(BIN)/python -m uv pip compile requirements/$$name.in -c requirements/dev.txt \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements/$$name.txt; done
 	for name in $(SDKS); do $(BIN)/python -m uv pip compile requirements/$$name.in \
+		$$(ls requirements/$$name.overrides 2>/dev/null | sed 's/^/--override /') \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements/$$name.txt; done
 
 clean:  ## remove what was installed and built; the data folder stays

@@ -4,44 +4,28 @@ What the application says of a call and what the gateway says of it stand in one
 figures, and count once.
 """
 
-import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 import pytest_asyncio
 
-from pilothouse.providers.fake import Answer, FakeProvider, ToolCall
-from tests.e2e.stack import Stack, running_stack, until
-from tests.sdks.outside import ROOT
-
-House = tuple[Stack, FakeProvider]
-MODEL = "priced/gpt-4o-mini"
-INPUT, OUTPUT = 40, 12
-CALL_USD = INPUT * Decimal("0.15e-6") + OUTPUT * Decimal("0.60e-6")
-"""By the list price of gpt-4o-mini."""
-_NOWHERE = "http://127.0.0.1:9"
-_QUIET = {
-    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "TRACELOOP_TELEMETRY": "false",
-    "ANONYMIZED_TELEMETRY": "false",
-    "HF_HUB_OFFLINE": "1",
-}
-ANSWER = Answer(text="It is sunny in Paris.", prompt_tokens=INPUT, completion_tokens=OUTPUT, model="gpt-4o-mini")
-
-
-def calling(name: str, arguments: str) -> Answer:
-    """Return an answer that calls a tool."""
-    return msgspec.structs.replace(ANSWER, text="", tool_calls=(ToolCall(name, arguments, f"call_{name}"),))
-
-
-WEATHER = calling("weather", '{"city":"Paris"}')
+from pilothouse.providers.fake import Answer
+from tests.sdks.traced import (
+    ANSWER,
+    CALL_USD,
+    INPUT,
+    OUTPUT,
+    WEATHER,
+    House,
+    calling,
+    told,
+    trace_of,
+    tracing_house,
+)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -77,43 +61,8 @@ STORIES = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with running_stack(tmp_path_factory.mktemp("tracing")) as (stack, fake):
-        await stack.add_account("priced", fake.base_url, provider="openai", secret="sk-fake", models=["gpt-4o-mini"])
-        yield stack, fake
-
-
-async def told(house: House, name: str, environment: str, folder: Path) -> str:
-    """Let an application run to its end; return the id of its trace."""
-    stack, _ = house
-    python = ROOT / ".venv" / environment / "bin/python"
-    if not python.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{python} is missing; `make test` installs it")
-    process = await asyncio.create_subprocess_exec(
-        str(python), "-W", "ignore", "-m", "tests.sdks.tracing_stories", name,
-        stack.platform_url, stack.gateway_url, stack.key, MODEL,
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), "TMPDIR": str(folder),
-             "HTTP_PROXY": _NOWHERE, "HTTPS_PROXY": _NOWHERE, "NO_PROXY": "127.0.0.1", **_QUIET},
-    )  # fmt: skip
-    out, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()[-3000:]
-    return json.loads(out.decode().splitlines()[-1])["trace"]
-
-
-async def trace_of(stack: Stack, trace_id: str, spans: int) -> dict[str, Any]:
-    """Return a trace once it has that many spans."""
-    found: dict[str, Any] = {}
-
-    async def whole() -> bool:
-        async with stack.api() as api:
-            answer = await api.get(f"/traces/{trace_id}")
-        if answer.status_code != 200:
-            return False
-        found.update(answer.json())
-        return len(found["spans"]) >= spans
-
-    await until(whole)
-    return found
+    async with tracing_house(tmp_path_factory.mktemp("tracing")) as running:
+        yield running
 
 
 @pytest.mark.timeout(120)
@@ -123,7 +72,7 @@ async def test_a_traced_application_and_the_gateway_tell_one_trace(house: House,
     stack, fake = house
     story = STORIES[name]
     fake.script(*story.answers)
-    trace_id = await told(house, name, story.environment, tmp_path)
+    trace_id = await told(house, f"tracing_stories.{name}", story.environment, tmp_path)
     least = len(story.kinds) + story.calls
     trace = await trace_of(stack, trace_id, least)
     summary, spans = trace["summary"], trace["spans"]
@@ -157,14 +106,21 @@ async def test_a_traced_application_and_the_gateway_tell_one_trace(house: House,
 
 @pytest.mark.timeout(120)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_program_of_dspy_is_there_whole_where_nothing_carries_its_trace_on(
-    house: House, tmp_path: Path
-) -> None:
+async def test_a_program_of_dspy_and_the_gateway_tell_one_trace(house: House, tmp_path: Path) -> None:
     stack, fake = house
-    fake.script(ANSWER)
-    trace = await trace_of(stack, await told(house, "dspy", "sdks-tracing", tmp_path), 2)
-    (call,) = [span for span in trace["spans"] if span["kind"] == "llm"]
-    assert call["source"] == "openinference"
+    fields = ("[[ ## reasoning ## ]]", "It is known.", "[[ ## answer ## ]]", ANSWER.text, "[[ ## completed ## ]]")
+    fake.script(msgspec.structs.replace(ANSWER, text="\n\n".join(fields)))
+    trace = await trace_of(stack, await told(house, "tracing_stories.dspy", "sdks-tracing", tmp_path), 7)
+    summary, spans = trace["summary"], trace["spans"]
+    (program,) = [span for span in spans if span["name"] == "ChainOfThought.forward"]
+    assert (json.loads(program["input"]), json.loads(program["output"])) == (
+        {"question": "What is the weather in Paris?"}, {"reasoning": "It is known.", "answer": ANSWER.text},
+    )  # fmt: skip
+    (call,) = [span for span in spans if span["kind"] == "llm" and span["source"] == "openinference"]
     assert "weather in Paris" in call["input"]
     assert "sunny in Paris" in call["output"]
-    assert call["usage"] is None, "its instrumentation counts nothing"
+    assert (call["usage"], call["wrapper"]) == (None, True), "its instrumentation counts nothing"
+    (ours,) = [span for span in spans if span["source"] == "gateway"]
+    assert ours["parent_span_id"] == call["span_id"]
+    assert (summary["call_count"], Decimal(summary["cost_usd"])) == (1, CALL_USD)
+    assert (summary["usage"]["input_tokens"], summary["usage"]["output_tokens"]) == (INPUT, OUTPUT)

@@ -3,68 +3,11 @@
 `python -m tests.sdks.tracing_stories STORY PLATFORM_URL GATEWAY_URL KEY MODEL` prints the id of the trace as JSON.
 """
 
-import json
-import sys
 from collections.abc import Callable
-from typing import Any
 
-from openai import DefaultHttpxClient, OpenAI
-from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry import trace
 
-QUESTION = "What is the weather in Paris?"
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "Tells the weather of a city.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
-
-
-class House:
-    """Where things are."""
-
-    def __init__(self, platform_url: str, gateway_url: str, key: str, model: str) -> None:
-        self.platform_url = platform_url
-        self.base_url = f"{gateway_url}/v1"
-        self.gateway_url = gateway_url
-        self.key = key
-        self.model = model
-
-    def processor(self) -> BatchSpanProcessor:
-        """Return the official exporter, set up as our docs say."""
-        headers = {"authorization": f"Bearer {self.key}"}
-        return BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{self.platform_url}/v1/traces", headers=headers))
-
-    def provider(self) -> TracerProvider:
-        """Return the process's tracer provider."""
-        provider = TracerProvider(resource=Resource.create({"service.name": "story"}))
-        provider.add_span_processor(self.processor())
-        trace.set_tracer_provider(provider)
-        return provider
-
-    def carrier(self) -> DefaultHttpxClient:
-        """Return an HTTP client whose requests carry the trace on, for SDKs that nobody instruments below."""
-        return DefaultHttpxClient(event_hooks={"request": [lambda request: propagate.inject(request.headers)]})
-
-    def openai(self) -> OpenAI:
-        """Return OpenAI's own client at the gateway."""
-        return OpenAI(base_url=self.base_url, api_key=self.key, max_retries=0, http_client=self.carrier())
-
-    def ask(self, client: OpenAI, **more: Any) -> Any:
-        """Ask the question."""
-        return client.chat.completions.create(
-            model=self.model, messages=[{"role": "user", "content": QUESTION}], **more
-        )
-
-
-def _id(span: Any) -> str:
-    return f"{span.get_span_context().trace_id:032x}"
+from tests.sdks.story import QUESTION, WEATHER, House, flush, tell, trace_id
 
 
 def traceloop(house: House) -> str:
@@ -80,7 +23,7 @@ def traceloop(house: House) -> str:
 
     @task(name="ask the model")
     def asking() -> str:
-        found.append(_id(trace.get_current_span()))
+        found.append(trace_id(trace.get_current_span()))
         return house.ask(house.openai()).choices[0].message.content
 
     @workflow(name="answer")
@@ -89,7 +32,7 @@ def traceloop(house: House) -> str:
         return asking()
 
     answering()
-    _flush()
+    flush()
     return found[0]
 
 
@@ -104,7 +47,7 @@ def openai_v2(house: House) -> str:
         house.ask(client)
         for _ in house.ask(client, stream=True, stream_options={"include_usage": True}):
             pass
-    return _id(root)
+    return trace_id(root)
 
 
 def openinference_openai(house: House) -> str:
@@ -115,7 +58,7 @@ def openinference_openai(house: House) -> str:
     OpenAIInstrumentor().instrument(tracer_provider=provider)
     with provider.get_tracer("story").start_as_current_span("answer") as root:
         house.ask(house.openai(), tools=[WEATHER])
-    return _id(root)
+    return trace_id(root)
 
 
 def openinference_anthropic(house: House) -> str:
@@ -128,7 +71,7 @@ def openinference_anthropic(house: House) -> str:
     client = Anthropic(base_url=house.gateway_url, api_key=house.key, max_retries=0)
     with provider.get_tracer("story").start_as_current_span("answer") as root:
         client.messages.create(model=house.model, max_tokens=100, messages=[{"role": "user", "content": QUESTION}])
-    return _id(root)
+    return trace_id(root)
 
 
 def langgraph(house: House) -> str:
@@ -152,7 +95,7 @@ def langgraph(house: House) -> str:
     graph.add_edge("model", END)
     with provider.get_tracer("story").start_as_current_span("answer") as root:
         graph.compile().invoke({"messages": [{"role": "user", "content": QUESTION}]})
-    return _id(root)
+    return trace_id(root)
 
 
 def logfire(house: House) -> str:
@@ -196,16 +139,25 @@ def pydantic_ai(house: House) -> str:
 
 
 def dspy(house: House) -> str:
-    """A program of DSPy's, traced by OpenInference."""
+    """A program of DSPy's, traced by OpenInference; LiteLLM below it makes the calls."""
     import dspy as program  # noqa: PLC0415
+    import litellm  # noqa: PLC0415
     from openinference.instrumentation.dspy import DSPyInstrumentor  # noqa: PLC0415
 
     provider = house.provider()
     DSPyInstrumentor().instrument(tracer_provider=provider)
-    lm = program.LM(f"openai/{house.model}", api_base=house.base_url, api_key=house.key, cache=False, num_retries=0)
-    with provider.get_tracer("story").start_as_current_span("answer") as root:
-        lm(QUESTION)
-    return _id(root)
+    litellm.client_session = house.carrier()
+    lm = program.LM(
+        f"openai/{house.model}",
+        api_base=house.base_url,
+        api_key=house.key,
+        cache=False,
+        num_retries=0,
+        engine="litellm",
+    )
+    with provider.get_tracer("story").start_as_current_span("answer") as root, program.context(lm=lm):
+        program.ChainOfThought("question -> answer")(question=QUESTION)
+    return trace_id(root)
 
 
 def smolagents(house: House) -> str:
@@ -230,7 +182,7 @@ def smolagents(house: House) -> str:
     )
     with provider.get_tracer("story").start_as_current_span("answer") as root:
         ToolCallingAgent(tools=[weather], model=model, max_steps=4, verbosity_level=0).run(QUESTION)
-    return _id(root)
+    return trace_id(root)
 
 
 STORIES: dict[str, Callable[[House], str]] = {
@@ -242,14 +194,5 @@ STORIES: dict[str, Callable[[House], str]] = {
 }  # fmt: skip
 
 
-def _flush() -> None:
-    provider = trace.get_tracer_provider()
-    if isinstance(provider, TracerProvider):
-        provider.force_flush()
-
-
 if __name__ == "__main__":
-    name, *places = sys.argv[1:]
-    found = STORIES[name](House(*places))
-    _flush()
-    sys.stdout.write(json.dumps({"trace": found}))
+    tell(STORIES)
