@@ -102,7 +102,7 @@ export function bytes(value: Maybe<number>): string {
   return value < 1000 ? `${value} B` : scaled(value, BYTE_STEPS, " ");
 }
 
-/** An amount from its decimal string; cents from one dollar up, three significant digits below. */
+/** An amount from its decimal string; cents from one dollar up, three significant digits below, and whole cents as such. */
 export function money(amount: Maybe<string>): string {
   if (amount === null || amount === undefined) return NONE;
   const value = Number(amount);
@@ -112,7 +112,7 @@ export function money(amount: Maybe<string>): string {
   if (size === 0) return "$0";
   if (size >= 999.995) return `${sign}$${scaled(size, COUNT_STEPS, "")}`;
   if (size >= 0.995) return `${sign}$${size.toFixed(2)}`;
-  return `${sign}$${trimmed(size)}`;
+  return `${sign}$${trimmed(size).replace(/\.\d$/, "$&0")}`;
 }
 
 /** The amount to its last digit, never through a float. */

@@ -19,11 +19,14 @@ import { Progress } from "./Progress";
 
 function example(gateway: string): string {
   return [
+    "import os",
     "from openai import OpenAI",
     "",
-    `client = OpenAI(base_url="${gateway}/v1", api_key="$PILOTHOUSE_KEY")`,
+    `client = OpenAI(base_url="${gateway}/v1", api_key=os.environ["PILOTHOUSE_KEY"])`,
     'lines = client.files.create(file=open("lines.jsonl", "rb"), purpose="batch")',
-    'client.batches.create(input_file_id=lines.id, endpoint="/v1/chat/completions", completion_window="24h")',
+    "client.batches.create(",
+    '    input_file_id=lines.id, endpoint="/v1/chat/completions", completion_window="24h"',
+    ")",
   ].join("\n");
 }
 

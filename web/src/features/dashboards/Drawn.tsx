@@ -35,7 +35,8 @@ const Nothing = () => <div className={classes.nothing}>Nothing in this range</di
 function Timed({ chart, table, span, named, ways }: Shown) {
   const { times, stepMs, series } = useMemo(() => seriesOf(chart, table, span, named), [chart, table, span, named]);
   const show = format(chart.measures[0] ?? "count");
-  if (table.rows.length === 0) {
+  // Rows without a value are as little to draw as none.
+  if (series.every(({ values }) => values.every((value) => value === null))) {
     return (
       <div className={classes.nothing} style={{ height: HEIGHT }}>
         Nothing in this range

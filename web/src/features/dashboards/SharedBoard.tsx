@@ -58,7 +58,7 @@ export function SharedBoard({ token, name, dashboard, expiresAt, ended }: Props)
         <h1>{name}</h1>
         {dashboard.description !== "" && <p className={classes.about}>{dashboard.description}</p>}
         <p className={classes.sharedFacts}>
-          <span>{dashboard.range !== "" ? lastLabel(dashboard.range) : span !== null && spanLabel(span)}</span>
+          {dashboard.range !== "" ? <b>{lastLabel(dashboard.range)}</b> : span !== null && <b>{spanLabel(span)}</b>}
           {span !== null && dashboard.range !== "" && <span title={exactTime(span.to)}>as of {timeOfDay(span.to, new Date())}</span>}
           <span>
             Shared to read · until <time title={exactTime(ends)}>{ago(ends, new Date())}</time>

@@ -16,14 +16,15 @@ const CLEARED = ["version", "tab"];
 
 const langfuse = (url: string) =>
   [
+    "import os",
     "from langfuse import Langfuse",
     "",
-    `langfuse = Langfuse(base_url="${url}", public_key="any", secret_key="$PILOTHOUSE_KEY")`,
+    `langfuse = Langfuse(base_url="${url}", public_key="any", secret_key=os.environ["PILOTHOUSE_KEY"])`,
     'langfuse.create_dataset(name="questions")',
     'langfuse.create_dataset_item(dataset_name="questions", input="What is 2 + 2?", expected_output="4")',
   ].join("\n");
 const langsmith = (url: string) =>
-  ["from langsmith import Client", "", `client = Client(api_url="${url}/api/v1", api_key="$PILOTHOUSE_KEY")`, 'made = client.create_dataset("questions")', 'client.create_examples(dataset_id=made.id, inputs=[{"q": "2 + 2?"}], outputs=[{"a": "4"}])'].join("\n");
+  ["import os", "from langsmith import Client", "", `client = Client(api_url="${url}/api/v1", api_key=os.environ["PILOTHOUSE_KEY"])`, 'made = client.create_dataset("questions")', 'client.create_examples(dataset_id=made.id, inputs=[{"q": "2 + 2?"}], outputs=[{"a": "4"}])'].join("\n");
 
 function NoDatasets() {
   const url = window.location.origin;

@@ -15,9 +15,9 @@ import { useShelf } from "./useShelf";
 const CLEARED = ["version", "against"];
 
 const python = (url: string) =>
-  ["from langfuse import Langfuse", "", `langfuse = Langfuse(base_url="${url}", public_key="any", secret_key="$PILOTHOUSE_KEY")`, 'langfuse.create_prompt(name="greet", prompt="Hi {{name}}", labels=["production"])'].join("\n");
+  ["import os", "from langfuse import Langfuse", "", `langfuse = Langfuse(base_url="${url}", public_key="any", secret_key=os.environ["PILOTHOUSE_KEY"])`, 'langfuse.create_prompt(name="greet", prompt="Hi {{name}}", labels=["production"])'].join("\n");
 const app = (url: string) =>
-  ["from pilothouse import sdk", "", `sdk.init("${url}", "$PILOTHOUSE_KEY")`, 'sdk.get_prompt("greet", fallback="Hi {{name}}").compile(name="Ada")'].join("\n");
+  ["import os", "from pilothouse import sdk", "", `sdk.init("${url}", os.environ["PILOTHOUSE_KEY"])`, 'sdk.get_prompt("greet", fallback="Hi {{name}}").compile(name="Ada")'].join("\n");
 
 function NoPrompts() {
   const { data: system } = useQuery(systemQuery);

@@ -6,7 +6,7 @@ import { ago, exactTime, grouped } from "@/lib/format";
 import { FigureTable } from "@/ui/FigureTable";
 import { Panel, Tag } from "@/ui/parts";
 import { MetricChart } from "./MetricChart";
-import { bare, groupWord, last, MEASURES, READY, writer } from "./metrics";
+import { bare, groupWord, last, MEASURES, READY, unitName, writer } from "./metrics";
 import classes from "./metrics.module.css";
 
 const HEIGHT = 320;
@@ -69,7 +69,7 @@ export function MetricDetail({ project, metric, measure, split, onMeasure, onBac
         </h2>
       </div>
       <p className={classes.about}>
-        <code>{metric.name}</code> <Tag>{metric.kind}</Tag> {metric.unit !== "" && <Tag mono>{metric.unit}</Tag>}
+        <code>{metric.name}</code> <Tag>{metric.kind}</Tag> {metric.unit !== "" && <Tag title={metric.unit}>{unitName(metric.unit)}</Tag>}
         {metric.description !== "" && <span>{metric.description}</span>}
         <span title={exactTime(lastAt)}>
           {grouped(metric.point_count)} points, the last {ago(lastAt, now)}

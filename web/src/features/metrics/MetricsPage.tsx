@@ -16,7 +16,7 @@ import { ErrorNote, ErrorState, Panel } from "@/ui/parts";
 import { NoMatch, Teaching } from "@/ui/teaching";
 import { MetricChart } from "./MetricChart";
 import { MetricDetail } from "./MetricDetail";
-import { arranged, attributesOf, bare, example, hasAll, idOf, measureOf, READY } from "./metrics";
+import { arranged, attributesOf, bare, example, hasAll, idOf, measureOf, READY, unitName } from "./metrics";
 import classes from "./metrics.module.css";
 import { Narrow } from "./Narrow";
 
@@ -67,7 +67,7 @@ function Card({ project, metric, state, open }: { project: string; metric: Metri
         </h3>
         <span className={classes.kind}>
           {metric.kind}
-          {metric.unit !== "" && metric.unit !== "1" && `, ${metric.unit}`}
+          {metric.unit !== "" && metric.unit !== "1" && `, ${unitName(metric.unit)}`}
         </span>
       </header>
       <MetricChart project={project} metric={metric} measure={measureOf(metric, undefined)} split={splitOf(metric, state)} height={HEIGHT} />

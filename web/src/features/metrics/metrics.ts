@@ -59,13 +59,16 @@ export function measureOf(metric: MetricSummary, wanted: string | undefined): st
 const TIMES: Record<string, number> = { ns: 1e-6, us: 1e-3, "µs": 1e-3, ms: 1, s: 1e3, min: 60e3, h: 3600e3, d: 86400e3 };
 const SIZES: Record<string, number> = { By: 1, KiBy: 1024, MiBy: 1024 ** 2, GiBy: 1024 ** 3, kBy: 1e3, MBy: 1e6, GBy: 1e9 };
 
+/** A unit of UCUM, as people say it. */
+export const unitName = (unit: string): string => (unit === "By" ? "bytes" : unit.replace(/^\{(.*)\}$/, "$1"));
+
 /** How a value of a unit of UCUM is written. */
 export function formatOf(unit: string): (value: number | null) => string {
   const time = TIMES[unit];
   if (time !== undefined) return (value) => (value === null ? NONE : duration(value * time));
   const size = SIZES[unit];
   if (size !== undefined) return (value) => (value === null ? NONE : bytes(Math.round(value * size)));
-  const word = unit === "1" ? "" : unit === "%" ? "%" : unit.replace(/^\{(.*)\}$/, "$1");
+  const word = unit === "1" ? "" : unitName(unit);
   return (value) => (value === null ? NONE : `${short(value)}${word === "" ? "" : ` ${word}`}`);
 }
 

@@ -32,9 +32,9 @@ export function Charts({ overview }: { overview: Overview }) {
             <Legend series={spec.series} most={named(spec.series.map((each) => each.name))} />
           </header>
           <div className={classes.chartBody}>
-            {spec.series.length === 0 ? (
+            {spec.series.every(({ values }) => values.every((value) => value === null)) ? (
               <div className={classes.noSeries} style={{ height: HEIGHT }}>
-                {overview.totals.unpriced > 0 ? "No call in this range has a known price" : "Nothing was spent in this range"}
+                {spec.id !== "cost" ? "Nothing measured in this range" : overview.totals.unpriced > 0 ? "No call in this range has a known price" : "Nothing was spent in this range"}
               </div>
             ) : (
               <Chart

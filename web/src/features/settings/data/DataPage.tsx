@@ -99,13 +99,13 @@ function DeletionRow({ one, now }: { one: DeletionView; now: Date }) {
           </code>
         </div>
       </td>
-      <td className={styles.words}>
+      <td className={classes.words}>
         <Badge tone={state.tone} title={one.detail}>
           {state.label}
         </Badge>
         {one.detail !== "" && <div className={classes.dim}>{one.detail}</div>}
       </td>
-      <td className={styles.words}>
+      <td className={classes.words}>
         {rowsOf(one.removed) || NONE}
         <div className={classes.dim}>
           {grouped(one.traces)} {one.traces === 1 ? "trace" : "traces"}
@@ -113,7 +113,7 @@ function DeletionRow({ one, now }: { one: DeletionView; now: Date }) {
         </div>
       </td>
       <Requested at={one.requested_at} by={one.requested_by} now={now} />
-      <td className={`${styles.words} ${classes.dim}`}>
+      <td className={`${classes.words} ${styles.proof} ${classes.dim}`}>
         {one.removed_at === null ? NONE : <Since what="unreadable" at={one.removed_at} />}
         {one.erased_at !== null && <Since what="off the disk" at={one.erased_at} />}
       </td>

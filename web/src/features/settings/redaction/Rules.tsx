@@ -4,7 +4,7 @@ import type { ApiError } from "@/api/client";
 import type { DetectorView } from "@/api/redaction";
 import { Panel } from "@/ui/parts";
 import classes from "../settings.module.css";
-import { ACTIONS, PARTS, type Action, type Draft, type FieldLine, type PatternLine } from "./draft";
+import { ACTIONS, PARTS, titleOf, type Action, type Draft, type FieldLine, type PatternLine } from "./draft";
 import styles from "./redaction.module.css";
 
 export interface RulesProps {
@@ -40,7 +40,7 @@ export function Detectors({ draft, onChange, detectors }: RulesProps & { detecto
         {detectors.map((one) => (
           <div key={one.name} className={styles.row}>
             <div>
-              <span className={classes.strong}>{one.name.replaceAll("_", " ")}</span>
+              <span className={classes.strong}>{titleOf(one.name)}</span>
               <div className={classes.dim}>{one.about}</div>
             </div>
             <NativeSelect

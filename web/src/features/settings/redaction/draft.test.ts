@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { draftOf, foundIn, policyOf, samePolicy } from "./draft";
+import { draftOf, foundIn, policyOf, samePolicy, titleOf } from "./draft";
 
 const detectors = [
   { name: "jwt", about: "", sample: "" },
@@ -34,3 +34,5 @@ describe("a draft of a policy", () => {
     expect(foundIn({})).toBe("");
   });
 });
+
+it("names detectors as people do", () => expect(["us_ssn", "credit_card", "ip_address"].map(titleOf)).toEqual(["US SSN", "Credit card", "IP address"]));

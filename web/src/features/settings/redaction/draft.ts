@@ -71,3 +71,12 @@ export function foundIn(hits: Record<string, number>): string {
     .map(([rule, count]) => `${rule.replace(/^(field|pattern|off)\./, "").replaceAll("_", " ")} × ${String(count)}`)
     .join(", ");
 }
+
+const SHORT = new Set(["jwt", "iban", "us", "ssn", "ip"]);
+
+/** The name of a detector as a title: `us_ssn` is `US SSN`. */
+export function titleOf(name: string): string {
+  const words = name.split("_").map((word) => (SHORT.has(word) ? word.toUpperCase() : word));
+  const text = words.join(" ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -68,7 +68,7 @@ function Row({ share, now, onEnd }: { share: ShareView; now: Date; onEnd: () => 
       <td>
         <Badge tone={TONES[share.status]}>{share.status}</Badge>
       </td>
-      <td>{shows(share)}</td>
+      <td className={classes.words}>{shows(share)}</td>
       <td>
         <code className={classes.dim}>{share.hint}</code>
       </td>
@@ -79,7 +79,8 @@ function Row({ share, now, onEnd }: { share: ShareView; now: Date; onEnd: () => 
         {share.status === "active" ? ago(expires, now) : <span className={classes.dim}>{ago(share.revoked_at === null ? expires : new Date(share.revoked_at), now)}</span>}
       </td>
       <td className={classes.nowrap} title={exactTime(new Date(share.created_at))}>
-        {ago(new Date(share.created_at), now)} by {who(share.created_by)}
+        {ago(new Date(share.created_at), now)}
+        <div className={classes.dim}>by {who(share.created_by)}</div>
       </td>
       <td className={classes.rowActions}>
         {share.status === "active" && (
