@@ -16,7 +16,8 @@ from langsmith.evaluation import evaluate
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 LATER = timedelta(seconds=1)
 FIELDS = ["ID", "NAME", "RUN_TYPE", "STATUS", "INPUTS", "OUTPUTS", "PARENT_RUN_IDS", "TRACE_ID", "THREAD_ID", "IS_ROOT",
-          "TOTAL_TOKENS", "TOTAL_COST", "TAGS", "METADATA", "ERROR", "LATENCY_SECONDS"]  # fmt: skip
+          "TOTAL_TOKENS", "TOTAL_COST",
+          "PROMPT_COST", "PROMPT_TOKEN_DETAILS", "TAGS", "METADATA", "ERROR", "LATENCY_SECONDS"]  # fmt: skip
 
 
 class Warned(logging.Handler):
@@ -45,7 +46,14 @@ def send(client: Client, runs: list[str], begun: datetime) -> dict[str, Any]:
 
     run(first, "first", 0, "t-1", tags=["vip"], outputs={"a": 1}, attachments={"photo": ("image/png", PICTURE)})
     order = f"{begun:%Y%m%dT%H%M%S000000}Z{first}.{begun + LATER:%Y%m%dT%H%M%S000000}Z{child}"
-    usage = {"input_tokens": 10, "output_tokens": 4, "total_tokens": 14, "total_cost": 0.25}
+    usage = {
+        "input_tokens": 10,
+        "output_tokens": 4,
+        "total_tokens": 14,
+        "total_cost": 0.25,
+        "input_cost": 0.1,
+        "output_cost": 0.15,
+    }
     run(
         child, "call", 1, "t-1", end_time=begun + 2 * LATER, run_type="llm", trace_id=first, parent_run_id=first,
         dotted_order=order,
@@ -81,7 +89,8 @@ async def of_runs(client: Any, runs: list[str], project: str, begun: datetime) -
 
     return {
         "runs": [[one.name, one.run_type, one.status, one.is_root, one.thread_id] for one in found],
-        "call": [call.parent_run_ids, call.trace_id, call.total_tokens, call.total_cost, call.inputs],
+        "call": [call.parent_run_ids, call.trace_id, call.total_tokens, call.total_cost, call.prompt_cost,
+                 call.prompt_token_details.raw, call.inputs],
         "first": [list(first.attachments), quality.n, quality.avg, quality.comments, first.name],
         "plain": [one.name for one in await listed(client.runs.query(project_ids=[project]))],
         "filters": [

@@ -48,6 +48,7 @@ async def main(python: str, folder: str, *arguments: str) -> int:
                 surroundings = {
                     **os.environ, "LANGSMITH_API_KEY": key, "LANGSMITH_ENDPOINT": f"{line.run.url}/api/v1",
                     "PYTHONPATH": place, "LANGCHAIN_API_KEY": key, "LANGCHAIN_ENDPOINT": f"{line.run.url}/api/v1",
+                    "LANGSMITH_TRACING": "true",
                 }  # fmt: skip
                 process = await asyncio.create_subprocess_exec(
                     python, "-m", "pytest", "-q", "-p", "options_asked_for", *arguments, cwd=folder, env=surroundings

@@ -265,6 +265,14 @@ async def test_queries_become_filters(run: Running) -> None:
     assert wanted.attributes == {"langsmith.session_id": (RUN,), "langsmith.run_type": ("llm",)}
 
 
+async def test_a_project_without_runs_is_as_good_as_deleted(run: Running) -> None:
+    client = await sdk(run, Permission.READ, Permission.WRITE)
+    (named,) = (await client.get("/sessions", params={"name": "shop"})).json()
+    assert (await client.delete(f"/sessions/{named['id']}")).json() == {"message": "No run belongs to the project"}
+    assert run.store.asked[-1].attributes == {"langsmith.session_id": (named["id"],)}
+    assert (await client.delete("/sessions/no")).status_code == 400
+
+
 async def test_reads_need_the_permission_and_tell_what_is_not_there(run: Running) -> None:
     client = await sdk(run, Permission.READ)
     assert (await client.get(f"/runs/{RUN}")).status_code == 404

@@ -92,6 +92,20 @@ async def test_runs_are_found_by_filters_of_themselves_their_root_and_their_tree
     assert {one["name"] for one in found} == {"n1", "n6"}
 
 
+async def test_the_runs_below_one_are_found_in_its_project_which_is_not_deleted(line: Pipeline) -> None:
+    client, runs = await filled(line)
+    found = (await client.get(f"/runs/{runs[1]['id']}")).json()
+    below = {"is_root": False, "session_id": found["session_id"], "trace": runs[1]["id"]}
+    # the run below says nothing of its project, and so belongs to the usual one
+    (child,) = (await client.post("/runs/query", json={"is_root": False, "trace": runs[1]["id"]})).json()["runs"]
+    assert (await client.post("/runs/query", json=below)).json()["runs"] == []
+    same = {**below, "session_id": child["session_id"]}
+    assert [one["name"] for one in (await client.post("/runs/query", json=same)).json()["runs"]] == ["n6"]
+    editor = await sdk(line, Permission.READ, Permission.WRITE)
+    answer = await editor.delete(f"/sessions/{found['session_id']}")
+    assert (answer.status_code, "deletions" in answer.json()["detail"]) == (501, True)
+
+
 async def test_figures_are_of_the_runs_that_are_asked_for(line: Pipeline) -> None:
     client, _ = await filled(line)
 

@@ -33,7 +33,7 @@ def _runs(read: dict[str, Any]) -> None:
         ["alone", "CHAIN", "SUCCESS", True, None], ["second", "CHAIN", "ERROR", True, "t-1"],
         ["call", "LLM", "SUCCESS", False, "t-1"], ["first", "CHAIN", "SUCCESS", True, "t-1"],
     ]  # fmt: skip
-    assert read["call"] == [[RUNS[0]], RUNS[0], 14, 0.25, {"q": "call"}]
+    assert read["call"] == [[RUNS[0]], RUNS[0], 14, 0.25, 0.1, {"cache_read": 3}, {"q": "call"}]
     assert read["first"] == [["photo"], 1, 0.5, ["fine"], None]
     assert (read["plain"], read["streamed"]) == ([None] * 4, ["alone", "second", "call", "first"])
     assert read["filters"] == [

@@ -25,8 +25,8 @@ from pilothouse.protocols.loose import listing, mapping, scalar
 
 _QUERY = frozenset(
     {
-        "session", "id", "trace", "parent_run", "run_type", "is_root", "error", "start_time", "end_time", "select",
-        "limit", "cursor", "reference_example", "order", "skip_pagination", "use_experimental_search",
+        "session", "session_id", "id", "trace", "parent_run", "run_type", "is_root", "error", "start_time", "end_time",
+        "select", "limit", "cursor", "reference_example", "order", "skip_pagination", "use_experimental_search",
         "data_source_type", "filter", "trace_filter", "tree_filter",
         "execution_order",
     }
@@ -98,8 +98,10 @@ def wanted_of(project_id: str, body: dict[str, Any]) -> SpanFilter:
             param=unknown[0][:60],
         )
     attributes: dict[str, tuple[str, ...]] = {}
-    for name, attribute in (("session", SESSION_ID), ("reference_example", EXAMPLE_ID)):
-        if texts := _texts(body.get(name)):
+    # SDKs that look for the runs below one name its project so
+    sessions = body.get("session") or body.get("session_id")
+    for said, attribute in ((sessions, SESSION_ID), (body.get("reference_example"), EXAMPLE_ID)):
+        if texts := _texts(said):
             attributes[attribute] = texts
     run_type, error = scalar(body.get("run_type")), body.get("error")
     # older scripts ask for the first of a trace where newer ones ask for its root

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from litestar import Request, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath
 
 from pilothouse.compat.arrival import Arrival
 from pilothouse.compat.langsmith import ids, results, views
+from pilothouse.compat.langsmith.answers import problem
 from pilothouse.compat.langsmith.asking import MOST, number, several, uuid_of, when
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep, actor_of
-from pilothouse.compat.langsmith.runs import SESSION_NAME, SOURCE, Operation, traced
+from pilothouse.compat.langsmith.runs import SESSION_ID, SESSION_NAME, SOURCE, Operation, traced
 from pilothouse.domain.access import VirtualKey
 from pilothouse.domain.experiment import Experiment
 from pilothouse.domain.reading import AttributeValue, SpanFilter
@@ -25,6 +26,7 @@ from pilothouse.store.metadata.experiments import ExperimentFilter
 _DAYS = timedelta(days=90)
 """How far back projects are looked for."""
 _VERSION = "dataset_version"
+_NOT_BUILT = 501
 
 
 @get("/sessions", include_in_schema=False)
@@ -96,12 +98,20 @@ async def change(langsmith: PartsDep, request: Request[Any, Any, Any], session_i
 
 
 @delete("/sessions/{session_id:str}", status_code=200, include_in_schema=False)
-async def remove(langsmith: PartsDep, request: Request[Any, Any, Any], session_id: FromPath[str]) -> dict[str, str]:
+async def remove(langsmith: PartsDep, request: Request[Any, Any, Any], session_id: FromPath[str]) -> Response[Any]:
     """Delete an experiment; its runs stay. Another project is nothing but the name that runs give it."""
     key = await langsmith.editor(request)
     wanted = str(uuid_of(session_id, "session_id"))
-    await langsmith.library.experiments.delete(key.project_id, wanted, actor=actor_of(key))
-    return {"message": "Experiment deleted"}
+    if await known(langsmith, key.project_id, wanted) is not None:
+        await langsmith.library.experiments.delete(key.project_id, wanted, actor=actor_of(key))
+        return Response({"message": "Experiment deleted"})
+    await langsmith.reader(request)
+    asked = SpanFilter(project_id=key.project_id, source=SOURCE, attributes={SESSION_ID: (wanted,)}, limit=1)
+    if (await langsmith.reads.spans(asked)).items:
+        return problem(
+            _NOT_BUILT, "a project goes with its last run; delete its traces, users or sessions by /api/v1/deletions"
+        )
+    return Response({"message": "No run belongs to the project"})
 
 
 HANDLERS = (list_all, create, resolve, find, change, remove)

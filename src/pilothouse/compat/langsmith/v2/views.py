@@ -10,7 +10,7 @@ from pilothouse.compat.langsmith import attachments, views
 from pilothouse.compat.langsmith.attachments import AddressOf
 from pilothouse.compat.langsmith.runs import EXAMPLE_ID
 from pilothouse.domain.reading import ScoreDetail, SpanDetail
-from pilothouse.protocols.loose import mapping, scalar
+from pilothouse.protocols.loose import mapping, number, scalar
 
 SCORES, QUEUED, DATASET = "FEEDBACK_STATS", "LAST_QUEUED_AT", "REFERENCE_DATASET_ID"
 """Fields that are looked up beside the run when they are asked for."""
@@ -87,8 +87,24 @@ def _upper(name: str) -> Callable[[_One], Any]:
     return lambda one: scalar(one.run.get(name)).upper()
 
 
-def _raw(name: str) -> Callable[[_One], Any]:
-    return lambda one: {"raw": one.run[name]} if one.run.get(name) else None
+def _said(one: _One) -> dict[str, Any]:
+    """Return the usage that the application told of the run, beside it or in its outputs."""
+    metadata = mapping(mapping(one.run.get("extra")).get("metadata"))
+    return mapping(metadata.get("usage_metadata")) or mapping(mapping(one.run.get("outputs")).get("usage_metadata"))
+
+
+def _said_number(name: str) -> Callable[[_One], Any]:
+    return lambda one: number(_said(one).get(name))
+
+
+def _said_raw(theirs: str, ours: str) -> Callable[[_One], Any]:
+    """Return figures by category as the application told them, else as they are kept."""
+
+    def found(one: _One) -> dict[str, Any] | None:
+        figures = mapping(_said(one).get(theirs)) or mapping(one.run.get(ours))
+        return {"raw": figures} if figures else None
+
+    return found
 
 
 def _event(event: dict[str, Any]) -> dict[str, Any]:
@@ -110,13 +126,11 @@ _FIELDS: Mapping[str, Callable[[_One], Any]] = {
             "COMPLETION_TOKENS", "TAGS", "APP_PATH",
         )
     },
-    **dict.fromkeys(
-        (
-            "PROMPT_COST", "COMPLETION_COST", "PROMPT_COST_DETAILS", "COMPLETION_COST_DETAILS", "PRICE_MODEL_ID",
-            "THREAD_EVALUATION_TIME", "SHARE_URL", "LS_USER_ID",
-        ),
-        _nothing,
-    ),
+    **dict.fromkeys(("PRICE_MODEL_ID", "THREAD_EVALUATION_TIME", "SHARE_URL", "LS_USER_ID"), _nothing),
+    "PROMPT_COST": _said_number("input_cost"),
+    "COMPLETION_COST": _said_number("output_cost"),
+    "PROMPT_COST_DETAILS": _said_raw("input_cost_details", ""),
+    "COMPLETION_COST_DETAILS": _said_raw("output_cost_details", ""),
     "RUN_TYPE": _upper("run_type"),
     "STATUS": _upper("status"),
     "LATENCY_SECONDS": lambda one: None if one.detail.running else one.detail.duration_ms / 1000,
@@ -130,8 +144,8 @@ _FIELDS: Mapping[str, Callable[[_One], Any]] = {
     "THREAD_ID": lambda one: one.detail.session_id or None,
     "IS_ROOT": lambda one: not one.detail.parent_span_id,
     "TOTAL_COST": lambda one: None if one.detail.cost_usd is None else float(one.detail.cost_usd),
-    "PROMPT_TOKEN_DETAILS": _raw("prompt_token_details"),
-    "COMPLETION_TOKEN_DETAILS": _raw("completion_token_details"),
+    "PROMPT_TOKEN_DETAILS": _said_raw("input_token_details", "prompt_token_details"),
+    "COMPLETION_TOKEN_DETAILS": _said_raw("output_token_details", "completion_token_details"),
     "ATTACHMENTS": _files,
     "IS_IN_DATASET": lambda one: EXAMPLE_ID in one.detail.attributes,
     SCORES: lambda one: stats_of(one.beside.scores.get(one.detail.span_id, [])),
