@@ -47,6 +47,7 @@ RUNS: list[tuple[str, dict[str, Any]]] = [
         "dotted_order": ORDER, "error": "ValueError('x')", "end_time": 1795879495000, "tags": ["b"],
         "extra": {"metadata": {"plan": "free", "more": {"deep": [1]}}, "invocation_params": INVOCATION},
     }),
+    (PATCH, {"dotted_order": ORDER, "inputs": {"prompts": ["x"]}, "outputs": {"text": "y"}}),
 ]  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def test_whatever_langfuse_says_of_an_observation_means_the_same_again(
         assert fresh is row or (fresh is None and not row.attributes)
 
 
-@given(st.permutations(range(3)), st.integers(1, 3))
+@given(st.permutations(range(4)), st.integers(1, 4))
 def test_runs_of_langsmith_mean_the_same_again(order: list[int], count: int) -> None:
     unchanged(runs(*(RUNS[place] for place in sorted(order[:count]))))
 

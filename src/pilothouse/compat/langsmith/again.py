@@ -98,8 +98,8 @@ def _extra(event: Event, fold: Fold) -> Any:
     """Return what the operation said besides; where a later one replaced it, the call's parameters by that."""
     if EXTRA in event.attributes or INPUTS not in event.attributes:
         return as_sent(event.attributes.get(EXTRA))
-    later = mapping(as_sent(_later(EXTRA, event, fold)))
-    return {"invocation_params": later.get("invocation_params")}
+    parameters = mapping(as_sent(_later(EXTRA, event, fold))).get("invocation_params")
+    return {"invocation_params": parameters} if parameters else None
 
 
 def _later(name: str, event: Event, fold: Fold) -> str | None:
