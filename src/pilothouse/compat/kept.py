@@ -6,7 +6,6 @@ of it stays.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -69,8 +68,8 @@ def as_sent(value: Any) -> Any:
 
 def further(prefix: str, body: dict[str, Any], known: frozenset[str]) -> dict[str, str]:
     """Return the fields of a body that have no other place, as attributes below a name."""
-    more = ((name, value) for name, value in body.items() if name not in known and value is not None)
-    return {f"{prefix}{name}": as_text(value)[: BOUNDS.text_chars] for name, value in islice(more, BOUNDS.attributes)}
+    names = [name for name in body.keys() - known if body[name] is not None]
+    return {f"{prefix}{name}": as_text(body[name])[: BOUNDS.text_chars] for name in names[: BOUNDS.attributes]}
 
 
 def reread(patch: SpanPatch, row: Span, event: Event, carried: Iterable[str] = ()) -> SpanPatch:
