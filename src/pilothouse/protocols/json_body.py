@@ -62,9 +62,9 @@ def objects_of(value: Any, name: str) -> list[dict[str, Any]]:
     if not isinstance(value, list):
         raise InvalidRequest(f"{name} must be a list of objects", param=name)
     items = cast("list[Any]", value)
-    wrong = next((place for place, item in enumerate(items) if not isinstance(item, dict)), None)
-    if wrong is not None:
-        raise InvalidRequest(f"{name}.{wrong} must be an object", param=f"{name}.{wrong}")
+    for place, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise InvalidRequest(f"{name}.{place} must be an object", param=f"{name}.{place}")
     return items
 
 

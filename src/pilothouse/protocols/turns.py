@@ -61,13 +61,13 @@ class Turns(ABC):
         """Fill `turns` and `system`."""
         leading = True
         for place, message in enumerate(self._request.messages):
-            leading = leading and message.role in _SYSTEM
-            if leading:
-                self.lead(message, place)
-            elif message.role in _SYSTEM:
-                self._instruct(message, place)
-            else:
+            if message.role not in _SYSTEM:
+                leading = False
                 self.speak(message, place)
+            elif leading:
+                self.lead(message, place)
+            else:
+                self._instruct(message, place)
         self._begin()
         self._end()
         if any(isinstance(part, _OF_TOOLS) for message in self._request.messages for part in message.parts):

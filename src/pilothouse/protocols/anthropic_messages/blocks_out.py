@@ -92,7 +92,9 @@ class BlockWriter:
             self.lose(f"{path}.signature", "the mark belongs to another vendor")
         if not part.text.strip():
             return None  # Anthropic refuses blank text.
-        block: dict[str, Any] = {"type": "text", "text": loose.clean(part.text), **wire.fields_of(part.extra)}
+        block: dict[str, Any] = {"type": "text", "text": loose.clean(part.text)}
+        if part.extra is not None:
+            block |= wire.fields_of(part.extra)
         if part.citations and part.extra is not None and part.extra.dialect == wire.NAME:
             block["citations"] = [cited for cited in part.citations if cited.get("encrypted_index") != wire.NO_INDEX]
         elif part.citations:

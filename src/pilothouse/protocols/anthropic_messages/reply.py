@@ -3,13 +3,30 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from pilothouse.errors import UpstreamProtocol
 from pilothouse.protocols import loose
 from pilothouse.protocols.answer_body import SHOWN_BYTES, decode
 from pilothouse.protocols.anthropic_messages import errors, events, usage
+from pilothouse.protocols.anthropic_messages.usage import RawUsage, buckets
 from pilothouse.protocols.base import Reply
 
 _DELTAS = {"text": ("text", "text_delta"), "thinking": ("thinking", "thinking_delta")}
+
+
+class _Block(msgspec.Struct):
+    """A block, of which nothing is read."""
+
+
+class _Body(msgspec.Struct):
+    content: list[_Block]
+    model: Any = None
+    usage: RawUsage | None = None
+    stop_reason: Any = None
+
+
+_DECODER = msgspec.json.Decoder(_Body)
 
 
 def read_reply(body: bytes) -> Reply:
@@ -17,6 +34,16 @@ def read_reply(body: bytes) -> Reply:
 
     Raises `UpstreamProtocol` for anything that is neither.
     """
+    try:
+        found = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _lenient(body)
+    metered = buckets(found.usage) if found.usage is not None else None
+    return Reply(loose.text(found.model), metered, loose.text(found.stop_reason))
+
+
+def _lenient(body: bytes) -> Reply:
+    """The way for odd bodies: an error object, or fields of types that nobody should send."""
     fields = decode(body)
     if not isinstance(fields.get("content"), list):
         found = errors.read_error(body)

@@ -37,7 +37,9 @@ def _read(body: bytes, memo: Memo) -> ChatReply:
     fields = loose.mapping(loose.ANY.decode(body))
     parts = _parts(fields["content"], body, memo)
     told = fields.get("usage")
-    others = {key: value for key, value in fields.items() if key not in _READ and value is not None}
+    others: dict[str, Any] = {}
+    if not fields.keys() <= _READ:
+        others = {key: value for key, value in fields.items() if key not in _READ and value is not None}
     return ChatReply(
         id=loose.text(fields.get("id")),
         model=loose.text(fields.get("model")),

@@ -62,9 +62,8 @@ class Turns(turns.Turns):
     def speak(self, message: Message, place: int) -> None:
         """Add what the user, the model or a tool says."""
         super().speak(message, place)
-        more = wire.fields_of(message.extra)
-        if more and self.turns:
-            self.turns[-1].more |= more
+        if message.extra is not None and self.turns:
+            self.turns[-1].more |= wire.fields_of(message.extra)
 
     def group(self, part: Part, path: str) -> Group:
         """Return a part's block alone, nothing when it is left out."""

@@ -24,7 +24,9 @@ class _ServerTools(msgspec.Struct):
     web_search_requests: int | None = None
 
 
-class _Usage(msgspec.Struct):
+class RawUsage(msgspec.Struct):
+    """The `usage` object."""
+
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
@@ -45,14 +47,18 @@ def merged(held: dict[str, Any], raw: Any) -> dict[str, Any]:
 
 
 def read(raw: Any) -> Usage | None:
-    """Return the usage of a decoded `usage` value; None when it holds no token count.
+    """Return the usage of a decoded `usage` value; None when it holds no token count or is not such an object."""
+    try:
+        return buckets(msgspec.convert(raw, RawUsage, strict=False))
+    except msgspec.ValidationError:
+        return None
+
+
+def buckets(found: RawUsage) -> Usage | None:
+    """Return the disjoint buckets; None when there is no token count.
 
     Figures that contradict each other are kept as they came, with `inconsistent` set.
     """
-    try:
-        found = msgspec.convert(raw, _Usage, strict=False)
-    except msgspec.ValidationError:
-        return None
     if found.input_tokens is None and found.output_tokens is None:
         return None
     split = found.cache_creation or _NO_CREATION
@@ -90,7 +96,7 @@ def tier_name(raw: Any) -> str:
     return loose.text(loose.mapping(raw).get("service_tier"))
 
 
-def _priced_tier(found: _Usage) -> str:
+def _priced_tier(found: RawUsage) -> str:
     if found.speed == "fast":
         return "fast"
     name = found.service_tier
