@@ -21,8 +21,11 @@ MODELS = ("gpt-4o-mini", "claude-haiku")
 MINUTES = 50
 
 
-def measured() -> ExportMetricsServiceRequest:
-    """Return almost an hour of a histogram of model calls, of a counter that starts anew, and of a gauge."""
+def measured(trace_id: bytes, span_id: bytes) -> ExportMetricsServiceRequest:
+    """Return almost an hour of a histogram of model calls, of a counter that starts anew, and of a gauge.
+
+    Some of the calls are told one by one: every tenth minute one of the trace, at last one that took very long.
+    """
     request = ExportMetricsServiceRequest()
     metrics = request.resource_metrics.add().scope_metrics.add().metrics
     times, retries, depth = metrics.add(), metrics.add(), metrics.add()
@@ -43,6 +46,11 @@ def measured() -> ExportMetricsServiceRequest:
             )  # fmt: skip
             named = held.attributes.add()
             named.key, named.value.string_value = "gen_ai.request.model", model
+            if minute % 10 == 9:
+                took_s = 90.0 if minute + 1 == MINUTES and number else 1.5 + number
+                one = held.exemplars.add(time_unix_nano=at_ns, as_double=took_s, trace_id=trace_id, span_id=span_id)
+                said = one.filtered_attributes.add()
+                said.key, said.value.string_value = "order.id", str(1000 + minute)
         retries.sum.data_points.add(
             start_time_unix_nano=now_ns - MINUTES * MINUTE_NS - 1, time_unix_nano=at_ns, as_int=minute % 25 * 6
         )
@@ -73,7 +81,11 @@ async def sent(house: House, project: Project) -> str:
     span = traced.resource_spans[0].scope_spans[0].spans[0]
     secret = await project.create_key("sender", permissions=["ingest", "inference"])
     headers = {**PROTOBUF, "authorization": f"Bearer {secret}"}
-    bodies = {"traces": traced, "metrics": measured(), "logs": told(span.trace_id, span.span_id)}
+    bodies = {
+        "traces": traced,
+        "metrics": measured(span.trace_id, span.span_id),
+        "logs": told(span.trace_id, span.span_id),
+    }
     async with httpx.AsyncClient(base_url=house.stack.platform_url, headers=headers, trust_env=False) as client:
         for signal, body in bodies.items():
             answer = await client.post(f"/v1/{signal}", content=body.SerializeToString())
@@ -114,7 +126,8 @@ async def test_metrics_are_charts_that_are_split_narrowed_and_opened(house: Hous
     await ada.shot("metrics")
     await ada.button("Time of a model call").click()
     await expect(ada.page.get_by_text("How long model calls took")).to_be_visible()
-    row = ada.page.get_by_role("row").filter(has_text="gpt-4o-mini")
+    figures = ada.page.get_by_role("region", name="Last figures")
+    row = figures.get_by_role("row").filter(has_text="gpt-4o-mini")
     await expect(row).to_contain_text("/s")
     await ada.button("p95").click()
     await expect(ada.page).to_have_url(re.compile("measure=p95"))
@@ -126,6 +139,39 @@ async def test_metrics_are_charts_that_are_split_narrowed_and_opened(house: Hous
     assert await phone.sideways() == []
     assert await phone.barriers() == []
     await phone.shot("metrics-phone")
+
+
+async def test_exemplars_lead_from_a_chart_and_a_table_to_their_trace(house: House, page_for: OpenPage) -> None:
+    project = await house.project("Exemplary")
+    trace_id = await sent(house, project)
+    for scheme in ("light", "dark"):
+        ada = await page_for(scheme=scheme)
+        await ada.open("/signals/metrics", project=project.id, range="1h")
+        card = ada.page.get_by_role("region", name="gen_ai.client.operation.duration")
+        points = card.locator("[data-beyond]")
+        await expect(points).to_have_count(10)
+        # the one that took very long stands at the edge, and the lines stay lines
+        await expect(card.locator("[data-beyond=true]")).to_have_count(1)
+        await ada.shot(f"metrics-exemplars-{scheme}")
+        await ada.button("Time of a model call").click()
+        table = ada.page.get_by_role("region", name="Measurements and their traces")
+        await expect(table.get_by_role("row").nth(1)).to_contain_text("order.id: 1049")
+        await expect(table.get_by_role("row")).to_have_count(11)
+        await points.nth(2).hover()
+        await expect(ada.page.locator(".chart-tip").filter(has_text="Click opens its trace")).to_contain_text(
+            "order.id"
+        )
+        assert await ada.barriers() == []
+        await ada.shot(f"metric-exemplars-{scheme}")
+        await ada.button("how many a second").click()
+        await expect(points).to_have_count(0)
+        await ada.button("p95").click()
+        await points.nth(2).click()
+        await expect(ada.page).to_have_url(re.compile(trace_id))
+        await ada.page.go_back()
+        await table.get_by_role("link").first.click()
+        await expect(ada.page).to_have_url(re.compile(trace_id))
+        await expect(ada.page.get_by_role("treeitem", name=re.compile("step 0"))).to_be_visible()
 
 
 async def test_log_records_are_found_followed_and_lead_to_their_span(house: House, page_for: OpenPage) -> None:

@@ -1,7 +1,7 @@
 /** What applications send besides spans: metrics and log records. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { call } from "./client";
-import type { Facet, LogFacets, LogRecordPage, LogView, MetricFigures, MetricList, MetricSummary } from "./types";
+import type { Facet, LogFacets, LogRecordPage, LogView, MetricExemplars, MetricFigures, MetricList, MetricSummary } from "./types";
 
 interface Span {
   from: Date;
@@ -35,6 +35,13 @@ export const metricFiguresQuery = (project: string, { name, kind, unit }: Metric
       call<MetricFigures>("/metrics/figures", { project, signal, query: { name, kind, unit, group_by: split.groupBy === "" ? undefined : split.groupBy, where: split.where, top: split.top, ...times(span) } }),
     // Of the same metric over another range, never of another metric or split.
     placeholderData: (before, query) => (query?.queryKey.slice(2, 7).join("\n") === [project, name, kind, unit, JSON.stringify(split)].join("\n") ? before : undefined),
+    staleTime: 10_000,
+  });
+
+export const metricExemplarsQuery = (project: string, { name, kind, unit }: MetricName, split: MetricSplit, span: Span) =>
+  queryOptions({
+    queryKey: ["metrics", "exemplars", project, name, kind, unit, split.groupBy, JSON.stringify(split.where), span.from.getTime(), span.to.getTime()],
+    queryFn: ({ signal }) => call<MetricExemplars>("/metrics/exemplars", { project, signal, query: { name, kind, unit, group_by: split.groupBy === "" ? undefined : split.groupBy, where: split.where, ...times(span) } }),
     staleTime: 10_000,
   });
 

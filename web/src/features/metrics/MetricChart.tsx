@@ -1,11 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { asApiError } from "@/api/client";
-import { metricFiguresQuery, type MetricSplit } from "@/api/signals";
-import type { MetricFigures, MetricSummary } from "@/api/types";
+import { metricExemplarsQuery, metricFiguresQuery, type MetricSplit } from "@/api/signals";
+import type { MetricExemplars, MetricFigures, MetricSummary } from "@/api/types";
 import { useRange } from "@/lib/useRange";
 import { Chart, ChartSkeleton, Legend } from "@/ui/chart";
 import { ErrorNote } from "@/ui/parts";
+import { isMeasured, keyOf, pointsOf, spanSearch } from "./exemplars";
 import { seriesOf, writer } from "./metrics";
 import classes from "./metrics.module.css";
 
@@ -17,7 +19,7 @@ interface Props {
   measure: string;
   split: MetricSplit;
   height: number;
-  children?: (figures: MetricFigures) => React.ReactNode;
+  children?: (figures: MetricFigures, exemplars: MetricExemplars | undefined) => React.ReactNode;
 }
 
 /** One metric over time, and what its figures are otherwise shown as. */
@@ -25,6 +27,16 @@ export function MetricChart({ project, metric, measure, split, height, children 
   const range = useRange();
   const { data, isFetching, isError, error } = useQuery(metricFiguresQuery(project, metric, split, range));
   const drawn = useMemo(() => (data === undefined ? null : seriesOf(data, measure, split.groupBy !== "")), [data, measure, split.groupBy]);
+  const { data: exemplars } = useQuery({ ...metricExemplarsQuery(project, metric, split, range), enabled: (metric.exemplar_count ?? 0) > 0 });
+  const points = useMemo(
+    () => (data === undefined || exemplars === undefined || !isMeasured(metric.kind, measure) ? undefined : pointsOf(exemplars.items, data, split.groupBy !== "")),
+    [data, exemplars, metric.kind, measure, split.groupBy],
+  );
+  const navigate = useNavigate();
+  const open = (key: string) => {
+    const chosen = exemplars?.items.find((each) => keyOf(each) === key);
+    if (chosen !== undefined) void navigate({ to: "/traces/$traceId", params: { traceId: chosen.trace_id }, search: spanSearch(chosen) } as never);
+  };
   const write = writer(metric, measure);
   return (
     <div aria-busy={isFetching}>
@@ -49,8 +61,10 @@ export function MetricChart({ project, metric, measure, split, height, children 
             height={height}
             onSpan={(from, to) => range.setSpan(new Date(from), new Date(to))}
             onStep={(from, to) => range.setSpan(new Date(from), new Date(to))}
+            points={points}
+            onPoint={open}
           />
-          {children?.(data)}
+          {children?.(data, exemplars)}
         </>
       )}
     </div>

@@ -5,6 +5,7 @@ import type { MetricFigures, MetricSummary } from "@/api/types";
 import { ago, exactTime, grouped } from "@/lib/format";
 import { FigureTable } from "@/ui/FigureTable";
 import { Panel, Tag } from "@/ui/parts";
+import { ExemplarTable } from "./ExemplarTable";
 import { MetricChart } from "./MetricChart";
 import { bare, groupWord, last, MEASURES, READY, unitName, writer } from "./metrics";
 import classes from "./metrics.module.css";
@@ -84,10 +85,13 @@ export function MetricDetail({ project, metric, measure, split, onMeasure, onBac
           ))}
         </div>
         <MetricChart project={project} metric={metric} measure={measure} split={split} height={HEIGHT}>
-          {(figures) => (
-            <div className={classes.groups}>
-              <Groups metric={metric} figures={figures} split={split} />
-            </div>
+          {(figures, exemplars) => (
+            <>
+              <div className={classes.groups}>
+                <Groups metric={metric} figures={figures} split={split} />
+              </div>
+              {exemplars !== undefined && <ExemplarTable metric={metric} groupBy={split.groupBy} found={exemplars} />}
+            </>
           )}
         </MetricChart>
       </Panel>

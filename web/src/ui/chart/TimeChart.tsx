@@ -1,11 +1,17 @@
-import { useEffect, useRef, type PointerEvent } from "react";
+import { useEffect, useRef, useState, type PointerEvent } from "react";
 import classes from "./chart.module.css";
 import { crosshair } from "./crosshair";
 import { init, type EChartsType } from "./engine";
 import { option } from "./option";
+import { Points } from "./Points";
+import { placed, type Place } from "./points";
 import type { TimeChartProps } from "./types";
 
 const CLICK_PX = 4;
+/** Where the grid begins, as the option says. */
+const TOP_PX = 8;
+/** So far above it a point may stand. */
+const EDGE_PX = 3;
 
 /** A chart over time: hover shows the step on every chart of the group, dragging picks a range, a click picks a step. */
 export default function TimeChart(props: TimeChartProps) {
@@ -15,6 +21,7 @@ export default function TimeChart(props: TimeChartProps) {
   const chart = useRef<EChartsType | null>(null);
   const latest = useRef(props);
   const pressed = useRef<number | null>(null);
+  const [places, setPlaces] = useState<{ all: Place[]; width: number }>({ all: [], width: 0 });
 
   useEffect(() => {
     latest.current = props;
@@ -35,6 +42,10 @@ export default function TimeChart(props: TimeChartProps) {
         }),
         { notMerge: true },
       );
+      const { points, times, stepMs } = latest.current;
+      const pixel = (finder: "xAxisIndex" | "yAxisIndex", value: number) => Number(made.convertToPixel({ [finder]: 0 }, value));
+      const scale = { x: (index: number) => pixel("xAxisIndex", index), y: (value: number) => pixel("yAxisIndex", value), top: TOP_PX - EDGE_PX };
+      setPlaces({ all: placed(points ?? [], times, stepMs, scale), width: element.clientWidth });
     };
     const observer = new ResizeObserver(() => {
       made.resize();
@@ -46,7 +57,7 @@ export default function TimeChart(props: TimeChartProps) {
       made.dispose();
       chart.current = null;
     };
-  }, [props.dark, props.series, props.times]);
+  }, [props.dark, props.series, props.times, props.points]);
 
   useEffect(
     () =>
@@ -86,7 +97,7 @@ export default function TimeChart(props: TimeChartProps) {
     if (Math.abs(x - start) <= CLICK_PX) props.onStep?.(low, low + props.stepMs);
     else props.onSpan?.(low, high + props.stepMs);
   };
-  return (
+  const drawn = (
     <div
       className={classes.chart}
       data-still={(props.onStep === undefined && props.onSpan === undefined) || undefined}
@@ -105,6 +116,12 @@ export default function TimeChart(props: TimeChartProps) {
       <div ref={host} className={classes.canvas} />
       <div ref={line} className={classes.line} />
       <div ref={brush} className={classes.brush} />
+    </div>
+  );
+  return (
+    <div className={classes.frame}>
+      {drawn}
+      {props.onPoint !== undefined && places.all.length > 0 && <Points places={places.all} width={places.width} format={props.format} onPoint={props.onPoint} />}
     </div>
   );
 }

@@ -29,4 +29,4 @@ export function Chart(props: Omit<TimeChartProps, "dark">) {
 }
 
 export { Legend } from "./Legend";
-export type { ChartSeries } from "./types";
+export type { ChartPoint, ChartSeries } from "./types";

@@ -1,5 +1,6 @@
 import { clock, day } from "@/lib/format";
 import { tickLabel, ticks } from "./ticks";
+import { reachOf } from "./points";
 import type { ChartSeries, TimeChartProps } from "./types";
 
 type Resolve = (colour: string) => string;
@@ -62,6 +63,12 @@ function tooltip(props: TimeChartProps, index: number): HTMLElement {
   return box;
 }
 
+/** Nothing to see: stretches the axis as far as points go. */
+function stretch(times: readonly number[], reach: number | null) {
+  if (reach === null) return [];
+  return [{ type: "line", data: times.map((_time, index) => (index === 0 ? reach : null)), silent: true, animation: false, symbol: "none", lineStyle: { width: 0 } }];
+}
+
 export function option(props: TimeChartProps, width: number, resolve: Resolve): Record<string, unknown> {
   const { times, series, stepMs } = props;
   const spanMs = (times[times.length - 1] ?? 0) - (times[0] ?? 0) + stepMs;
@@ -106,6 +113,6 @@ export function option(props: TimeChartProps, width: number, resolve: Resolve): 
       axisLabel: { formatter: (value: number) => props.axis(value), color: quiet, fontSize: 11, margin: 8 },
       splitLine: { lineStyle: { color: resolve("var(--line)"), width: 1 } },
     },
-    series: series.map((each, index) => seriesOption(each, data[index] ?? [], resolve)),
+    series: [...series.map((each, index) => seriesOption(each, data[index] ?? [], resolve)), ...stretch(times, reachOf(series, props.points ?? []))],
   };
 }

@@ -7,6 +7,17 @@ export interface ChartSeries {
   values: readonly (number | null)[];
 }
 
+/** Something that was measured at a time of its own, and leads somewhere. */
+export interface ChartPoint {
+  key: string;
+  /** In ms. */
+  at: number;
+  value: number;
+  colour: string;
+  /** Lines of its tooltip, below time and value. */
+  lines: readonly string[];
+}
+
 export interface TimeChartProps {
   /** What the chart shows, for screen readers. */
   label: string;
@@ -26,4 +37,8 @@ export interface TimeChartProps {
   onSpan?: ((from: number, to: number) => void) | undefined;
   /** A step that was clicked. */
   onStep?: ((from: number, to: number) => void) | undefined;
+  /** Drawn above the series; whoever has no pointer needs another way to where they lead. */
+  points?: readonly ChartPoint[] | undefined;
+  /** A point that was clicked. */
+  onPoint?: ((key: string) => void) | undefined;
 }
