@@ -7,10 +7,22 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.browser import PHONE
+from tests.e2e.browser import PHONE, WIDE, Person
 from tests.e2e.conftest import House, OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def _cut_at(person: Person) -> list[int]:
+    """Return the widths at which the receipts do not fit."""
+    found: list[int] = []
+    table = person.page.get_by_role("region", name="Deletions")
+    for width in range(1100, 1650, 100):
+        await person.page.set_viewport_size({"width": width, "height": WIDE[1]})
+        if await table.evaluate("each => each.scrollWidth > each.clientWidth"):
+            found.append(width)
+    await person.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    return found
 
 
 async def test_traces_are_downloaded_exported_kept_and_a_user_deleted(house: House, page_for: OpenPage) -> None:
@@ -52,4 +64,6 @@ async def test_traces_are_downloaded_exported_kept_and_a_user_deleted(house: Hou
         await expect(person.page.get_by_role("row").nth(1)).to_be_visible()
         assert await person.barriers() == []
         assert await person.sideways() == []
+        if (person, page) == (ada, "data"):
+            assert await _cut_at(person) == []
         await person.shot(f"settings-{page}" + ("-phone" if person is phone else ""))

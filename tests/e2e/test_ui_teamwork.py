@@ -113,6 +113,50 @@ async def test_a_trace_is_read_by_link_without_an_account_until_it_is_revoked(
         await guest.shot("shared-over")
 
 
+async def test_a_dashboard_is_read_by_link_and_nothing_beside_it(house: House, chromium: Browser, ada: Person) -> None:
+    project = await house.project("Shared dashboards")
+    await _calls(house, project)
+    page = ada.page
+    await ada.open("/dashboards/cost", project=project.id, range="6h")
+    await ada.button("Share").click()
+    await expect(page.get_by_role("combobox", name="It shows")).to_have_value("Last 6 hours, always up to date")
+    await expect(page.get_by_label("With “Keys”, “Users”")).not_to_be_checked()
+    await ada.shot("share-dashboard")
+    assert await ada.barriers() == []
+    await page.get_by_label("With “Keys”, “Users”").check()
+    await ada.button("Create link").click()
+    link = await ada.dialog().locator("code").inner_text()
+    await ada.button("Done").click()
+    async with browsers.person(chromium, house.stack.platform_url, scheme="dark") as guest:
+        asked: list[str] = []
+        guest.page.on("request", lambda request: asked.append(request.url.partition("/api/v1")[2]))
+        await guest.page.goto(link)
+        await expect(guest.page.get_by_role("heading", name="Cost", level=1)).to_be_visible()
+        await expect(guest.page.get_by_text("Last 6 hours")).to_be_visible()
+        await expect(guest.page.get_by_role("region", name="Calls").get_by_text("2", exact=True)).to_be_visible()
+        keys = guest.page.get_by_role("region", name="Keys").first
+        await expect(keys.get_by_text(project.key_name)).to_be_visible()
+        await expect(guest.page.get_by_role("button")).to_have_count(0)
+        await expect(guest.page.get_by_role("link")).to_have_count(0)
+        await expect(guest.page.get_by_role("navigation")).to_have_count(0)
+        assert {one for one in asked if one} == {"/shared", "/shared/figures"}
+        await guest.shot("shared-dashboard-dark")
+        assert await guest.barriers() == []
+        await guest.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        await guest.shot("shared-dashboard-phone")
+        assert await guest.sideways() == []
+        await ada.open("/settings/shares", project=project.id)
+        await expect(page.get_by_text("charts, last 6 hours")).to_be_visible()
+        await expect(page.get_by_role("link", name="Cost")).to_be_visible()
+        await page.get_by_role("button", name="Revoke the link to Cost").click()
+        await ada.button("Revoke link").click()
+        await expect(page.get_by_text("revoked", exact=True)).to_be_visible()
+        guest.watch.allow("410")
+        await guest.page.goto("about:blank")
+        await guest.page.goto(link)
+        await expect(guest.page.get_by_text("This link shows nothing any more")).to_be_visible()
+
+
 async def test_people_talk_beside_a_trace(house: House, ada: Person) -> None:
     project = await house.project("Comments")
     trace = await _calls(house, project)
