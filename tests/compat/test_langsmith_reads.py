@@ -106,6 +106,19 @@ async def test_the_runs_below_one_are_found_in_its_project_which_is_not_deleted(
     assert (answer.status_code, "deletions" in answer.json()["detail"]) == (501, True)
 
 
+async def test_runs_come_oldest_first_where_that_is_asked_for(line: Pipeline) -> None:
+    client, _ = await filled(line)
+    found: list[str] = []
+    cursor: str | None = None
+    while not found or cursor is not None:
+        asked = {"order": "asc", "limit": 3, **({"cursor": cursor} if cursor else {})}
+        page = (await client.post("/runs/query", json=asked)).json()
+        found += [one["name"] for one in page["runs"]]
+        cursor = page["cursors"]["next"]
+    assert found == ["n1", "n2", "n5", "n6"]
+    assert (await client.post("/runs/query", json={"order": "asc", "cursor": "ff"})).status_code == 400
+
+
 async def test_figures_are_of_the_runs_that_are_asked_for(line: Pipeline) -> None:
     client, _ = await filled(line)
 

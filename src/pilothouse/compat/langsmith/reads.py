@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
@@ -12,17 +13,18 @@ from pilothouse.compat.langsmith import filters, ids, views
 from pilothouse.compat.langsmith.asking import MOST, number, uuid_of
 from pilothouse.compat.langsmith.attachments import AddressOf
 from pilothouse.compat.langsmith.finding import of_runs
-from pilothouse.compat.langsmith.parts import PartsDep
+from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep
 from pilothouse.compat.langsmith.runs import EXAMPLE_ID, KINDS, RUN_TYPE, SESSION_ID, SOURCE
 from pilothouse.compat.media import address
 from pilothouse.domain.access import VirtualKey
 from pilothouse.domain.query.nodes import Flag, Node, all_of
-from pilothouse.domain.reading import SpanFilter
+from pilothouse.domain.reading import SpanDetail, SpanFilter, SpanPage
 from pilothouse.domain.span import SpanStatus
 from pilothouse.errors import InvalidRequest, NotFound
 from pilothouse.otlp.values import moment_ns
 from pilothouse.protocols.loose import listing, mapping, scalar
 
+_MOST_BACKWARDS = 1_000
 _QUERY = frozenset(
     {
         "session", "session_id", "id", "trace", "parent_run", "run_type", "is_root", "error", "start_time", "end_time",
@@ -46,10 +48,12 @@ async def read_run(langsmith: PartsDep, request: Request[Any, Any, Any], run_id:
 
 @post("/runs/query", status_code=200, include_in_schema=False)
 async def query_runs(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[str, Any]:
-    """Return a page of runs, newest first."""
+    """Return a page of runs, newest first, or oldest first where that is asked for."""
     key = await langsmith.reader(request)
     body = mapping(await langsmith.body(request))
-    page = await langsmith.reads.spans(wanted_of(key.project_id, body))
+    wanted = wanted_of(key.project_id, body)
+    oldest_first = scalar(body.get("order")) == "asc"
+    page = await (_oldest_first(langsmith, wanted) if oldest_first else langsmith.reads.spans(wanted))
     addresses = addresses_of(request, key)
     runs = [views.run(detail, trace_id, addresses) for detail, trace_id in zip(page.items, page.trace_ids, strict=True)]
     select = listing(body.get("select"))
@@ -127,6 +131,28 @@ def wanted_of(project_id: str, body: dict[str, Any]) -> SpanFilter:
         of_traces=tuple(_of_traces(body)),
         limit=min(MOST, int(scalar(body.get("limit")))) if scalar(body.get("limit")).isdigit() else MOST,
         cursor=scalar(body.get("cursor")),
+    )
+
+
+async def _oldest_first(langsmith: LangSmithParts, wanted: SpanFilter) -> SpanPage:
+    """Return a page of few runs, such as those of a thread: the store gives the newest first, so all are read."""
+    if wanted.cursor and not wanted.cursor.isdecimal():
+        raise InvalidRequest("the cursor is not valid", param="cursor")
+    found: list[tuple[str, SpanDetail]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await langsmith.reads.spans(msgspec.structs.replace(wanted, limit=_MOST_BACKWARDS, cursor=cursor))
+        found += zip(page.trace_ids, page.items, strict=True)
+        cursor = page.next_cursor
+        if len(found) > _MOST_BACKWARDS:
+            raise InvalidRequest(
+                f"more than {_MOST_BACKWARDS} runs are not given oldest first; narrow the query", param="order"
+            )
+    start = int(wanted.cursor[:9] or 0)
+    end = start + wanted.limit
+    shown = found[::-1][start:end]
+    return SpanPage(
+        [detail for _, detail in shown], [trace_id for trace_id, _ in shown], str(end) if end < len(found) else None
     )
 
 

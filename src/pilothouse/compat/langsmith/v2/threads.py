@@ -189,7 +189,7 @@ async def _traces(
 
     def wanted(node: Node, *, descending: bool) -> TraceFilter:
         return TraceFilter(
-            project_id=project_id, from_at=times[0] - _DAY, to_at=times[1], query=all_of([mine, node]),
+            project_id=project_id, from_at=times[0], to_at=times[1], query=all_of([mine, node]),
             descending=descending, limit=_MOST_TRACES,
         )  # fmt: skip
 
