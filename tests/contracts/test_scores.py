@@ -41,6 +41,18 @@ async def test_scores_are_read_with_their_trace(telemetry: Telemetry) -> None:
     assert (first.comment, first.author, first.environment, first.metadata) == ("so so", "ada", "prod", {"by": "me"})
 
 
+async def test_all_scores_of_a_trace_are_read_however_many(telemetry: Telemetry) -> None:
+    project = new_project()
+    span = make_span(project)
+    await telemetry.insert([span], uuid.uuid4().hex)
+    # many at the same time, so that pieces end between equal times
+    many = [made(project, span.trace_id, id=f"s{n:05}", at_ns=BASE_NS + n // 7_000) for n in range(10_001)]
+    await put(telemetry, *many)
+    tree = await telemetry.tree(project, span.trace_id)
+    assert tree is not None
+    assert [one.id for one in tree.scores] == [one.id for one in many]
+
+
 async def test_the_version_that_was_said_last_holds_in_any_order(telemetry: Telemetry) -> None:
     project, span = new_project(), make_span(new_project())
     span = msgspec.structs.replace(span, project_id=project)

@@ -56,7 +56,9 @@ ENGINE = Distributed('$cluster', '$database', 'scores$local', cityHash64(trace_i
 )
 
 MAX_SCORES = 1_000
-"""Of one trace; later ones are left out."""
+"""Of one page."""
+_PIECE = 5_000
+"""Scores of traces that are read at once."""
 
 
 def _text(name: str, kind: str = "String") -> Column[Score]:
@@ -128,7 +130,8 @@ _SELECT = (
 )
 _OF_TRACES = (
     f"{_SELECT} project_id = {{project_id:String}} AND trace_id IN {{trace_ids:Array(String)}}"
-    " ORDER BY at, id LIMIT {max_scores:UInt32}"
+    " AND (toUnixTimestamp64Nano(at), id) > ({after_ns:Int64}, {after_id:String})"
+    " ORDER BY at, id LIMIT {piece:UInt32}"
 )
 _PLACE = "(toUnixTimestamp64Nano(at), id)"
 _LISTS = {
@@ -144,12 +147,19 @@ async def insert(connection: Connection, scores: Sequence[Score], token: str) ->
 
 
 async def fetch(connection: Connection, project_id: str, trace_ids: Sequence[str]) -> list[ScoreDetail]:
-    """Return the scores of traces and of their spans, the earliest first."""
-    parameters: dict[str, Parameter] = {
-        "project_id": sound(project_id), "trace_ids": [sound(one) for one in trace_ids], "max_scores": MAX_SCORES,
-    }  # fmt: skip
-    rows = await connection.select(Query("scores", _OF_TRACES, parameters), _Row)
-    return [_detail(row) for row in rows]
+    """Return all scores of traces and of their spans, the earliest first."""
+    found: list[ScoreDetail] = []
+    after = _Place(-1, "")
+    while True:
+        parameters: dict[str, Parameter] = {
+            "project_id": sound(project_id), "trace_ids": [sound(one) for one in trace_ids], "piece": _PIECE,
+            "after_ns": after.at_ns, "after_id": sound(after.id),
+        }  # fmt: skip
+        rows = await connection.select(Query("scores", _OF_TRACES, parameters), _Row)
+        found.extend(_detail(row) for row in rows)
+        if len(rows) < _PIECE:
+            return found
+        after = _Place(rows[-1].at_ns, rows[-1].id)
 
 
 async def page(connection: Connection, wanted: ScoreFilter) -> ScorePage:
