@@ -24,7 +24,7 @@ from pilothouse.registry.ready_dashboards import READY
 from pilothouse.store.telemetry import overview
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.connection import Connection
-from pilothouse.store.telemetry.rollups import SETTLE_S
+from pilothouse.store.telemetry.writing import OVER_S
 
 RANGES = {"1h": 1 / 24, "6h": 0.25, "1d": 1, "7d": 7, "30d": DAYS}
 BATCH = 1_000
@@ -114,7 +114,7 @@ async def measure(count: int, per_s: int) -> None:
         await _fill(telemetry, spans, count, time.time_ns() - DAYS * 86_400 * 10**9)
         ingest = asyncio.create_task(_ingest(telemetry, spans, per_s, end))
         # What was inserted this lately is read from spans.
-        await asyncio.sleep(SETTLE_S + 5)
+        await asyncio.sleep(OVER_S + 5)
         began = time.perf_counter()
         # The first only marks; after it, all but what is ingested meanwhile is due.
         built = await builder.build_rollups()

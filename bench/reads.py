@@ -23,7 +23,7 @@ from pilothouse.domain.dashboard import Chart
 from pilothouse.registry.ready_dashboards import READY
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.options import StoreOptions
-from pilothouse.store.telemetry.rollups import SETTLE_S
+from pilothouse.store.telemetry.writing import OVER_S
 from pilothouse.wiring import addresses
 from pilothouse.wiring.data_folder import Layout
 from tests.e2e.stack import Stack, running_stack
@@ -115,7 +115,7 @@ async def measure(folder: Path, count: int, per_s: int, rounds: int) -> None:
         known = await _fill(stack, project, count)
         with exporting(stack, per_s):
             # Then all but what came lately is in rollups.
-            await asyncio.sleep(SETTLE_S * 2)
+            await asyncio.sleep(OVER_S * 2)
             began_rows = (await api.get("/system")).json()["store"]["rows"]
             began = time.monotonic()
             for name, ask in _asks(api, known).items():

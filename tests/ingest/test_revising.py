@@ -45,7 +45,7 @@ from pilothouse.store.telemetry.conditions import moment
 from pilothouse.store.telemetry.connection import Connection
 from pilothouse.store.telemetry.history import History
 from pilothouse.store.telemetry.removal import Places
-from pilothouse.store.telemetry.rollup_building import sweep
+from pilothouse.store.telemetry.rollup_building import Pace, sweep
 from tests.embedded_store import StoreProcess, own_store
 from tests.ingest.patches import CATALOG, Inline, S, Sayings, Writer, fold_all, whole
 from tests.spans import BASE_NS, make_span, new_project
@@ -388,8 +388,8 @@ async def test_figures_of_rollups_follow_also_when_a_crash_comes_behind_the_writ
     connection = Connection(store_process.options())
 
     async def built() -> None:
-        await sweep(connection, settle_s=0, pause_s=0)
-        while await sweep(connection, settle_s=0, pause_s=0):
+        await sweep(connection, pace=Pace(settle_s=0, pause_s=0))
+        while await sweep(connection, pace=Pace(settle_s=0, pause_s=0)):
             pass
 
     # written an hour ago: what has just come is read from spans in any case

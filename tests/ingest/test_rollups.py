@@ -9,8 +9,10 @@ class Store:
     def __init__(self, *built: int) -> None:
         self._built = list(built)
         self.tidied = 0
+        self.settled: list[int | None] = []
 
-    async def build_rollups(self) -> int:
+    async def build_rollups(self, settled_us: int | None = None) -> int:
+        self.settled.append(settled_us)
         return self._built.pop(0)
 
     async def tidy_rollups(self) -> int:
@@ -20,6 +22,7 @@ class Store:
 
 async def test_history_is_built_at_once_and_news_now_and_then() -> None:
     store = Store(4000, 3)
-    loop = RollupLoop(store)
+    loop = RollupLoop(store, iter([None, 7]).__next__)
     assert await loop.tick() < await loop.tick()
+    assert store.settled == [None, 7]
     assert store.tidied == 0

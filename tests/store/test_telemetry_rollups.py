@@ -1,6 +1,7 @@
 """Rollups: whatever came, changed or went, they say what the spans say."""
 
 import random
+import time
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -20,14 +21,14 @@ from pilothouse.store.telemetry.clause import Conditions
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.connection import Connection, Query
 from pilothouse.store.telemetry.removal import Places
-from pilothouse.store.telemetry.rollup_building import sweep, tidy, touched, touched_before
+from pilothouse.store.telemetry.rollup_building import Pace, sweep, tidy, touched, touched_before
 from pilothouse.store.telemetry.rollups import Dirty, Range, Wanted, aspect_of, columns_of, cover
 from pilothouse.store.telemetry.schema import Layout
 from tests.embedded_store import StoreProcess, own_store
 from tests.spans import BASE_NS, Traffic, new_project
 
 DAYS = 3
-EVER_S = 10**9
+AT_ONCE = Pace(settle_s=0, pause_s=0, minutes_s=10**9)
 START = datetime.fromtimestamp(BASE_NS / 1e9, UTC)
 
 
@@ -50,13 +51,13 @@ async def _agree(connection: Connection, project: str, rnd: random.Random) -> No
         asked = OverviewFilter(
             project_id=project, from_at=START + low, to_at=START + high, models=rnd.choice([(), ("gpt-5",)])
         )
-        told = await overview.fetch(connection, asked, settle_s=0)
+        told = await overview.fetch(connection, asked)
         assert told == await overview.fetch(connection, asked, rolled=False)
     low, high = ranges[-1]
     await _sums_agree(connection, project, START + low, START + high)
     from_at = START + timedelta(seconds=rnd.randrange((DAYS - 1) * 86400))
     hour = OverviewFilter(project_id=project, from_at=from_at, to_at=from_at + timedelta(seconds=rnd.randrange(7200)))
-    assert await overview.fetch(connection, hour, settle_s=0) == await overview.fetch(connection, hour, rolled=False)
+    assert await overview.fetch(connection, hour) == await overview.fetch(connection, hour, rolled=False)
     await _minutes_agree(connection, project, from_at, from_at + timedelta(seconds=rnd.randrange(3600, 86400)))
 
 
@@ -67,7 +68,7 @@ async def _sums_agree(connection: Connection, project: str, from_at: datetime, t
 
 
 async def _minutes_agree(connection: Connection, project: str, from_at: datetime, to_at: datetime) -> None:
-    await _equal(connection, project, (from_at, to_at), (("time:1m", "model"), ("time:10m",), ("user",), ("key",), ()))
+    await _equal(connection, project, (from_at, to_at), (("time:1m", "model"), ("user",), ("key",)))
 
 
 async def _equal(
@@ -83,7 +84,7 @@ async def _equal(
             )
             for groups in grouped
         ]  # fmt: skip
-        tables.append([_sorted(one) for one in await query_batch.fetch_all(connection, asked, settle_s=0)])
+        tables.append([_sorted(one) for one in await query_batch.fetch_all(connection, asked)])
     assert tables[0] == tables[1]
 
 
@@ -136,12 +137,12 @@ class History:
         self.spans = [one for one in self.spans if one.trace_id not in gone and one.started_at_ns >= before_ns]
 
     async def build(self) -> None:
-        await sweep(self._connection, settle_s=0, pause_s=0, minutes_s=EVER_S)
+        await sweep(self._connection, pace=AT_ONCE)
 
     async def settle(self) -> None:
         """Build until all is built: what is long of what is short."""
         await self.build()
-        while await sweep(self._connection, settle_s=0, pause_s=0, minutes_s=EVER_S):
+        while await sweep(self._connection, pace=AT_ONCE):
             pass
 
     async def _insert(self, rows: list[Span]) -> None:
@@ -180,21 +181,21 @@ async def test_settled_time_is_read_from_rollups_alone(telemetry: Telemetry, con
     await history.come()
     low_ns = BASE_NS // (86400 * 10**9) * 86400 * 10**9
     during = Range(project_id=project, from_ns=low_ns, to_ns=low_ns + 4 * 86400 * 10**9)
-    before = await rollups.figures(connection, during, [_by_model()], 0)
+    before = await rollups.figures(connection, during, [_by_model()])
     assert before.parameters["raw"] != "[]"
     await history.settle()
-    after = await rollups.figures(connection, during, [_by_model()], 0)
+    after = await rollups.figures(connection, during, [_by_model()])
     assert after.parameters["raw"] == "[]"
     assert (after.parameters["days_apart"], after.parameters["hours_apart"]) == ("[]", "[]")
-    assert (await rollups.figures(connection, during, [_by_model(60)], 0)).parameters["raw"] == "[]"
+    assert (await rollups.figures(connection, during, [_by_model(60)])).parameters["raw"] == "[]"
     await history.change()
     for step_s in (86400, 60):
-        assert (await rollups.figures(connection, during, [_by_model(step_s)], 0)).parameters["raw"] != "[]"
+        assert (await rollups.figures(connection, during, [_by_model(step_s)])).parameters["raw"] != "[]"
     await history.settle()
     await tidy(connection, Layout())
-    assert (await rollups.figures(connection, during, [_by_model()], 0)).parameters["raw"] == "[]"
+    assert (await rollups.figures(connection, during, [_by_model()])).parameters["raw"] == "[]"
     # Of minutes that long ago none are kept.
-    assert (await rollups.figures(connection, during, [_by_model(60)], 0)).parameters["raw"] != "[]"
+    assert (await rollups.figures(connection, during, [_by_model(60)])).parameters["raw"] != "[]"
 
 
 async def test_what_came_lately_is_read_from_spans_until_it_settles(
@@ -204,11 +205,41 @@ async def test_what_came_lately_is_read_from_spans_until_it_settles(
     history = History(project, 2, telemetry, connection)
     await history.come()
     for _ in range(2):
-        await sweep(connection, settle_s=60, pause_s=0)
+        await sweep(connection, pace=Pace(settle_s=60, pause_s=0))
     during = Range(project_id=project, from_ns=BASE_NS, to_ns=BASE_NS + 4 * 86400 * 10**9)
-    raw = (await rollups.figures(connection, during, [_by_model(300)], 60)).parameters["raw"]
+    raw = (await rollups.figures(connection, during, [_by_model(300)])).parameters["raw"]
     starts = {span.started_at_ns // (300 * 10**9) * 300 for span in history.spans}
     assert starts <= set(msgspec.json.decode(str(raw).encode()))
+
+
+async def test_what_may_still_be_coming_in_is_read_from_spans(telemetry: Telemetry, connection: Connection) -> None:
+    project = new_project()
+    history = History(project, 6, telemetry, connection)
+    before_us = time.time_ns() // 1000
+    await history.come()
+    during = Range(project_id=project, from_ns=BASE_NS, to_ns=BASE_NS + 4 * 86400 * 10**9)
+    for _ in range(4):
+        await sweep(connection, before_us, AT_ONCE)
+        assert (await rollups.figures(connection, during, [_by_model()])).parameters["raw"] != "[]"
+    await history.settle()
+    await sweep(connection, time.time_ns() // 1000 + 1, AT_ONCE)
+    raw = (await rollups.figures(connection, during, [_by_model()])).parameters["raw"]
+    assert len(msgspec.json.decode(str(raw).encode())) <= 2
+    await _agree(connection, project, history.rnd)
+
+
+async def test_what_was_built_rests_before_it_is_built_anew(telemetry: Telemetry, connection: Connection) -> None:
+    project = new_project()
+    history = History(project, 7, telemetry, connection)
+    await history.come()
+    await history.settle()
+    await telemetry.insert([msgspec.structs.replace(one, duration_ns=5) for one in history.spans[:5]], "again")
+    during = Range(project_id=project, from_ns=BASE_NS, to_ns=BASE_NS + 4 * 86400 * 10**9)
+    for _ in range(2):
+        await sweep(connection, time.time_ns() // 1000, Pace(settle_s=60, pause_s=0))
+        raw = (await rollups.figures(connection, during, [_by_model()])).parameters["raw"]
+        assert len(msgspec.json.decode(str(raw).encode())) >= 5
+    await _agree(connection, project, history.rnd)
 
 
 async def test_what_is_deleted_or_too_old_leaves_the_rollups(

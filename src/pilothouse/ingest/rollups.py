@@ -1,11 +1,12 @@
 """Keeping the rollups of the store up to date, beside ingest and behind it."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from pilothouse.loops import Loop
 
-_EVERY_S = 20.0
+_EVERY_S = 10.0
 _TIDY_S = 3600.0
 _MANY = 1000
 
@@ -13,8 +14,11 @@ _MANY = 1000
 class Rollups(Protocol):
     """What this asks of the telemetry store. Methods raise `StoreUnavailable` and `QueryRefused`."""
 
-    async def build_rollups(self) -> int:
-        """Build some of what is due; return how many were built."""
+    async def build_rollups(self, settled_us: int | None = None) -> int:
+        """Build some of what is due; return how many were built.
+
+        All that was inserted before `settled_us` is in the store; None when that is not known.
+        """
         ...
 
     async def tidy_rollups(self) -> int:
@@ -25,14 +29,15 @@ class Rollups(Protocol):
 class RollupLoop(Loop):
     """Builds rollups of what has settled; until it gets to something, figures are read from the spans."""
 
-    def __init__(self, store: Rollups) -> None:
+    def __init__(self, store: Rollups, settled_us: Callable[[], int | None]) -> None:
         super().__init__("rollups")
         self._store = store
+        self._settled_us = settled_us
         self._tidy_at = time.monotonic() + _TIDY_S
 
     async def tick(self) -> float:
         """Build what is due."""
-        built = await self._store.build_rollups()
+        built = await self._store.build_rollups(self._settled_us())
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + _TIDY_S
             await self._store.tidy_rollups()

@@ -55,6 +55,7 @@ from pilothouse.store.telemetry import (
     summaries,
     traces,
     tree,
+    writing,
 )
 from pilothouse.store.telemetry.columns import Column, values
 from pilothouse.store.telemetry.conditions import nanoseconds, sound
@@ -118,6 +119,7 @@ class Telemetry:
         self._layout = schema.Layout(options.database, options.cluster)
         self._connection = Connection(options)
         self._versions = _Versions()
+        self._writing = writing.Writing()
 
     async def connect(self) -> None:
         """Raise `StoreUnavailable` unless the store answers and lets us in; the other methods need no call of it."""
@@ -171,9 +173,17 @@ class Telemetry:
         if not spans:
             return
         version_us = self._versions.next()
-        await self._connection.insert(
-            schema.SPANS, batches.NAMES, batches.TYPES, lambda: batches.columns(spans, version_us), token
-        )
+        with self._writing.version(version_us):
+            await self._connection.insert(
+                schema.SPANS, batches.NAMES, batches.TYPES, lambda: batches.columns(spans, version_us), token
+            )
+
+    def settled_us(self) -> int | None:
+        """Return the time of insertion before which all spans inserted by this are in the store, None when unknown.
+
+        On a cluster it is unknown: what is inserted comes to the other servers later.
+        """
+        return None if self._layout.cluster else self._writing.settled_us(self._versions.next())
 
     async def insert_logs(self, rows: Sequence[LogRecord], token: str) -> None:
         """Store log records, durably when this returns; the same token, and the same id, is stored once."""
@@ -311,9 +321,12 @@ class Telemetry:
         """Return the figures of the overview page."""
         return await overview.fetch(self._connection, wanted)
 
-    async def build_rollups(self) -> int:
-        """Bring the rollups of all projects up to date; return how many were built. Only one process may do so."""
-        return await rollup_building.sweep(self._connection)
+    async def build_rollups(self, settled_us: int | None = None) -> int:
+        """Bring the rollups of all projects up to date; return how many were built. Only one process may do so.
+
+        `settled_us` is that of whoever inserts spans; without it, each insert is given the time that it may take.
+        """
+        return await rollup_building.sweep(self._connection, settled_us)
 
     async def tidy_rollups(self) -> int:
         """Remove what later rollups replaced once that is much; return how many rows went."""

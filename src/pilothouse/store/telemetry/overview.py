@@ -17,7 +17,6 @@ from pilothouse.store.telemetry.figures import INPUT_BUCKETS, OUTPUT_BUCKETS
 from pilothouse.store.telemetry.rollups import (
     MERGED,
     REGROUPED,
-    SETTLE_S,
     Range,
     Wanted,
     figures,
@@ -70,9 +69,7 @@ _SQL = "\n".join((
 ))  # fmt: skip
 
 
-async def fetch(
-    connection: Connection, wanted: OverviewFilter, *, rolled: bool = True, settle_s: float = SETTLE_S
-) -> Overview:
+async def fetch(connection: Connection, wanted: OverviewFilter, *, rolled: bool = True) -> Overview:
     """Return the overview of a time range that excludes its end; not `rolled`, it is read from the spans alone."""
     from_ns, to_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
     length_ns = max(to_ns - from_ns, 1)
@@ -82,7 +79,7 @@ async def fetch(
         keys=_KEYS, step_s=step_s, filter=of_calls(wanted).plus(middle_ns=from_ns, step_ns=step_s * 10**9),
         columns=frozenset({"model", "is_call", "wrapper", "model_requested", "model_served"}),
     )  # fmt: skip
-    found = await figures(connection, during, [asked], settle_s) if rolled else None
+    found = await figures(connection, during, [asked]) if rolled else None
     if found is not None and found.found[0] is not None:
         sql, parameters = statement(found, _SQL.replace("%FIGURES%", found.found[0])), found.parameters
     else:

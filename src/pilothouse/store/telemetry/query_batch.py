@@ -12,7 +12,7 @@ from pilothouse.store.telemetry.conditions import nanoseconds
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.query_figures import Asked, Row
 from pilothouse.store.telemetry.query_rollups import Rolled, of_rollups
-from pilothouse.store.telemetry.rollups import SETTLE_S, Range, figures, statement
+from pilothouse.store.telemetry.rollups import Range, figures, statement
 from pilothouse.store.telemetry.search import EXACT
 
 Answer = Table | PilothouseError
@@ -26,7 +26,7 @@ async def fetch(connection: Connection, wanted: Aggregate) -> Table:
     return answer
 
 
-async def fetch_all(connection: Connection, wanted: Sequence[Aggregate], settle_s: float = SETTLE_S) -> list[Answer]:
+async def fetch_all(connection: Connection, wanted: Sequence[Aggregate]) -> list[Answer]:
     """Return the answers, or why there is none, in the order of the questions; all are of the same project and time."""
     answers: dict[int, Answer] = {}
     asked: dict[int, Asked] = {}
@@ -38,7 +38,7 @@ async def fetch_all(connection: Connection, wanted: Sequence[Aggregate], settle_
     rolled = {
         number: found for number, one in asked.items() if (found := of_rollups(one.wanted, one.step_s, one.filter))
     }
-    whole = await _from_rollups(connection, asked, rolled, settle_s) if rolled else None
+    whole = await _from_rollups(connection, asked, rolled) if rolled else None
     found = await asyncio.gather(
         *(_alone(connection, one, number) for number, one in asked.items() if not whole or number not in whole.numbers),
         *([_together(connection, asked, whole)] if whole else []),
@@ -55,13 +55,11 @@ class _Whole(msgspec.Struct, frozen=True):
     query: Query
 
 
-async def _from_rollups(
-    connection: Connection, asked: dict[int, Asked], rolled: dict[int, Rolled], settle_s: float
-) -> _Whole | None:
+async def _from_rollups(connection: Connection, asked: dict[int, Asked], rolled: dict[int, Rolled]) -> _Whole | None:
     """Return the statement for what rollups can tell, None when that is nothing."""
     first = next(iter(asked.values())).wanted
     of = Range(project_id=first.project_id, from_ns=nanoseconds(first.from_at), to_ns=nanoseconds(first.to_at))
-    found = await figures(connection, of, [one.wanted for one in rolled.values()], settle_s)
+    found = await figures(connection, of, [one.wanted for one in rolled.values()])
     numbers: list[int] = []
     branches: list[str] = []
     parameters: dict[str, Parameter] = dict(found.parameters)

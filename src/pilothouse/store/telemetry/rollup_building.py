@@ -23,8 +23,9 @@ from pilothouse.store.telemetry.rollup_tables import (
     OF_SPANS,
     ROLLUPS,
 )
-from pilothouse.store.telemetry.rollups import SETTLE_S
+from pilothouse.store.telemetry.rollups import SETTLED
 from pilothouse.store.telemetry.schema import Layout, on_each_server
+from pilothouse.store.telemetry.writing import OVER_S
 
 MAX_UNITS = 4000
 """Built in one sweep; the newest first."""
@@ -33,15 +34,10 @@ _LONGEST_S = {FIVE_S: DAY_S, HOUR_S: 7 * DAY_S, DAY_S: 60 * DAY_S}
 _BELOW = {HOUR_S: FIVE_S, DAY_S: HOUR_S}
 """What each unit is built of; five minutes are built of spans."""
 _START = {HOUR_S: "toStartOfHour(at)", DAY_S: "toDateTime(toStartOfDay(at), 'UTC')"}
-_PAUSE_S = 1.0
-"""Between rows and the note that they hold: a reader of the note surely sees the rows."""
 _STALE_S = 600
 _INSERT: dict[str, str | int] = {"async_insert": 0, "max_partitions_per_insert_block": 0, "max_threads": 1}
 _NOW: dict[str, str | int] = {"lightweight_deletes_sync": 2, "mutations_sync": 2}
-_TIMES = (
-    "SELECT toUnixTimestamp64Micro(now64(6)) AS now_us, max(touched_us) AS swept_us"
-    " FROM rollup_marks WHERE project_id = ''"
-)
+_TIMES = f"SELECT toUnixTimestamp64Micro(now64(6)) AS now_us, ({SETTLED}) AS settled_us"
 _MARK = (
     "INSERT INTO rollup_marks (project_id, unit_s, at, touched_us)"
     " SELECT project_id, unit_s, toDateTime(intDiv(toUnixTimestamp(five), unit_s) * unit_s, 'UTC') AS at,"
@@ -51,8 +47,8 @@ _MARK = (
     " ARRAY JOIN [toUInt32(300), toUInt32(3600), toUInt32(86400)] AS unit_s GROUP BY project_id, unit_s, at"
 )
 _SWEPT = (
-    "INSERT INTO rollup_marks (project_id, unit_s, at, touched_us) SELECT '', toUInt32(0), toDateTime(0, 'UTC'),"
-    " {now_us:UInt64}"
+    "INSERT INTO rollup_marks (project_id, unit_s, at, touched_us) SELECT '', toUInt32(1), toDateTime(0, 'UTC'),"
+    " {settled_us:UInt64}"
 )
 _TOUCH = (
     "INSERT INTO rollup_marks (project_id, unit_s, at, touched_us)"
@@ -73,14 +69,16 @@ _STATES_OF_UNITS = (
 _DUE = "\n".join((
     "SELECT project_id, unit_s, toUnixTimestamp(at) AS at_s FROM (", _STATES_OF_UNITS,
     ") WHERE unit_s = {unit_s:UInt32} GROUP BY project_id, unit_s, at",
-    "HAVING max(touched_us) >= max(build) AND max(touched_us) < {now_us:UInt64}",
+    "HAVING max(touched_us) >= max(build)",
+    "AND max(touched_us) < if(max(build) = 0, {now_us:UInt64}, {rested_us:UInt64})",
     "AND (project_id, at) NOT IN (",
     "SELECT project_id, toDateTime(intDiv(toUnixTimestamp(at), {unit_s:UInt32}) * {unit_s:UInt32}, 'UTC') FROM (",
     _STATES_OF_UNITS,
     ") WHERE unit_s = {below_s:UInt32} GROUP BY project_id, unit_s, at HAVING max(touched_us) >= max(build))",
     "ORDER BY at DESC, project_id LIMIT {limit:UInt32}",
 ))  # fmt: skip
-"""Units that are built of smaller ones have to wait for these."""
+"""Units that are built of smaller ones have to wait for these. What was built before and is dealt with again and again
+has to rest first, or it would be built each time."""
 _COLUMNS = ", ".join((*DIMENSIONS, *OF_SPANS))
 _BUILD = "\n".join((
     f"INSERT INTO rollup_rows (project_id, aspect, unit_s, at, build, {_COLUMNS})",
@@ -126,7 +124,7 @@ _OLD_MINUTES = "unit_s = 60 AND at < toDateTime({before_s:UInt32}, 'UTC')"
 
 class _Times(msgspec.Struct):
     now_us: int
-    swept_us: int
+    settled_us: int
 
 
 class _Due(msgspec.Struct):
@@ -144,26 +142,39 @@ class _Count(msgspec.Struct):
     rows: int
 
 
-async def sweep(
-    connection: Connection, settle_s: float = SETTLE_S, pause_s: float = _PAUSE_S, minutes_s: int = MINUTES_KEPT_S
-) -> int:
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """When rollups are built, and which."""
+
+    settle_s: float = OVER_S
+    """How long an insert may take of which nothing is known, and how long a unit has to rest until it is built anew."""
+    pause_s: float = 1.0
+    """Between rows and the note that they hold: a reader of the note surely sees the rows."""
+    minutes_s: int = MINUTES_KEPT_S
+    """Of what began this lately, minutes are built, too."""
+
+
+_PACE = Pace()
+
+
+async def sweep(connection: Connection, settled_us: int | None = None, pace: Pace = _PACE) -> int:
     """Mark what changed and build what has settled; return how many units were built, at most `MAX_UNITS` of a length.
 
-    Of what began up to `minutes_s` ago, minutes are built, too.
+    All that was inserted before `settled_us` is in the store; None takes what is as old as an insert may last.
 
     Only one process may do so at a time.
     """
     times = (await connection.select(Query("rollup times", _TIMES), _Times))[0]
     now = {"now_us": times.now_us}
-    since_us = max(0, times.swept_us - int(settle_s * 1e6))
-    await connection.change(Query("mark rollups", _MARK, {**now, "since_us": since_us}), _INSERT)
-    await connection.change(Query("mark rollups", _SWEPT, {**now}), _INSERT)
+    rested_us = max(0, times.now_us - int(pace.settle_s * 1e6))
+    await connection.change(Query("mark rollups", _MARK, {**now, "since_us": times.settled_us}), _INSERT)
+    settled: dict[str, Parameter] = {"settled_us": rested_us if settled_us is None else settled_us}
+    await connection.change(Query("mark rollups", _SWEPT, settled), _INSERT)
     due: list[_Due] = []
-    fine_s = max(0, times.now_us // 10**6 - minutes_s)
+    fine_s = max(0, times.now_us // 10**6 - pace.minutes_s)
     # The longest first: so what they are built of was noted by a sweep before, and surely is there.
     for unit_s in (DAY_S, HOUR_S, FIVE_S):
         wanted: dict[str, Parameter] = {
-            **now, "unit_s": unit_s, "below_s": _BELOW.get(unit_s, 0), "limit": MAX_UNITS,
+            **now, "rested_us": rested_us, "unit_s": unit_s, "below_s": _BELOW.get(unit_s, 0), "limit": MAX_UNITS,
         }  # fmt: skip
         found = await connection.select(Query("due rollups", _DUE, wanted), _Due)
         found.sort(key=attrgetter("project_id", "at_s"))
@@ -172,7 +183,7 @@ async def sweep(
                 await _build(connection, project_id, unit_s, starts, (times.now_us, fine_s))
         due += found
     if due:
-        await asyncio.sleep(pause_s)
+        await asyncio.sleep(pace.pause_s)
         minutes = [_Due(one.project_id, MINUTE_S, one.at_s) for one in due if one.unit_s == FIVE_S]
         await _note(connection, [*due, *(one for one in minutes if one.at_s >= fine_s)], times.now_us)
     return len(due)

@@ -29,19 +29,23 @@ from pilothouse.store.telemetry.rollup_tables import (
     SUMS,
 )
 
-SETTLE_S = 90.0
-"""After which an insert is surely over and visible: longer than it may take."""
+SETTLED = (
+    "SELECT max(greatest(toInt64(touched_us) - if(unit_s = 1, 0, 90000000), 0))"
+    " FROM rollup_marks WHERE project_id = ''"
+)
+"""The time of insertion before which all was in the store when it was last looked through for changes. Earlier versions
+noted the time of their look, and gave inserts 90 s."""
 MAX_RAW = 3000
 """Five minutes to read from spans; with more of them all is read from spans."""
 
 _LATE = "\n".join((
     "SELECT arrayJoin([toUInt32(60), toUInt32(300)]) AS unit_s, at FROM (",
     "SELECT toStartOfFiveMinutes(started_at) AS at FROM spans WHERE %RANGE%",
-    "AND inserted_at >= fromUnixTimestamp64Micro(greatest(toInt64(swept_us) - {settle_us:Int64}, 0))",
+    "AND inserted_at >= fromUnixTimestamp64Micro(ifNull(settled_us, 0))",
     "GROUP BY at)",
 ))  # fmt: skip
 _DIRTY = "\n".join((
-    "WITH (SELECT max(touched_us) FROM rollup_marks WHERE project_id = '') AS swept_us",
+    f"WITH ({SETTLED}) AS settled_us",
     "SELECT unit_s, toUnixTimestamp(at) AS at_s FROM (",
     "SELECT unit_s, at, toUInt64(-1) AS touched_us, toUInt64(0) AS built FROM (", _LATE, ")",
     "UNION ALL SELECT unit_s, at, touched_us, 0 FROM rollup_marks WHERE %AT%",
@@ -169,14 +173,14 @@ class Cover(msgspec.Struct, frozen=True):
     """The five minutes these lie in."""
 
 
-async def figures(connection: Connection, of: Range, wanted: Sequence[Wanted], settle_s: float = SETTLE_S) -> Figures:
+async def figures(connection: Connection, of: Range, wanted: Sequence[Wanted]) -> Figures:
     """Return the sub-queries that read as much as possible from rollups; none of it is read twice from spans."""
     nothing = Figures([None] * len(wanted), {}, {})
     aspects = [aspect_of(one.columns) if one.step_s % MINUTE_S == 0 else None for one in wanted]
     if not any(aspect is not None for aspect in aspects):
         return nothing
     least_s = MINUTE_S if any(one.step_s % FIVE_S for one in asked_of(wanted, aspects)) else FIVE_S
-    dirty = await _dirty(connection, of, settle_s, least_s)
+    dirty = await _dirty(connection, of, least_s)
     found = cover(of, dirty, least_s)
     if found is None:
         return nothing
@@ -279,8 +283,8 @@ def cover(of: Range, dirty: Collection[Dirty], least_s: int = FIVE_S) -> Cover |
     return Cover(low_s, high_s, inside[DAY_S], inside[HOUR_S], tuple(sorted(raw)), tuple(sorted(fives)))
 
 
-async def _dirty(connection: Connection, of: Range, settle_s: float, least_s: int) -> list[Dirty]:
-    parameters = {**_bounds(of), "project_id": sound(of.project_id), "settle_us": int(settle_s * 1e6)}
+async def _dirty(connection: Connection, of: Range, least_s: int) -> list[Dirty]:
+    parameters = {**_bounds(of), "project_id": sound(of.project_id)}
     sql = _DIRTY.replace("%MINUTES%", _MINUTES if least_s == MINUTE_S else "")
     sql = sql.replace("%RANGE%", _RANGE).replace("%AT%", _AT)
     return await connection.select(Query("rollups", sql, parameters), Dirty)
