@@ -282,6 +282,15 @@ def test_a_step_of_llama_index_before_a_call_is_no_call(name: str, more: dict[st
     assert read(said, name=name, scope=OtelScope("openinference.instrumentation.openai")).kind is SpanKind.LLM
 
 
+def test_the_context_of_the_newest_ai_sdk_is_metadata() -> None:
+    patch = read({
+        "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 5,
+        "ai.settings.context.userId": "u", "ai.settings.context.sessionId": "s", "ai.settings.context.plan": "pro",
+    })  # fmt: skip
+    assert (patch.source, patch.kind, patch.usage) == ("gen_ai", SpanKind.LLM, Usage(input_tokens=5))
+    assert (patch.user_id, patch.session_id, patch.metadata["plan"]) == ("u", "s", "pro")
+
+
 def test_what_a_listener_to_crews_tells_of_tools_is_understood() -> None:
     function = {"name": "weather", "arguments": '{"city":"Paris"}'}
     call = {"id": "c", "type": "function", "function": function}

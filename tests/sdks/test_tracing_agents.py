@@ -1,4 +1,4 @@
-"""LlamaIndex and CrewAI, traced by what instruments them, through the running product.
+"""LlamaIndex, CrewAI and JavaScript's SDKs, traced by what instruments them, through the running product.
 
 Every step is there with its kind, what went in and what came out; each call of a model stands beside the gateway's
 account of it, with the provider's own figures, and counts once.
@@ -25,6 +25,7 @@ from tests.sdks.traced import (
     WEATHER,
     House,
     told,
+    told_by_node,
     trace_of,
     tracing_house,
 )
@@ -149,3 +150,40 @@ async def test_a_crew_of_crewai(house: House, story: str, crew: str, agent: str,
     counts_once(trace, 2, 2 * CALL_USD, (2 * INPUT, 2 * OUTPUT))
     known = ("", "") if story == "traceloop" else ("s-1", "ada")
     assert (trace["summary"]["session_id"], trace["summary"]["user_id"]) == known
+
+
+@pytest.mark.parametrize("story", ["ai", "ai_stream"])
+async def test_an_agent_of_the_ai_sdk(house: House, story: str, tmp_path: Path) -> None:
+    stack, fake = house
+    fake.script(WEATHER, ANSWER)
+    trace = await trace_of(stack, await told_by_node(house, story, tmp_path), 9)
+    (acting,) = of_kind(trace, "agent", gateway=False)
+    assert (acting["name"], acting["usage"]) == ("forecast", None)
+    assert (QUESTION in acting["input"], ANSWER.text in acting["output"]) == (True, True)
+    assert [span["name"] for span in of_kind(trace, "chain", gateway=False)] == ["step 1", "step 2"]
+    asked = of_kind(trace, "llm", gateway=False)
+    a_round_of_tools(asked)
+    (used,) = of_kind(trace, "tool", gateway=False)
+    assert (used["name"], json.loads(used["input"]), json.loads(used["output"])) == (
+        "weather", {"city": "Paris"}, "sunny in Paris",
+    )  # fmt: skip
+    assert [span["parent_span_id"] for span in of_kind(trace, "llm", gateway=True)] == [
+        span["span_id"] for span in asked
+    ]
+    counts_once(trace, 2, 2 * CALL_USD, (2 * INPUT, 2 * OUTPUT))
+    assert (trace["summary"]["session_id"], trace["summary"]["user_id"]) == ("s-1", "ada")
+
+
+async def test_a_generation_of_langfuses_newest_javascript_sdk(house: House, tmp_path: Path) -> None:
+    stack, fake = house
+    fake.script(ANSWER)
+    trace = await trace_of(stack, await told_by_node(house, "langfuse", tmp_path), 3)
+    (asked,), (ours,) = of_kind(trace, "llm", gateway=False), of_kind(trace, "llm", gateway=True)
+    assert (asked["source"], asked["name"], tokens(asked), ours["parent_span_id"]) == (
+        "langfuse", "ask", (INPUT, OUTPUT), asked["span_id"],
+    )  # fmt: skip
+    assert json.loads(asked["input"]) == [{"role": "user", "content": QUESTION}]
+    assert json.loads(asked["output"])["content"] == ANSWER.text
+    counts_once(trace, 1, CALL_USD, (INPUT, OUTPUT))
+    summary = trace["summary"]
+    assert (summary["name"], summary["session_id"], summary["user_id"]) == ("forecast", "s-1", "ada")

@@ -21,6 +21,7 @@ MODEL, EMBEDDING = "priced/gpt-4o-mini", "text-embedding-3-small"
 INPUT, OUTPUT = 40, 12
 CALL_USD = INPUT * Decimal("0.15e-6") + OUTPUT * Decimal("0.60e-6")
 """By the list price of gpt-4o-mini."""
+_NODE = ROOT / "tests" / "sdks" / "node"
 _NOWHERE = "http://127.0.0.1:9"
 _QUIET = {
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
@@ -55,14 +56,22 @@ async def tracing_house(folder: Path) -> AsyncIterator[House]:
 
 async def told(house: House, story: str, environment: str, folder: Path) -> str:
     """Let an application run to its end, such as `tracing_stories.dspy`; return the id of its trace."""
-    stack, _ = house
     python = ROOT / ".venv" / environment / "bin/python"
-    if not python.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{python} is missing; `make test` installs it")
     module, _, name = story.partition(".")
+    return await _told(house, python, [str(python), "-W", "ignore", "-m", f"tests.sdks.{module}", name], folder)
+
+
+async def told_by_node(house: House, story: str, folder: Path) -> str:
+    """Let one of the applications in `node/traced.mjs` run to its end; return the id of its trace."""
+    there = _NODE / "node_modules" / "ai" / "package.json"
+    return await _told(house, there, [str(ROOT / ".venv/node/node"), str(_NODE / "traced.mjs"), story], folder)
+
+
+async def _told(house: House, there: Path, command: list[str], folder: Path) -> str:
+    stack, _ = house
+    _be_there(there)
     process = await asyncio.create_subprocess_exec(
-        str(python), "-W", "ignore", "-m", f"tests.sdks.{module}", name,
-        stack.platform_url, stack.gateway_url, stack.key, MODEL,
+        *command, stack.platform_url, stack.gateway_url, stack.key, MODEL,
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), "TMPDIR": str(folder),
              "HTTP_PROXY": _NOWHERE, "HTTPS_PROXY": _NOWHERE, "NO_PROXY": "127.0.0.1", **_QUIET},
@@ -70,6 +79,11 @@ async def told(house: House, story: str, environment: str, folder: Path) -> str:
     out, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()[-3000:]
     return json.loads(out.decode().splitlines()[-1])["trace"]
+
+
+def _be_there(path: Path) -> None:
+    if not path.exists():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{path} is missing; `make test` installs it")
 
 
 async def trace_of(stack: Stack, trace_id: str, spans: int) -> dict[str, Any]:

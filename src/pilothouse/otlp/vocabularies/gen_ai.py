@@ -24,6 +24,7 @@ KINDS = {
     "create_agent": SpanKind.AGENT,
     "invoke_agent": SpanKind.AGENT,
     "invoke_workflow": SpanKind.CHAIN,
+    "agent_step": SpanKind.CHAIN,
     "chain": SpanKind.CHAIN,
     "plan": SpanKind.CHAIN,
     "execute_tool": SpanKind.TOOL,

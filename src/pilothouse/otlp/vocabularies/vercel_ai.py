@@ -25,6 +25,8 @@ _SETTINGS = {
     "seed": "seed",
     "stopSequences": "stop",
 }
+_CONTEXT = "ai.settings.context."
+"""What version 7 tells in place of metadata, where it is told to, in spans of `gen_ai.*`."""
 
 
 class VercelAI(msgspec.Struct, frozen=True):
@@ -34,16 +36,21 @@ class VercelAI(msgspec.Struct, frozen=True):
     namespaces: frozenset[str] = frozenset({"ai"})
 
     def claims(self, span: OtelSpan) -> bool:
-        """Spans that name their operation, a model or a tool of the SDK."""
+        """Spans that name their operation, a model, a tool or the context of the SDK."""
         attributes = span.attributes
-        return "ai.operationId" in attributes or "ai.model.id" in attributes or "ai.toolCall.name" in attributes
+        return (
+            "ai.operationId" in attributes
+            or "ai.model.id" in attributes
+            or "ai.toolCall.name" in attributes
+            or any(key.startswith(_CONTEXT) for key in attributes)
+        )
 
     def read(self, span: OtelSpan) -> Said:
         """Return what is said; the outer span repeats the tokens of the inner ones and counts none."""
         attributes = span.attributes
         operation = text(attributes, "ai.operationId", "operation.name") or ""
         inner = any(part in operation for part in _INNER)
-        metadata = below(attributes, "ai.telemetry.metadata.")
+        metadata = below(attributes, _CONTEXT) | below(attributes, "ai.telemetry.metadata.")
         after_ms = number(attributes, "ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
         said = Said(
             kind=_kind(operation, inner),
