@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from bench.otlp_peers import PEERS, Sending, engine_rate, rate, sending
 from bench.otlp_requests import SPANS, request
 from bench.report import Figure, machine, quantile, show
@@ -26,13 +28,18 @@ ENGINE_SPANS = 40_000
 
 def cpu_s(stack: Stack, role: str) -> float:
     """Return the processor time that the processes of a role have taken."""
-    times = [process.cpu_times() for process in stack.processes(role)]
+    times = [process.cpu_times() for process in _all(stack, role)]
     return sum(one.user + one.system for one in times)
+
+
+def _all(stack: Stack, role: str) -> list[psutil.Process]:
+    """Return the processes of a role, and those that they started."""
+    return [one for process in stack.processes(role) for one in (process, *process.children(recursive=True))]
 
 
 def resident(stack: Stack) -> dict[str, float]:
     """Return the MB of memory of each role."""
-    return {role: sum(one.memory_info().rss for one in stack.processes(role)) / 1e6 for role in ROLES}
+    return {role: sum(one.memory_info().rss for one in _all(stack, role)) / 1e6 for role in ROLES}
 
 
 async def look(stack: Stack, waits: list[float]) -> None:

@@ -11,7 +11,8 @@ from pilothouse.domain.envelope import OTLP_TRACES, PATCHES, OtlpTraces, encode_
 from pilothouse.domain.receipt import ReceiptOutcome
 from pilothouse.domain.span import SpanKind
 from pilothouse.ingest.ledger import receipts
-from pilothouse.ingest.reading import SAID_PROJECT, Contents, Unusable, read
+from pilothouse.ingest.reading import Contents, Unusable, read
+from pilothouse.ingest.requests import SAID_PROJECT
 from pilothouse.spool import CALL, Item
 from tests.ingest.patches import CATALOG, S, whole
 from tests.spans import BASE_NS

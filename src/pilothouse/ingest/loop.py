@@ -15,6 +15,7 @@ from pilothouse.domain.clock import Clock, SystemClock
 from pilothouse.domain.receipt import REFUSED_BY_STORE, Receipt
 from pilothouse.errors import PlatformError, StoreUnavailable
 from pilothouse.ingest import scores, signals
+from pilothouse.ingest.decoding import SideReader
 from pilothouse.ingest.delivery import Delivery, SpanSink, deliver_records
 from pilothouse.ingest.experiments import runs_of
 from pilothouse.ingest.ledger import receipts
@@ -116,6 +117,7 @@ class IngestLoop(Loop):
             await self._reviser.stop()
         await asyncio.gather(*(drain.stop() for drain in self._drains.values()))
         await self._line.thread.run(self._close_all)
+        await self._line.side_reader.close()
         self._line.thread.close()
 
     def ping(self, stale_s: float = 30.0) -> str | None:
@@ -167,6 +169,7 @@ class _Line:
         self.clock = clock
         self.options = options
         self.thread = _WorkThread()
+        self.side_reader = SideReader(enabled=options.read_apart)
         recent = RecentTraces(options.recent_spans, options.recent_traces)
         self.merger = Merger(store, catalog, recent, OpenSpans(options.open_spans), clock)
         self.delivery = Delivery(store)
@@ -247,7 +250,7 @@ class _Drain:
         return await self._decoded(read_next)
 
     def _look_ahead(self, batch: Batch) -> None:
-        """Decode the next batch while the store takes this one."""
+        """Decode the next batch while this one is merged and the store takes it."""
         if self._ahead is None:
             options = self._line.options
             bounds = options.batch_bytes, options.batch_records
@@ -262,17 +265,18 @@ class _Drain:
         step = self._line.options.slice_records
         for start in range(0, len(batch.items), step):
             part = batch.items[start : start + step]
-            await self._line.thread.run(partial(read, part, self._line.catalog, contents))
+            ready = await self._line.side_reader.read(part)
+            await self._line.thread.run(partial(read, part, self._line.catalog, contents, ready))
         return contents
 
     async def _deliver(self, batch: Batch, contents: Contents) -> list[Unusable]:
         """Merge and insert, anew at each call: what the store holds may have changed since the last."""
         merger = self._line.merger
         certain = False
+        self._look_ahead(batch)
         try:
             done = await merger.merge(contents.spans, self._line.thread)
             pieces = done.pieces
-            self._look_ahead(batch)
             refused = await self._line.delivery.deliver(pieces, batch.token + done.suffix) if pieces else []
             merger.written(done)
             certain = not refused

@@ -8,6 +8,9 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     apart: bool = True
     """Whether `pilothouse up` runs ingest in a process of its own, beside the API instead of in its way."""
+    read_apart: bool = True
+    """Whether ingest has large loads of OpenTelemetry read by one more process, started by the first of them, where the
+    machine has more than one core."""
     batch_records: int = 2_000
     """Records in one insert at most."""
     batch_bytes: int = 16 * 1024**2

@@ -1,12 +1,13 @@
 """The records of a batch as what they bring of each span, whatever way they came in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.call import CallRecord
-from pilothouse.domain.envelope import OTLP_TRACES, PATCHES, OtlpTraces, decode_otlp, decode_patches
+from pilothouse.domain.envelope import OTLP_TRACES, PATCHES, OtlpTraces, decode_patches
 from pilothouse.domain.patch import SpanPatch
 from pilothouse.domain.receipt import REFUSED_BY_STORE
 from pilothouse.domain.score import SCORES
@@ -14,19 +15,15 @@ from pilothouse.domain.span import GATEWAY, Span
 from pilothouse.errors import PilothouseError
 from pilothouse.ingest import scores, signals
 from pilothouse.ingest.recent import SpanKey
+from pilothouse.ingest.requests import RequestRead, read_request
 from pilothouse.ingest.scores import ScoreRead
 from pilothouse.ingest.signals import Read
 from pilothouse.ingest.spans import record_to_span
-from pilothouse.otlp import decode
-from pilothouse.otlp.decode import Received, encoding_of
-from pilothouse.otlp.mapping import mapped
-from pilothouse.otlp.signals import Reason, Sender
 from pilothouse.spool import CALL, Item
 
-SAID_PROJECT = "pilothouse.said_project"
-"""Attribute of a span whose sender's headers named a project of their own."""
 SPAN_REASONS = ("unconvertible", REFUSED_BY_STORE)
 """Why a span that was read is not in the store."""
+_NONE: Mapping[int, RequestRead] = MappingProxyType({})
 _calls = msgspec.msgpack.Decoder(CallRecord)
 
 
@@ -68,24 +65,27 @@ class Contents(msgspec.Struct):
     scores: list[ScoreRead] = []
 
 
-def read(items: Iterable[Item], catalog: Catalog, contents: Contents) -> None:
-    """Add what the records bring to `contents`; never raises for a record."""
-    for item in items:
+def read(items: Sequence[Item], catalog: Catalog, contents: Contents, ready: Mapping[int, RequestRead] = _NONE) -> None:
+    """Add what the records bring to `contents`; never raises for a record.
+
+    `ready` has, by their places, OpenTelemetry requests that were read already.
+    """
+    for place, item in enumerate(items):
         try:
-            _read(item, catalog, contents)
+            _read(item, catalog, contents, ready.get(place))
         except (msgspec.MsgspecError, PilothouseError) as error:
             contents.unusable.append(whole_record(item, "undecodable", str(error)))
         except Exception as error:  # noqa: BLE001 - border: a background loop; one record must not stop the rest
             contents.unusable.append(whole_record(item, "unconvertible", repr(error)))
 
 
-def _read(item: Item, catalog: Catalog, contents: Contents) -> None:
+def _read(item: Item, catalog: Catalog, contents: Contents, ready: RequestRead | None) -> None:
     if item.kind == CALL:
         span = record_to_span(_calls.decode(item.payload), catalog)
         source = Source(item=item, project_id=span.project_id, surface=GATEWAY)
         _of(contents, (span.project_id, span.trace_id, span.span_id), source).call = span
     elif item.kind == OTLP_TRACES:
-        _read_otlp(item, decode_otlp(item.payload), contents)
+        _add_request(contents, item, ready or read_request(item.payload))
     elif item.kind == PATCHES:
         for patch in decode_patches(item.payload):
             _add(contents, Source(item=item, project_id=patch.project_id, surface=patch.source), (patch,))
@@ -99,19 +99,19 @@ def _read(item: Item, catalog: Catalog, contents: Contents) -> None:
         contents.unusable.append(whole_record(item, "unknown_kind", f"kind {item.kind!r} is not known to this version"))
 
 
-def _read_otlp(item: Item, request: OtlpTraces, contents: Contents) -> None:
-    source = _source(item, request)
-    sender = Sender(request.sdk_name, request.sdk_version)
-    received = Received(request.body, encoding_of(request.content_type), request.received_at_ns, sender)
-    decoded = decode.spans(received)
-    found = mapped(decoded)
-    _add(contents, source, (_of_sender(patch, request) for patch in found.items))
-    # The door has told the sender of what cannot be decoded; of what the mapping refuses nobody knows yet.
-    told = {rejected.index for rejected in decoded.rejected}
-    for rejected in found.rejected:
-        if rejected.index not in told and rejected.reason is not Reason.PENDING:
-            detail = f"span {rejected.span_id}: {rejected.detail}"
-            contents.unusable.append(Unusable(source=source, reason=rejected.reason, detail=detail))
+def _add_request(contents: Contents, item: Item, found: RequestRead) -> None:
+    if found.broken is not None:
+        contents.unusable.append(whole_record(item, found.broken.reason, found.broken.detail))
+        return
+    source = Source(
+        item=item,
+        project_id=found.project_id,
+        surface=found.surface,
+        sdk_name=found.sdk_name,
+        sdk_version=found.sdk_version,
+    )
+    _add(contents, source, found.patches)
+    contents.unusable += [Unusable(source=source, reason=one.reason, detail=one.detail) for one in found.refused]
 
 
 def _source(item: Item, request: OtlpTraces) -> Source:
@@ -122,16 +122,6 @@ def _source(item: Item, request: OtlpTraces) -> Source:
         sdk_name=request.sdk_name,
         sdk_version=request.sdk_version,
     )
-
-
-def _of_sender(patch: SpanPatch, request: OtlpTraces) -> SpanPatch:
-    # Nobody else has the patch yet, and a copy of so many fields costs as much as all the rest here.
-    msgspec.structs.force_setattr(patch, "project_id", request.project_id)
-    msgspec.structs.force_setattr(patch, "key_id", request.key_id)
-    if request.said_project:
-        attributes = {**patch.attributes, SAID_PROJECT: request.said_project}
-        msgspec.structs.force_setattr(patch, "attributes", attributes)
-    return patch
 
 
 def _add(contents: Contents, source: Source, patches: Iterable[SpanPatch]) -> None:
