@@ -36,7 +36,7 @@ function Timed({ chart, table, span, named, ways }: Shown) {
   const { times, stepMs, series } = useMemo(() => seriesOf(chart, table, span, named), [chart, table, span, named]);
   const show = format(chart.measures[0] ?? "count");
   // Rows without a value are as little to draw as none.
-  if (series.every(({ values }) => values.every((value) => value === null))) {
+  if (table.rows.every((row) => chart.measures.every((measure) => numeric(row[measure]) === null))) {
     return (
       <div className={classes.nothing} style={{ height: HEIGHT }}>
         Nothing in this range
@@ -123,7 +123,7 @@ function Rows({ chart, table, named, ways }: Shown) {
 
 /** What stands in the place of a chart until its figures are there, in its shape. */
 export function Waiting({ chart }: { chart: Pick<SavedChart, "kind" | "measures"> }) {
-  if (chart.kind === "number") return <Skeleton width={120} height={32} />;
+  if (chart.kind === "number") return <Skeleton width={120} height={40} />;
   if (chart.kind !== "table") return <ChartSkeleton height={HEIGHT} />;
   return (
     <div className={classes.waiting} aria-hidden>
