@@ -9,6 +9,7 @@ from pilothouse.domain.chat import (
     ChatReply,
     ChatRequest,
     Choice,
+    Extra,
     Native,
     Part,
     Reasoning,
@@ -60,6 +61,32 @@ def test_the_record_gets_model_usage_and_the_end() -> None:
     found = read_reply(message(stop_reason="max_tokens"))
     assert (found.model, found.finish_reason) == ("claude-x", "max_tokens")
     assert found.usage == Usage(3, output_tokens=4, tier="priority")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"model": 7}, {"content": ["text"]}, {"usage": {"input_tokens": "3", "output_tokens": 4.0}}, {"usage": []}]
+)
+def test_the_record_gets_what_can_be_read_of_an_odd_answer(odd: dict[str, Any]) -> None:
+    found = read_reply(message(stop_reason="max_tokens", **odd))
+    assert (found.finish_reason, found.error) == ("max_tokens", None)
+    assert found.model == ("" if "model" in odd else "claude-x")
+    assert (found.usage is None) is (odd.get("usage") == [])
+
+
+@pytest.mark.parametrize("citations", [{}, {"citations": None}])
+def test_bare_text_is_read_like_any_other(citations: dict[str, Any]) -> None:
+    said, own = {"type": "text", "text": "a", **citations}, {"type": "text", "text": "b", "own": 1}
+    alone = read_chat_reply(message(said, said), NO_MEMO)
+    beside = read_chat_reply(message(said, own, container={"id": "c"}), NO_MEMO)
+    assert alone.choices[0].parts == (Text("a"), Text("a"))
+    assert beside.choices[0].parts == (Text("a"), Text("b", extra=Extra(NAME, {"own": 1})))
+    assert beside.extra == Extra(NAME, {"container": {"id": "c"}})
+
+
+@pytest.mark.parametrize("content", [None, "text", {}])
+def test_an_answer_without_a_list_of_blocks_is_none(content: Any) -> None:
+    with pytest.raises(UpstreamProtocol):
+        read_chat_reply(message(content=content), NO_MEMO)
 
 
 def test_an_error_in_place_of_an_answer_is_found() -> None:

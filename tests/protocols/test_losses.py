@@ -223,3 +223,13 @@ def test_where_only_the_system_speaks_its_words_are_the_user_s(target: str, turn
     assert "Name a harbour." in json.dumps(turn)
     assert written.body.count(b"Name a harbour.") == 1
     assert lost(written, essential=False) == {"messages"}
+
+
+@pytest.mark.parametrize("field", [{"seed": 0}, {"n": 2}, {"store": True}, {"prediction": {"type": "content"}}])
+def test_a_setting_alone_is_noted(field: dict[str, Any]) -> None:
+    assert [loss.field for loss in chat("anthropic_messages", **field).losses] == list(field)
+
+
+@pytest.mark.parametrize("field", [{"seed": None}, {"n": 1}, {"store": False}, {"modalities": ["text"]}, {"n": None}])
+def test_a_setting_that_asks_for_nothing_is_not(field: dict[str, Any]) -> None:
+    assert chat("anthropic_messages", **field).losses == ()
