@@ -120,6 +120,24 @@ async def test_a_body_beyond_the_limit_leaves_no_half_value(tmp_path: Path) -> N
         assert b"canary" not in written(tmp_path)
 
 
+@pytest.mark.parametrize("path", STREAMS)
+async def test_a_stream_cut_for_the_record_leaves_no_half_value(tmp_path: Path, path: str) -> None:
+    async with gateway(tmp_path, record_body_bytes=6000) as run, run.client() as client:
+        in_force(run, FULL)
+        for shift in range(0, 24, 3):
+            text = "x" * shift + f"begun {CANARY} and {CARD.replace(' ', '')}, " * 400
+            run.fake.script({"text": text, "chunks": len(text) // 5})
+            answer = await client.post(path, json={"model": "up/fake-chat", **STREAMS[path]})
+            assert answer.status_code == 200, answer.text
+        records = await run.records(8)
+        for record in records:
+            assert record.cut == ("output",)
+            assert b"begun [EMAIL]" in record.response_body
+        files = written(tmp_path)
+        assert b"canar" not in files
+        assert b"4111" not in files
+
+
 async def test_a_policy_begins_and_ends_without_a_restart(tmp_path: Path) -> None:
     async with gateway(tmp_path) as run, run.client() as client:
         for policy in (Policy(), FULL, Policy()):

@@ -5,7 +5,7 @@ What was done is said by attributes of the span, `pilothouse.redacted.<rule>` wi
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -22,7 +22,10 @@ from pilothouse.domain.span import SpanEvent
 REDACTED = "pilothouse.redacted."
 """Beginning of the attributes that say which rule took how much out of a span."""
 _TAIL_BYTES = 256
-"""Of a body that is cut, so much more is left out where a blank does not come sooner: half a value matches no rule."""
+"""Of a text that is cut, so much is left out at its end after it was redacted: half a value matches no rule."""
+_LAST_BYTES = 16 * 1024
+"""A stream that was cut while a text of it grew told more of that text in its last so many bytes."""
+_any = msgspec.json.Decoder()
 
 _CALL_TEXTS = (
     "error_detail", "path", "model_requested", "model_served", "finish_reason", "user_id", "session_id", "environment",
@@ -58,7 +61,7 @@ def call(record: CallRecord, bodies: Bodies, redactor: Redactor) -> CallRecord:
             record,
             **changes,
             request_body=_body(bodies.request, limit, Part.INPUT, redactor, tally),
-            response_body=_body(response, limit, Part.OUTPUT, redactor, tally),
+            response_body=_body(response, limit, Part.OUTPUT, redactor, tally, _earlier(record, bodies)),
             withheld_body=_body(bodies.withheld, limit, Part.OUTPUT, redactor, tally),
             request_headers=_named(record.request_headers, Part.ATTRIBUTES, redactor, tally),
             response_headers=_named(record.response_headers, Part.ATTRIBUTES, redactor, tally),
@@ -159,16 +162,60 @@ def _texts(held: msgspec.Struct, names: Sequence[str], redactor: Redactor, tally
     return changes
 
 
-def _body(body: bytes, limit: int, part: Part, redactor: Redactor, tally: Tally) -> bytes:
+def _body(
+    body: bytes, limit: int, part: Part, redactor: Redactor, tally: Tally, earlier: Callable[[], bytes] | None = None
+) -> bytes:
     if not body:
         return body
     if redactor.leaves_out(part, tally):
         return REMOVED.encode()
-    if len(body) > limit:
-        # what does not fit is not looked through; nor is half a value kept at the cut
-        end = max(body.rfind(b" ", limit - _TAIL_BYTES, limit), limit - _TAIL_BYTES, 0)
-        body = body[:end]
-    return redactor.data(body, tally)[:limit]
+    if earlier is not None:
+        return _without_ends(redactor.data(body, tally), body, earlier())[:limit]
+    # what does not fit is not looked through; nor is half a value kept at the cut
+    kept = redactor.data(body[:limit], tally)
+    return kept[:limit] if len(body) <= limit else kept[:limit][:-_TAIL_BYTES]
+
+
+def _earlier(record: CallRecord, bodies: Bodies) -> Callable[[], bytes] | None:
+    """Return how to tell what a stream that was cut had come to shortly before, None for what was not cut."""
+    response, fold = bodies.response, bodies.fold
+    whole = record.response_size_bytes <= len(response)
+    if whole or fold is None or not record.streamed or response.lstrip()[:1] == b"{":
+        return None
+
+    def fold_less() -> bytes:
+        less = response[: len(response) - min(_LAST_BYTES, len(response) // 2)]
+        try:
+            return fold(less)
+        except Exception:  # noqa: BLE001 - border: a dialect is a plug-in; then every text may have grown
+            return b""
+
+    return fold_less
+
+
+def _without_ends(kept: bytes, now: bytes, before: bytes) -> bytes:
+    """Return a cut stream's answer without the ends of the texts that were growing, which may hold half a value."""
+    try:
+        found = _short(_any.decode(kept), _any.decode(now), _any.decode(before) if before else None)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return kept[:-_TAIL_BYTES]
+    return msgspec.json.encode(found)
+
+
+def _short(kept: Any, now: Any, before: Any) -> Any:
+    """Return what is kept; `now` is the same before it was redacted, `before` what it was some events earlier."""
+    if isinstance(kept, str):
+        return kept if now == before else kept[: max(0, len(kept) - _TAIL_BYTES)]
+    if isinstance(kept, list) and isinstance(now, list):
+        said = cast("list[Any]", before) if isinstance(before, list) else []
+        pairs = zip(cast("list[Any]", kept), cast("list[Any]", now), strict=False)
+        return [_short(one, held, said[n] if n < len(said) else None) for n, (one, held) in enumerate(pairs)]
+    if isinstance(kept, dict) and isinstance(now, dict):
+        told = cast("dict[str, Any]", before) if isinstance(before, dict) else {}
+        # a name may have been redacted; their order stays
+        both = zip(cast("dict[str, Any]", kept).items(), cast("dict[str, Any]", now).items(), strict=False)
+        return {name: _short(one, held, told.get(own)) for (name, one), (own, held) in both}
+    return cast("Any", kept)
 
 
 def _part(text: str | None, part: Part, redactor: Redactor, tally: Tally) -> str | None:
