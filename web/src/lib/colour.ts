@@ -36,6 +36,18 @@ export function primeColours(names: Iterable<string>): void {
   for (const name of [...new Set(names)].sort()) colourOf(name);
 }
 
+/** The colours of names that stand beside each other: where two share one, the later takes one that is free there. */
+export function coloursOf(names: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  const all = Array.from({ length: SLOTS }, (_none, slot) => `var(--series-${slot})`);
+  for (const name of names) {
+    const wanted = colourOf(name);
+    const used = new Set(found.values());
+    found.set(name, used.has(wanted) ? (all.find((colour) => !used.has(colour)) ?? wanted) : wanted);
+  }
+  return found;
+}
+
 /** A CSS colour from the categorical palette. */
 export function colourOf(name: string): string {
   const known = load();

@@ -1,7 +1,7 @@
 import { UnstyledButton } from "@mantine/core";
 import { useMemo } from "react";
 import type { FiguresTable, SavedChart } from "@/api/types";
-import { grouped } from "@/lib/format";
+import { grouped, tidy } from "@/lib/format";
 import { Chart, ChartSkeleton, Legend } from "@/ui/chart";
 import { FigureTable } from "@/ui/FigureTable";
 import { Skeleton } from "@/ui/parts";
@@ -52,7 +52,8 @@ function Timed({ chart, table, span, named, ways }: Shown) {
         stepMs={stepMs}
         series={series}
         format={show}
-        axis={show}
+        axis={(value) => tidy(show(value))}
+        most={chart.measures[0] === "error_rate" ? 1 : undefined}
         group="dashboard"
         height={HEIGHT}
         onSpan={ways === null ? undefined : (from, to) => ways.look(new Date(from), new Date(to))}

@@ -1,7 +1,7 @@
 /** What a chart asks for, and what is drawn of the answer. */
 import type { Query } from "@/api/client";
 import type { FiguresTable, SavedChart } from "@/api/types";
-import { colourOf } from "@/lib/colour";
+import { colourOf, coloursOf } from "@/lib/colour";
 import { count, duration, money, NONE, percent, rate } from "@/lib/format";
 import type { ChartSeries } from "@/ui/chart";
 
@@ -47,6 +47,8 @@ export function question(chart: SavedChart, span: Span): Query {
   return { ...plain, group_by: [`time:${stepOf(span, chart.top)}s`, chart.group_by], top: chart.top, limit: MAX_ROWS };
 }
 
+/** What has no value of the field that groups; in no colour that a value has. */
+const NAMELESS = "none";
 const BANDS = ["p50", "p95", "p99"];
 
 /** The colours and shapes of what a table over time holds. */
@@ -67,16 +69,17 @@ export function seriesOf(chart: SavedChart, table: FiguresTable, span: Span, gro
     else named.get(groupLabel(row[chart.group_by]))?.splice(index, 1, numeric(row[chart.measures[0] ?? ""]));
   }
   const banded = !bars && chart.group_by === "" && chart.measures.length > 1 && chart.measures.every((measure, index) => measure.startsWith(`${BANDS[index] ?? "-"}(`));
+  const colours = coloursOf(chart.group_by === "" ? [] : names.filter((name) => name !== NAMELESS));
   const series = names.map((name, index): ChartSeries => ({
     name: chart.group_by === "" ? label(name, chart.source) : name,
-    colour: banded ? `var(--band-${3 - index})` : names.length === 1 && chart.group_by === "" ? "var(--accent)" : colourOf(name),
+    colour: banded ? `var(--band-${3 - index})` : chart.group_by === "" ? (names.length === 1 ? "var(--accent)" : colourOf(name)) : (colours.get(name) ?? "var(--unknown-mark)"),
     kind: bars ? "bar" : banded ? "band" : "line",
     values: named.get(name) ?? [],
   }));
   return { times, stepMs, series };
 }
 
-export const groupName = (value: string | number | null | undefined): string => (value === "" || value === null || value === undefined ? "none" : String(value));
+export const groupName = (value: string | number | null | undefined): string => (value === "" || value === null || value === undefined ? NAMELESS : String(value));
 
 export const numeric = (value: string | number | null | undefined): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
 

@@ -69,6 +69,9 @@ function stretch(times: readonly number[], reach: number | null) {
   return [{ type: "line", data: times.map((_time, index) => (index === 0 ? reach : null)), silent: true, animation: false, symbol: "none", lineStyle: { width: 0 } }];
 }
 
+/** Whether an axis that fits the values would go beyond what they can be. */
+const nearly = (most: number, series: readonly ChartSeries[]): boolean => series.some(({ values }) => values.some((value) => value !== null && value > most / 2));
+
 export function option(props: TimeChartProps, width: number, resolve: Resolve): Record<string, unknown> {
   const { times, series, stepMs } = props;
   const spanMs = (times[times.length - 1] ?? 0) - (times[0] ?? 0) + stepMs;
@@ -110,6 +113,7 @@ export function option(props: TimeChartProps, width: number, resolve: Resolve): 
       type: "value",
       splitNumber: 3,
       min: 0,
+      ...(props.most !== undefined && nearly(props.most, series) ? { max: props.most, interval: props.most / 4 } : {}),
       axisLabel: { formatter: (value: number) => props.axis(value), color: quiet, fontSize: 11, margin: 8 },
       splitLine: { lineStyle: { color: resolve("var(--line)"), width: 1 } },
     },

@@ -29,6 +29,8 @@ export interface TimeChartProps {
   format: (value: number) => string;
   /** Axis text of a value. */
   axis: (value: number) => string;
+  /** What no value can exceed, such as 1 for shares of a whole. */
+  most?: number | undefined;
   /** Charts with the same group share one crosshair. */
   group: string;
   height: number;

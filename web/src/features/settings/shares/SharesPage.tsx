@@ -64,14 +64,16 @@ function Row({ share, now, onEnd }: { share: ShareView; now: Date; onEnd: () => 
     <tr data-ended={share.status !== "active" || undefined}>
       <td className={classes.strong}>
         <Subject share={share} />
+        <div>
+          <code className={classes.dim} title="How the link's token begins">
+            {share.hint}
+          </code>
+        </div>
       </td>
       <td>
         <Badge tone={TONES[share.status]}>{share.status}</Badge>
       </td>
       <td className={classes.words}>{shows(share)}</td>
-      <td>
-        <code className={classes.dim}>{share.hint}</code>
-      </td>
       <td className={classes.nowrap} title={share.opened_at === null ? undefined : exactTime(new Date(share.opened_at))}>
         {share.opened === 0 ? <span className={classes.dim}>never</span> : `${grouped(share.opened)} ×`}
       </td>
@@ -116,7 +118,7 @@ export function SharesPage() {
         lead="Links with which anybody can read one trace or dashboard, without an account. They are made with Share on its page."
         action={project !== undefined && <Allowed project={id} />}
         query={query}
-        columns={["To", "Status", "Shows", "Link", "Opened", "Ends", "Made", ""]}
+        columns={["To", "Status", "Shows", "Opened", "Ends", "Made", ""]}
         empty={
           <EmptyState icon={<IconShare2 size={20} />} title="Nothing is shared">
             <p>Open a trace or a dashboard and choose Share to send it to somebody without an account.</p>
