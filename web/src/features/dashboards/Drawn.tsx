@@ -45,7 +45,7 @@ function Timed({ chart, table, span, named, ways }: Shown) {
   }
   return (
     <>
-      {series.length > 1 && <Legend series={series} most={LEGEND} />}
+      {(series.length > 1 || chart.group_by !== "") && <Legend series={series} most={LEGEND} />}
       <Chart
         label={`${chart.title} over time`}
         times={times}
