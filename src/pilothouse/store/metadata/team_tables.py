@@ -1,6 +1,6 @@
 """The tables of saved views, share links and comments; see `tables`."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, text
 
 from pilothouse.store.metadata.tables import metadata
 
@@ -39,7 +39,7 @@ shares = Table(
     Column("hint", Text, nullable=False),
     Column("kind", Text, nullable=False, server_default="trace"),
     Column("trace_id", Text, nullable=False),
-    Column("dashboard_id", Text, nullable=False, server_default=""),
+    Column("dashboard_id", Text, nullable=False, server_default=text("''")),
     Column("near_ns", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("bodies", Boolean, nullable=False),

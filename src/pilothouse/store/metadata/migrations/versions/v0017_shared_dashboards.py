@@ -10,5 +10,5 @@ down_revision = "0016"
 def upgrade() -> None:
     """Add the columns; the links that there are lead to traces."""
     op.add_column("shares", sa.Column("kind", sa.Text(), nullable=False, server_default="trace"))
-    op.add_column("shares", sa.Column("dashboard_id", sa.Text(), nullable=False, server_default=""))
+    op.add_column("shares", sa.Column("dashboard_id", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("shares", sa.Column("board", sa.Text()))
