@@ -138,7 +138,8 @@ class _Chat:
             self.check.reply(found)
         if not self._cites.idle:
             found = self._cites.reply(found)
-        if any(isinstance(part, Text) and part.citations for choice in found.choices for part in choice.parts):
+        cited = [part for choice in found.choices for part in choice.parts if isinstance(part, Text) and part.citations]
+        if cited:
             # What the caller's streams have a place for, its whole answers have too.
             writer = self._caller.writer(self._echo)
             for event in events_of(found):

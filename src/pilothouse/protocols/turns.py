@@ -13,7 +13,7 @@ from pilothouse.domain.facts import ModelFacts
 Group: TypeAlias = list[dict[str, Any]]
 
 _SYSTEM = (Role.SYSTEM, Role.DEVELOPER)
-_OF_TOOLS = (ToolCall, ToolResult)
+_OF_TOOLS = frozenset({ToolCall, ToolResult})
 _MISSING = "The tool gave no result."
 _OPENING = "."
 """What a conversation begins with that the caller lets the model begin; these dialects take none that does."""
@@ -70,7 +70,7 @@ class Turns(ABC):
                 self._instruct(message, place)
         self._begin()
         self._end()
-        if any(isinstance(part, _OF_TOOLS) for message in self._request.messages for part in message.parts):
+        if not _OF_TOOLS.isdisjoint([type(part) for message in self._request.messages for part in message.parts]):
             self._pair_tools()
 
     def groups(self, message: Message, place: int) -> list[Group]:

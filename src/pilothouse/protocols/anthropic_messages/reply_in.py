@@ -43,7 +43,7 @@ def _read(body: bytes, memo: Memo) -> ChatReply:
     return ChatReply(
         id=loose.text(fields.get("id")),
         model=loose.text(fields.get("model")),
-        choices=(choice(parts, fields, called=any(isinstance(part, ToolCall) for part in parts)),),
+        choices=(choice(parts, fields, called=ToolCall in map(type, parts)),),
         usage=usage.read(told),
         service_tier=usage.tier_name(told),
         extra=wire.extra(others),

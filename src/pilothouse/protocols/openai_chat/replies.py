@@ -87,9 +87,10 @@ def call_id(echo: Echo, choice: int, call: int) -> str:
 
 
 def _named_calls(parts: tuple[Part, ...], number: int, echo: Echo) -> tuple[Part, ...]:
-    calls = [part for part in parts if isinstance(part, ToolCall)]
-    if all(call.id for call in calls):
+    nameless = [part for part in parts if isinstance(part, ToolCall) and not part.id]
+    if not nameless:
         return parts
+    calls = [part for part in parts if isinstance(part, ToolCall)]
     others = tuple(part for part in parts if not isinstance(part, ToolCall))
     named = [
         call if call.id else msgspec.structs.replace(call, id=call_id(echo, number, place))
