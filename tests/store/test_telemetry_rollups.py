@@ -188,6 +188,12 @@ async def test_settled_time_is_read_from_rollups_alone(telemetry: Telemetry, con
     assert after.parameters["raw"] == "[]"
     assert (after.parameters["days_apart"], after.parameters["hours_apart"]) == ("[]", "[]")
     assert (await rollups.figures(connection, during, [_by_model(60)])).parameters["raw"] == "[]"
+    first_ns = history.spans[0].started_at_ns
+    divided = Range(project_id=project, from_ns=first_ns, to_ns=low_ns + 4 * 86400 * 10**9)
+    for step_s in (86400, 60):
+        # No row of it was replaced, so none has to be merged.
+        its = (await rollups.figures(connection, divided, [_by_model(step_s)])).parameters
+        assert (its["fives"], its["single"]) == ("[]", f"[{first_ns // (300 * 10**9) * 300}]")
     await history.change()
     for step_s in (86400, 60):
         assert (await rollups.figures(connection, during, [_by_model(step_s)])).parameters["raw"] != "[]"

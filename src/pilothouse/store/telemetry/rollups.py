@@ -5,12 +5,14 @@ for a while. Whatever is inserted later marks it, and it is read from the spans 
 lately that nobody has marked it yet is told by the time of its insertion. So the answer is that of the spans.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import gcd
 
 import msgspec
 
 from pilothouse.domain.query.nodes import And, Flag, Has, Is, Node, Not, Or
+from pilothouse.store.telemetry.batches import LATEST_NS
 from pilothouse.store.telemetry.clause import Conditions, sound
 from pilothouse.store.telemetry.conditions import within
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
@@ -30,8 +32,7 @@ from pilothouse.store.telemetry.rollup_tables import (
 )
 
 SETTLED = (
-    "SELECT max(greatest(toInt64(touched_us) - if(unit_s = 1, 0, 90000000), 0))"
-    " FROM rollup_marks WHERE project_id = ''"
+    "SELECT max(greatest(toInt64(touched_us) - if(unit_s = 1, 0, 90000000), 0)) FROM rollup_marks WHERE project_id = ''"
 )
 """The time of insertion before which all was in the store when it was last looked through for changes. Earlier versions
 noted the time of their look, and gave inserts 90 s."""
@@ -91,7 +92,16 @@ _ROWS = "\n".join((
     "AND at < toDateTime({end_s:UInt32}, 'UTC')",
     f"AND %UNITS% AND (unit_s, %START%, build) IN ({_CURRENT})",
 ))  # fmt: skip
-_TAIL = "SELECT %COLUMNS% %AT% AS began, %FIGURES% FROM spans FINAL WHERE %WHERE% GROUP BY %COLUMNS% began"
+_SINGLE = "\n".join((
+    "SELECT toUInt32(300) AS unit_s, toUnixTimestamp(five) AS at_s FROM (",
+    "SELECT toStartOfFiveMinutes(started_at) AS five, count() AS there, toUInt64(0) AS counted FROM spans",
+    f"WHERE {_PROJECT} AND toStartOfFiveMinutes(started_at) {_in('fives')} AND NOT deleted GROUP BY five",
+    "UNION ALL SELECT at, 0, sum(requests) FROM rollup_rows",
+    f"WHERE {_PROJECT} AND aspect = 0 AND unit_s = 300 AND at {_in('fives')} AND (unit_s, at, build) IN ({_CURRENT})",
+    "GROUP BY at) GROUP BY five HAVING sum(there) = sum(counted)",
+))  # fmt: skip
+"""Five minutes that hold, and have as many rows as spans: each of their rows counts, and none has to be merged."""
+_TAIL = "SELECT %COLUMNS% %AT% AS began, %FIGURES% FROM %SOURCE% WHERE %WHERE% GROUP BY %COLUMNS% began"
 _FEWER = "SELECT %COLUMNS% %TIME% AS started_at, %FIGURES% FROM (%ROWS%) GROUP BY %COLUMNS% %TIME%"
 _FROM_ROWS = "SELECT %KEYS%, %FIGURES% FROM %ROWS%\nWHERE %FILTER%"
 _FROM_SPANS = "SELECT %KEYS%, %FIGURES% FROM spans FINAL WHERE %WHERE% AND %FILTER% GROUP BY %NAMES%"
@@ -180,29 +190,35 @@ async def figures(connection: Connection, of: Range, wanted: Sequence[Wanted]) -
     if not any(aspect is not None for aspect in aspects):
         return nothing
     least_s = MINUTE_S if any(one.step_s % FIVE_S for one in asked_of(wanted, aspects)) else FIVE_S
-    dirty = await _dirty(connection, of, least_s)
+    dirty, unmerged = await asyncio.gather(_dirty(connection, of, least_s), _single(connection, of, least_s))
     found = cover(of, dirty, least_s)
     if found is None:
         return nothing
-    where = within(of.project_id, of.from_ns, of.to_ns).plus(f"toStartOfFiveMinutes(started_at) {_in('fives')}")
+    unheld = {one.at_s for one in dirty if one.unit_s in (least_s, FIVE_S)}
+    single = [five for five in found.fives if five in unmerged and five not in unheld]
+    merged = [five for five in found.fives if five not in single]
+    where = within(of.project_id, of.from_ns, of.to_ns)
     if least_s == MINUTE_S:
         # As `conditions.within`: the start itself must not decide which parts are read.
         where = where.plus(f"toStartOfMinute(identity(started_at)) {_in('raw')}")
+    start = "toStartOfFiveMinutes(started_at)"
+    spans = [("spans FINAL", where.plus(f"{start} {_in('fives')}").sql)] if merged else []
+    spans += [("spans", where.plus(f"{start} {_in('single')}").sql)] if single else []
     parameters: dict[str, Parameter] = {
-        **where.parameters, **_bounds(of), "first_s": found.first_s, "end_s": found.end_s,
-        "days_apart": _listed(found.days_apart), "hours_apart": _listed(found.hours_apart),
-        "raw": _listed(found.raw), "fives": _listed(found.fives), **{f"cut_{n}": at for n, at in enumerate(of.cuts_ns)},
+        **where.parameters, **_bounds(of), "first_s": found.first_s, "end_s": found.end_s, "raw": _listed(found.raw),
+        "days_apart": _listed(found.days_apart), "hours_apart": _listed(found.hours_apart), "fives": _listed(merged),
+        "single": _listed(single), **{f"cut_{n}": at for n, at in enumerate(of.cuts_ns)},
     }  # fmt: skip
     shared: dict[str, str] = {}
     sources: dict[int, str] = {}
-    tail = _tail(asked_of(wanted, aspects), of, where.sql, least_s) if found.raw else ""
+    tail = _tail(asked_of(wanted, aspects), of, spans, least_s)
     if tail and len(set(aspects) - {None}) > 1 and _is_cheap(asked_of(wanted, aspects)):
         shared["tail"] = tail
     for aspect in sorted({aspect for aspect in aspects if aspect is not None}):
         asked = [one for one, its in zip(wanted, aspects, strict=True) if its == aspect]
         rows = _rows(aspect, asked, least_s)
         if tail:
-            rest = _of_tail(asked) if "tail" in shared else _tail(asked, of, where.sql, least_s)
+            rest = _of_tail(asked) if "tail" in shared else _tail(asked, of, spans, least_s)
             rows = "\nUNION ALL\n".join((rows, rest))
         if len(asked) > 1:
             sources[aspect] = f"rows_{aspect}"
@@ -263,8 +279,7 @@ def cover(of: Range, dirty: Collection[Dirty], least_s: int = FIVE_S) -> Cover |
 
     None when so much is dirty that all is better read from spans.
     """
-    edges = [edge for edge in (of.from_ns, of.to_ns, *of.cuts_ns) if edge % (least_s * 10**9)]
-    raw = {edge // 10**9 // least_s * least_s for edge in edges}
+    raw = {edge // 10**9 // least_s * least_s for edge in _edges(of, least_s)}
     low_s, high_s = of.from_ns // 10**9 // least_s * least_s, -(-of.to_ns // (least_s * 10**9)) * least_s
     unheld = (at for one in dirty if one.unit_s == least_s for at in range(one.at_s, one.at_s + FIVE_S, least_s))
     raw |= {at for at in unheld if low_s <= at < high_s}
@@ -295,6 +310,22 @@ def asked_of(wanted: Sequence[Wanted], aspects: Sequence[int | None]) -> list[Wa
     return [one for one, aspect in zip(wanted, aspects, strict=True) if aspect is not None]
 
 
+async def _single(connection: Connection, of: Range, least_s: int) -> frozenset[int]:
+    """Return of the five minutes that an edge of the range divides those without rows that others replaced.
+
+    It counts for those that hold. To merge all the rows of them for a part would take longest.
+    """
+    edges = {edge // (FIVE_S * 10**9) * FIVE_S for edge in _edges(of, least_s) if 0 <= edge <= LATEST_NS}
+    if not edges:
+        return frozenset()
+    parameters = {**_bounds(of), "project_id": sound(of.project_id), "fives": _listed(sorted(edges))}
+    return frozenset(one.at_s for one in await connection.select(Query("rollups", _SINGLE, parameters), Dirty))
+
+
+def _edges(of: Range, least_s: int) -> list[int]:
+    return [edge for edge in (of.from_ns, of.to_ns, *of.cuts_ns) if edge % (least_s * 10**9)]
+
+
 def _rows(aspect: int, asked: Sequence[Wanted], least_s: int) -> str:
     """Return what selects the rows of an aspect of rollups."""
     step_s = gcd(*(one.step_s for one in asked))
@@ -304,8 +335,8 @@ def _rows(aspect: int, asked: Sequence[Wanted], least_s: int) -> str:
     return rows.replace("%COLUMNS%", _made(_columns(asked))).replace("%FIGURES%", ", ".join(_figures(asked)))
 
 
-def _tail(asked: Sequence[Wanted], of: Range, raw: str, least_s: int) -> str:
-    """Return what selects the same of spans, those that fulfil the condition `raw`."""
+def _tail(asked: Sequence[Wanted], of: Range, spans: Sequence[tuple[str, str]], least_s: int) -> str:
+    """Return what selects the same of spans, out of each source by its conditions; empty where there is none."""
     start = "toStartOfMinute" if least_s == MINUTE_S else "toStartOfFiveMinutes"
     began = f"toDateTime64({start}(started_at), 9, 'UTC')"
     for number in range(len(of.cuts_ns)):
@@ -314,7 +345,8 @@ def _tail(asked: Sequence[Wanted], of: Range, raw: str, least_s: int) -> str:
     # Of spans all of them are columns.
     named = "".join(f"{name}, " for name in _columns(asked))
     tail = _TAIL.replace("%COLUMNS%", named).replace("%AT%", began)
-    return tail.replace("%FIGURES%", _aliased(OF_SPANS, _figures(asked))).replace("%WHERE%", raw)
+    tail = tail.replace("%FIGURES%", _aliased(OF_SPANS, _figures(asked)))
+    return "\nUNION ALL\n".join(tail.replace("%SOURCE%", source).replace("%WHERE%", where) for source, where in spans)
 
 
 def _of_tail(asked: Sequence[Wanted]) -> str:
