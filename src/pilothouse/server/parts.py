@@ -13,7 +13,7 @@ from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.activity import ActivityFilter, SessionDetail, SessionPage, UserDetail, UserPage
 from pilothouse.domain.clock import Clock
 from pilothouse.domain.exporting import ExportChunk, ExportFormat, RowPlace, Selection
-from pilothouse.domain.metrics import MetricFigures, MetricFilter, MetricList
+from pilothouse.domain.metrics import MetricExemplars, MetricFigures, MetricFilter, MetricList
 from pilothouse.domain.query.aggregate import Aggregate, Table
 from pilothouse.domain.query.fields import Field
 from pilothouse.domain.reading import (
@@ -135,6 +135,10 @@ class Telemetry(Protocol):
 
     async def metric_figures(self, wanted: MetricFilter) -> MetricFigures:
         """Return figures of a metric over time; raises `InvalidRequest` for a name that is none."""
+        ...
+
+    async def metric_exemplars(self, wanted: MetricFilter) -> MetricExemplars:
+        """Return measurements behind a metric's figures; raises `InvalidRequest` for a name that is none."""
         ...
 
     async def facets(self, project_id: str, from_at: datetime, to_at: datetime) -> Facets:
