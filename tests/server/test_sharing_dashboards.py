@@ -80,7 +80,7 @@ async def test_charts_that_name_somebody_are_left_out_unless_wanted(run: Running
 
 
 async def test_keys_are_shown_by_their_names(run: Running) -> None:
-    new = NewKey(project_id=run.project.id, name="Billing", permissions=[Permission.INFERENCE])
+    new = NewKey(project_id=run.project.id, name="Billing", permissions=(Permission.INFERENCE,))
     key, _ = await run.parts.registry.create_key(new, actor="test")
     rows: list[dict[str, Any]] = [{"key": key.id, "count": 3}, {"key": "gone", "count": 1}]
 
