@@ -344,7 +344,7 @@ async def test_the_overview_of_a_model_counts_only_it(store: Telemetry, project:
 async def test_an_empty_overview_is_all_zero(store: Telemetry, project: str) -> None:
     overview = await store.overview(_hour(project))
     assert (overview.totals.requests, overview.totals.cost_usd, overview.totals.latency_ms.p50) == (0, Decimal(0), None)
-    assert len(overview.series) == 121
+    assert len(overview.series) == 61
     assert overview.models == []
 
 

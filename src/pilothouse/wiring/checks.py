@@ -14,7 +14,7 @@ from pilothouse.providers import local
 from pilothouse.settings import Settings, masked
 from pilothouse.wiring import addresses, grpc_check, ports
 from pilothouse.wiring.data_folder import FORMAT, LOW_DISK_BYTES, Layout
-from pilothouse.wiring.findings import Finding, State, silent
+from pilothouse.wiring.findings import Finding, State
 from pilothouse.wiring.probes import Readiness
 from pilothouse.wiring.spools import depths
 
@@ -115,14 +115,14 @@ def _gateway(settings: Settings, client: httpx.Client) -> Finding:
         if broken:
             return Finding("gateway", State.FAILED, "; ".join(broken), "see its log in the data folder")
         return Finding("gateway", State.OK, f"answers on port {options.port}")
-    return silent("gateway", options.port, "PILOTHOUSE_GATEWAY_PORT")
+    return ports.silent("gateway", options.port, "PILOTHOUSE_GATEWAY_PORT")
 
 
 def _platform(settings: Settings, client: httpx.Client) -> Iterator[Finding]:
     options = settings.server
     answer = _ask(client, ports.url(options.host, options.port, "/readyz"), _Ready)
     if not isinstance(answer, _Ready):
-        yield silent("platform", options.port, "PILOTHOUSE_PLATFORM_PORT")
+        yield ports.silent("platform", options.port, "PILOTHOUSE_PLATFORM_PORT")
         return
     yield Finding("platform", State.OK, f"answers on port {options.port}")
     for part in answer.parts:

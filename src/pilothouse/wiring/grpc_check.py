@@ -10,7 +10,7 @@ from pilothouse.server.otlp.grpc_door import Served
 from pilothouse.server.otlp.options import OtlpOptions
 from pilothouse.server.otlp.tls import Identity
 from pilothouse.wiring import ports
-from pilothouse.wiring.findings import Finding, State, silent
+from pilothouse.wiring.findings import Finding, State
 
 _NAME = "OTLP/gRPC"
 _PORT_SETTING = "PILOTHOUSE_OTLP__GRPC_PORT"
@@ -31,7 +31,7 @@ def _plain(options: OtlpOptions) -> Finding:
         case Served.OURS:
             return Finding(_NAME, State.OK, f"answers on port {port}, without TLS")
         case Served.NOBODY:
-            return silent(_NAME, port, _PORT_SETTING)
+            return ports.silent(_NAME, port, _PORT_SETTING)
         case Served.OTHERS:
             return _others(port)
 
@@ -52,7 +52,7 @@ def _with_tls(options: OtlpOptions) -> Finding:
     try:
         shown = _shown(options)
     except ConnectionRefusedError:
-        return silent(_NAME, port, _PORT_SETTING)
+        return ports.silent(_NAME, port, _PORT_SETTING)
     except OSError:
         text = f"what listens on port {port} does not speak TLS"
         return Finding(_NAME, State.FAILED, text, f"start again, or see who has the port and change {_PORT_SETTING}")

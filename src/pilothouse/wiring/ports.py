@@ -8,6 +8,7 @@ import socket
 import psutil
 
 from pilothouse.errors import PortInUse, SettingsInvalid
+from pilothouse.wiring.findings import Finding, State
 
 _QUIET_PORTS = range(20_000, 32_000)
 _TRIES = 50
@@ -83,3 +84,12 @@ def _bind(host: str, port: int, backlog: int = 1) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def silent(name: str, port: int, setting: str) -> Finding:
+    """Return the finding of a server that does not answer, or whose port another program has."""
+    who = holder(port)
+    if who is None:
+        return Finding(name, State.SKIPPED, f"nothing listens on port {port}", "start it with `pilothouse up`")
+    mend = f"stop it, or choose another port with {setting}"
+    return Finding(name, State.FAILED, f"port {port} is used by {who}, which is not ours", mend)
