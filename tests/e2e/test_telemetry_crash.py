@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,7 +27,7 @@ Run = dict[str, Any]
 
 def begun(root: str) -> list[Run]:
     """Return the runs of a trace at their start."""
-    stamp = "20261128T152453000001Z"
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
     runs: list[Run] = [
         {"id": root, "trace_id": root, "dotted_order": f"{stamp}{root}", "name": "checkout", "run_type": "chain",
          "start_time": now(), "inputs": {"order": 7}}

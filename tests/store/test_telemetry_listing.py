@@ -79,3 +79,29 @@ async def test_a_trace_is_found_by_its_id_wherever_its_spans_are(telemetry: Tele
         assert tree.summary is not None
         assert tree.summary.span_count == 2
     assert await telemetry.trace(project, uuid.uuid4().hex) is None
+
+
+async def test_long_traces_do_not_make_every_page_look_through_all_before(telemetry: Telemetry) -> None:
+    project, count = new_project(), 30
+    short = [make_span(project, started_at_ns=FROM_NS + (number + 1) * 10**9) for number in range(count)]
+    roots = [make_span(project, started_at_ns=FROM_NS + number) for number in range(3)]
+    newest = [
+        make_span(project, trace_id=root.trace_id, parent_span_id=root.span_id, started_at_ns=FROM_NS + 200 * 10**9)
+        for root in roots
+    ]
+    await telemetry.insert([*short, *roots, *newest], uuid.uuid4().hex)
+    wanted = TraceFilter(
+        project_id=project, from_at=moment(FROM_NS), to_at=moment(FROM_NS + 2 * FIVE_NS), limit=5
+    )  # fmt: skip
+    found: list[str] = []
+    places: list[int] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await telemetry.traces(msgspec.structs.replace(wanted, cursor=cursor))
+        found += [trace.trace_id for trace in page.items]
+        cursor = page.next_cursor
+        if cursor:
+            places.append(msgspec.json.decode(bytes.fromhex(cursor))[4])
+    assert found == [span.trace_id for span in [*reversed(short), *reversed(roots)]]
+    assert places == sorted(set(places), reverse=True), "each page looks on from where the one before ended"
+    assert places[0] < FROM_NS + 100 * 10**9

@@ -19,6 +19,8 @@ from pilothouse.store.telemetry.search import EXACT
 MAX_LIMIT = 200
 _FIRST_WINDOW_NS = 60 * 10**9
 _WIDENING = 8
+_MOST_CARRIED = 24
+"""Traces that a cursor names; each makes it 120 characters longer."""
 _LAST = 2**62
 """Sorts a trace without the value behind every other."""
 
@@ -41,6 +43,8 @@ class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     key: int
     trace_id: str
     upper_ns: int
+    carried: tuple[tuple[str, int], ...] = ()
+    """Traces that were met above that place and begin below it, with the start by which they were met."""
 
 
 class _Candidate(msgspec.Struct):
@@ -90,6 +94,8 @@ class _Scan:
         floor_ns = max(self._from_ns, self._upper_ns - window_ns)
         settled_ns = self._upper_ns
         last: _Candidate | None = None
+        if self._cursor is not None and self._cursor.carried:
+            await self._take([_Candidate(*one) for one in self._cursor.carried])
         while self._upper_ns > self._from_ns and len(self._settled(settled_ns)) < self._limit:
             last = await self._step(floor_ns, last)
             if last is not None:
@@ -155,13 +161,18 @@ class _Scan:
         last = page[-1]
         shown = {found.summary.trace_id for found in page}
         end = _place(last)
+        seen_ns = max(last.started_ns, self._upper_ns)
         pending = [
-            found.newest_ns
+            (found.newest_ns, found.summary.trace_id)
             for found in self._pool.values()
-            if found.summary.trace_id not in shown and _place(found) < end
+            if found.summary.trace_id not in shown and _place(found) < end and found.newest_ns > seen_ns
         ]
-        upper_ns = max([last.started_ns, self._upper_ns, *pending]) + 1
-        return _write_cursor(self._wanted, last.started_ns, last.summary.trace_id, upper_ns)
+        # One long trace that began long ago must not have every page look through all that was shown before.
+        pending.sort(reverse=True)
+        carried = tuple((trace_id, newest_ns) for newest_ns, trace_id in pending[:_MOST_CARRIED])
+        upper_ns = max([seen_ns, *(newest_ns for newest_ns, _ in pending[_MOST_CARRIED:])]) + 1
+        place = _Cursor("started_at", True, last.started_ns, last.summary.trace_id, upper_ns, carried)
+        return cursors.write(place)
 
 
 def _conditions(wanted: TraceFilter) -> tuple[Conditions, Conditions]:
