@@ -68,6 +68,7 @@ price is the same thing, told in one step and fifteen times as fast.
 """
 
 _UNITS = ("searches", "audio_s", "characters", "images", "pages", "annotated_pages")
+"""What a usage counts besides tokens."""
 _tokens_of: Callable[[Usage], tuple[int, ...]] = attrgetter(*_BUCKETS)
 _units_of: Callable[[Usage], tuple[float, ...]] = attrgetter(*_UNITS)
 _MILLION = Decimal(1_000_000)

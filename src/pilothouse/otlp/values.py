@@ -80,8 +80,7 @@ def whole(value: Any) -> int | None:
 
 def count(attributes: Attributes, *names: str) -> int | None:
     """Return the first of the attributes that holds a whole number, also as text; negative ones too."""
-    found = number(attributes, *names)
-    return int(found) if found is not None and abs(found) <= _MOST else None
+    return whole(number(attributes, *names))
 
 
 def later_ns(start_ns: int, after: float | None, unit_ns: int) -> int | None:

@@ -9,6 +9,7 @@ from litestar import Request, Response
 from pilothouse.compat.faults import fault, told
 from pilothouse.errors import CallerError, Retry, Unauthorized
 
+MISSING, _NOT_BUILT = 404, 501
 _AGAIN = 503
 _SENT_AGAIN = frozenset({429, _AGAIN})
 """Statuses after which SDKs of every age send again when they are told how long to wait."""
@@ -37,3 +38,9 @@ def failed(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response[Problem]:
     """Return an error's answer."""
     return Response(Problem(detail), status_code=status, media_type="application/json", headers=headers)
+
+
+def unserved(request: Request[Any, Any, Any], instead: str) -> Response[Problem]:
+    """Say of an address of LangSmith's that it is not served here: a read finds nothing, a write is not done."""
+    told_of = f"{request.method} {request.url.path[:200]} of LangSmith's API is not served by Pilothouse"
+    return problem(MISSING if request.method == "GET" else _NOT_BUILT, f"{told_of}; {instead}")

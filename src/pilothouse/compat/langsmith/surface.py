@@ -22,7 +22,7 @@ from pilothouse.compat.langsmith import (
     sharing,
     writes,
 )
-from pilothouse.compat.langsmith.answers import Problem, failed, problem
+from pilothouse.compat.langsmith.answers import MISSING, Problem, failed, unserved
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep
 
 PREFIX = "/langsmith"
@@ -30,7 +30,6 @@ PREFIX = "/langsmith"
 VERSION = "0.18.0"
 """As which LangSmith we come: it has the reads of version 2, which SDKs warn about on older ones."""
 _MOST_BYTES = 20 * 1024**2
-_MISSING, _NOT_BUILT = 404, 501
 _ELSEWHERE = (
     "prompts", "public", "comments", "tenants", "workspaces",
     "charts",
@@ -91,16 +90,12 @@ async def settings(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict
     [*_PARTS, *(path for name in _ELSEWHERE for path in (f"/{name}", f"/{name}/{{rest:path}}"))],
     http_method=["GET", "POST", "PUT", "PATCH", "DELETE"],
     include_in_schema=False,
-    status_code=_MISSING,
+    status_code=MISSING,
 )
 async def others(langsmith: PartsDep, request: Request[Any, Any, Any]) -> Response[Problem]:
     """Say clearly what is not served here: a read finds nothing, a write is not done."""
     await langsmith.sender(request)
-    told = f"{request.method} {request.url.path[:200]} of LangSmith's API is not served by Pilothouse"
-    return problem(
-        _MISSING if request.method == "GET" else _NOT_BUILT,
-        f"{told}; it has runs, feedback, datasets, experiments, prompts and annotation queues.",
-    )
+    return unserved(request, "it has runs, feedback, datasets, experiments, prompts and annotation queues.")
 
 
 _BELOW = Router("/platform", route_handlers=[*examples.PLATFORM_HANDLERS, *queue_items.PLATFORM_HANDLERS])

@@ -117,21 +117,21 @@ SETTINGS
     fsync_part_directory = 1
 """
 
-TABLES = (_LOGS_TABLE, _POINTS_TABLE)
-EXEMPLARS = (_EXEMPLARS_TABLE,)
-EXEMPLARS_DISTRIBUTED = (
-    """
-CREATE TABLE IF NOT EXISTS `$database`.exemplars $on_cluster AS `$database`.exemplars$local
-ENGINE = Distributed('$cluster', '$database', 'exemplars$local', cityHash64(id))
-""",
-)
-DISTRIBUTED = tuple(
-    f"""
+
+def _distributed(*tables: str) -> tuple[str, ...]:
+    return tuple(
+        f"""
 CREATE TABLE IF NOT EXISTS `$database`.{table} $on_cluster AS `$database`.{table}$local
 ENGINE = Distributed('$cluster', '$database', '{table}$local', cityHash64(id))
 """
-    for table in (LOGS, POINTS)
-)
+        for table in tables
+    )
+
+
+TABLES = (_LOGS_TABLE, _POINTS_TABLE)
+DISTRIBUTED = _distributed(LOGS, POINTS)
+EXEMPLARS = (_EXEMPLARS_TABLE,)
+EXEMPLARS_DISTRIBUTED = _distributed("exemplars")
 
 
 def _words(kind: str, *names: str) -> list[Column[Any]]:

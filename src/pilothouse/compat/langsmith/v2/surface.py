@@ -6,13 +6,12 @@ from litestar import Request, Response, Router, route
 
 from pilothouse.compat.base import Surface
 from pilothouse.compat.langsmith import sharing
-from pilothouse.compat.langsmith.answers import Problem, failed, problem
+from pilothouse.compat.langsmith.answers import MISSING, Problem, failed, unserved
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep
 from pilothouse.compat.langsmith.v2 import runs, sessions, threads
 
 PREFIX = "/api/v2"
 """Where SDKs ask for it, whatever their endpoint; Pilothouse has no address of its own there."""
-_MISSING, _NOT_BUILT = 404, 501
 _PARTS = ("/runs/{run_id:str}", "/threads/{thread_id:str}", "/datasets/{dataset_id:str}", "/traces/{trace_id:str}")
 _ELSEWHERE = ("public", "sql", "evaluators", "agents")
 """Of version 2, and not served."""
@@ -26,16 +25,12 @@ _ELSEWHERE = ("public", "sql", "evaluators", "agents")
     ],
     http_method=["GET", "POST", "PUT", "PATCH", "DELETE"],
     include_in_schema=False,
-    status_code=_MISSING,
+    status_code=MISSING,
 )
 async def others(langsmith: PartsDep, request: Request[Any, Any, Any]) -> Response[Problem]:
     """Say clearly what is not served here: a read finds nothing, a write is not done."""
     await langsmith.sender(request)
-    told = f"{request.method} {request.url.path[:200]} of LangSmith's API is not served by Pilothouse"
-    return problem(
-        _MISSING if request.method == "GET" else _NOT_BUILT,
-        f"{told}; of version 2 it has runs, traces, threads, projects and the results of experiments.",
-    )
+    return unserved(request, "of version 2 it has runs, traces, threads, projects and the results of experiments.")
 
 
 _ROUTER = Router(
