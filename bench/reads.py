@@ -1,15 +1,18 @@
 """Reads through the API while spans come in: traces, lists, searches, dashboards, people; p50 and p95 of each.
 
-`python -m bench.reads [--spans 200000] [--per-second 2000] [--rounds 15]`. The whole product runs; its store is filled
-with spans of 30 days, then OpenTelemetry requests come at the rate that is named while the API is asked. Bench, product
-and sender share the machine's cores.
+`python -m bench.reads [--spans 200000] [--per-second 2000] [--rounds 15] [--folder F] [--only WORD]`. The whole product
+runs; its store is filled with spans of 30 days, then OpenTelemetry requests come at the rate that is named while the
+API is asked. A folder that is named stays, and the next run asks what it holds. Bench, product and sender share the
+machine's cores.
 """
 
 import argparse
 import asyncio
+import contextlib
+import json
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +29,7 @@ from pilothouse.store.telemetry.options import StoreOptions
 from pilothouse.store.telemetry.writing import OVER_S
 from pilothouse.wiring import addresses
 from pilothouse.wiring.data_folder import Layout
-from tests.e2e.stack import Stack, running_stack
+from tests.e2e.stack import Stack
 
 AREA = "reads"
 RANGES = {"1h": 1 / 24, "1d": 1, "7d": 7, "30d": DAYS}
@@ -107,19 +110,40 @@ async def _timed(name: str, ask: Ask, rounds: int) -> None:
     show(Figure(AREA, name, median(took), "ms", n=rounds, note=f"p95 {quantile(took, 0.95):.0f} ms{failed}"))
 
 
-async def measure(folder: Path, count: int, per_s: int, rounds: int) -> None:
-    """Fill a fresh product and ask it."""
-    async with running_stack(folder) as (stack, _), stack.api() as api:
+@contextlib.asynccontextmanager
+async def _filled(folder: Path, count: int) -> AsyncIterator[tuple[Stack, list[str]]]:
+    """Run the product on a folder, filled where it is empty; gives ids of some of its traces, too."""
+    stack, noted = Stack(folder), folder / "filled.json"
+    if noted.exists():
+        stack.key, known = json.loads(noted.read_text())
+    else:
+        known = list[str]()
+    try:
+        await stack.start()
+        if not known:
+            async with stack.api() as api:
+                project = (await api.get("/projects")).json()["items"][0]["id"]
+            known = await _fill(stack, project, count)
+            noted.write_text(json.dumps([stack.key, known]))
+        yield stack, known
+        stack.stop()
+    finally:
+        stack.kill_all()
+
+
+async def measure(folder: Path, chosen: argparse.Namespace) -> None:
+    """Ask a product that is filled."""
+    per_s: int = chosen.per_second
+    async with _filled(folder, chosen.spans) as (stack, known), stack.api() as api:
         api.timeout = httpx.Timeout(60)
-        project = (await api.get("/projects")).json()["items"][0]["id"]
-        known = await _fill(stack, project, count)
         with exporting(stack, per_s):
             # Then all but what came lately is in rollups.
             await asyncio.sleep(OVER_S * 2)
             began_rows = (await api.get("/system")).json()["store"]["rows"]
             began = time.monotonic()
             for name, ask in _asks(api, known).items():
-                await _timed(name, ask, rounds)
+                if chosen.only in name:
+                    await _timed(name, ask, chosen.rounds)
             took_s = time.monotonic() - began
             rows = (await api.get("/system")).json()["store"]["rows"]
         note = f"{(rows - began_rows) / took_s:.0f} a second came meanwhile, of {per_s}"
@@ -132,10 +156,14 @@ def main() -> None:
     parser.add_argument("--spans", type=int, default=200_000)
     parser.add_argument("--per-second", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--folder", type=Path, help="of the data, which stays; else a new one that goes")
+    parser.add_argument("--only", default="", help="ask only what has this in its name")
     chosen = parser.parse_args()
     show(Figure(AREA, "machine", 0, "", note=machine()))
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(Path(folder), chosen.spans, chosen.per_second, chosen.rounds))
+    with contextlib.ExitStack() as stack:
+        folder: Path = chosen.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        asyncio.run(measure(folder, chosen))
 
 
 if __name__ == "__main__":
