@@ -7,9 +7,11 @@ import json
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from uuid import uuid4
 
 from langsmith import Client
 from langsmith.evaluation import evaluate
+from langsmith.schemas import AttachmentsOperations
 
 VERSION = tuple(int(part) for part in version("langsmith").split(".")[:2])
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -71,7 +73,32 @@ def files(client: Client) -> dict[str, Any]:
     client.create_examples(dataset_id=made.id, examples=[item])
     (found,) = client.list_examples(dataset_id=made.id, include_attachments=True)
     held = found.attachments["picture"]
-    return {"names": list(found.attachments), "same": held["reader"].read() == PICTURE}
+    told = {"names": list(found.attachments), "same": held["reader"].read() == PICTURE}
+    return told | {"changed": changed_files(client, made.id)}
+
+
+def changed_files(client: Client, dataset_id: Any) -> list[Any]:
+    """Return the files of an example, by name, after each of several changes of it."""
+    example = uuid4()
+    files = {name: ("text/plain", name.encode()) for name in ("a", "b", "c", "d")}
+    client.create_examples(dataset_id=dataset_id, examples=[{"id": example, "inputs": {"q": 1}, "attachments": files}])
+    told = []
+    changes: list[dict[str, Any]] = [
+        {"split": "test"}, {"metadata": {"m": 1}}, {"inputs": {"q": 2}, "outputs": {"a": 2}},
+        {"attachments_operations": {"retain": ["a", "b"], "rename": {"c": "see"}}},
+        {"attachments_operations": {"retain": ["a", "b"]}, "attachments": {"b": ("text/plain", b"new")}},
+        {"attachments_operations": {"rename": {"a": "b"}}, "attachments": {"e": ("text/plain", b"e")}},
+        {"attachments": {"f": ("text/plain", b"f")}}, {"attachments_operations": {}},
+    ]  # fmt: skip
+    for change in changes:
+        client.update_examples(dataset_id=dataset_id, updates=[{"id": example, **change}])
+        found = client.read_example(example)
+        told.append({name: one["reader"].read().decode() for name, one in (found.attachments or {}).items()})
+    client.update_example(example, attachments={"g": ("text/plain", b"g"), "h": ("text/plain", b"h")})
+    client.update_example(example, split="train")
+    client.update_example(example, attachments_operations=AttachmentsOperations(retain=["h"]))
+    found = client.read_example(example)
+    return [*told, [found.inputs, found.outputs, found.metadata, sorted(found.attachments)]]
 
 
 def evaluation(client: Client, made: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pilothouse.domain.clock import SystemClock
 from pilothouse.domain.prompt import LATEST
 from pilothouse.registry.prompts import NewPromptVersion
 from pilothouse.store.metadata.experiments import ExperimentFilter
+from tests.compat.test_langsmith_http import FORM, form
 from tests.compat.test_langsmith_sdks import ENVIRONMENTS, ROOT
 from tests.server.harness import Running, running
 
@@ -66,7 +67,7 @@ async def test_a_library_of_an_sdk(run: Running, environment: str, below: str, t
         "outputs": [2, 4, 6], "scores": [1, 1, 1], "different": True, "prefix": True, "project": [True, "me"],
         "experiments": 2,
     }  # fmt: skip
-    assert said["files"] == {"names": ["picture"], "same": True}
+    _files(said["files"])
     prompts = said["prompts"]
     assert (prompts["made"], prompts["hash"], prompts["commits"]) == (["ask", "greet"], 64, [True])
     assert [prompts[name] for name in ("same", "by hash", "tagged")] == [True] * 3
@@ -77,6 +78,51 @@ async def test_a_library_of_an_sdk(run: Running, environment: str, below: str, t
         pushed = await library.prompts.version(project, "pushed", LATEST)
         assert pushed.version.content == [ours[0], {"role": "user", "content": "{{q}}"}]
     assert (await library.experiments.page(ExperimentFilter(project_id=project)))[1] == 0
+
+
+def _files(said: dict[str, Any]) -> None:
+    every = {name: name for name in ("a", "b", "c", "d")}
+    *changed, last = said.pop("changed")
+    assert said == {"names": ["picture"], "same": True}
+    assert changed == [
+        every, every, every, {"a": "a", "b": "b", "see": "c"}, {"a": "a", "b": "new"}, {"b": "a", "e": "e"},
+        {"f": "f"}, {},
+    ]  # fmt: skip
+    assert last == [{"q": 2}, {"a": 2}, {"m": 1, "dataset_split": ["train"]}, ["h"]]
+
+
+async def test_a_change_of_examples_in_json_names_the_files_that_stay(run: Running) -> None:
+    client = run.client(headers={"x-api-key": await run.key(Permission.READ, Permission.WRITE)})
+    dataset = (await client.post("/datasets", json={"name": "qa"})).json()["id"]
+    example = "01937F5E-0000-7000-8000-000000000001"
+    names = ("a", "b", "c")
+    parts = {f"{example}.attachment.{name}": name.encode() for name in names}
+    sent = form({example: b'{"split":"test"}', f"{example}.inputs": b'{"q":1}', **parts}, "text/plain")
+    place = f"/v1/platform/datasets/{dataset}/examples"
+    assert (await client.post(place, content=sent, headers=FORM)).json()["example_ids"] == [example.lower()]
+
+    async def left() -> list[str]:
+        found = (await client.get(f"/examples/{example}")).json()
+        assert (found["inputs"]["q"], found["metadata"]["dataset_split"]) == (1, ["test"])
+        return list(found["attachment_urls"] or ())
+
+    assert await left() == ["attachment.a", "attachment.b", "attachment.c"]
+    for wrong in ([{"retain": ["a"]}], {"retain": ["b"], "rename": {"a": "b"}}):
+        operations = {"attachments_operations": wrong}
+        assert (await client.patch(f"/examples/{example}", json=operations)).status_code == 400
+        changed = form({f"{example}.attachments_operations": wrong})
+        assert (await client.patch(place, content=changed, headers=FORM)).status_code == 400
+    assert len(await left()) == len(names)
+    for body in ({"metadata": {"m": 1}}, {"attachments_operations": None}):
+        assert (await client.patch(f"/examples/{example}", json=body)).status_code == 200
+        assert (await client.patch("/examples/bulk", json=[{"id": example, **body}])).status_code == 200
+    assert len(await left()) == len(names)
+    renamed = {"attachments_operations": {"retain": ["a"], "rename": {"b": "bee"}}}
+    assert (await client.patch(f"/examples/{example}", json=renamed)).status_code == 200
+    assert await left() == ["attachment.a", "attachment.bee"]
+    one = {"attachments_operations": {"retain": ["a", "none"]}}
+    assert (await client.patch("/examples/bulk", json=[{"id": example, **one}])).json()["count"] == 1
+    assert await left() == ["attachment.a"]
 
 
 @pytest.mark.timeout(60)

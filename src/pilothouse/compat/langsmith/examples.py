@@ -11,6 +11,7 @@ from pilothouse.compat.langsmith import ids, multipart
 from pilothouse.compat.langsmith.answers import failed
 from pilothouse.compat.langsmith.asking import as_uuid, said_at, several, uuid_of, window
 from pilothouse.compat.langsmith.datasets import version_number
+from pilothouse.compat.langsmith.example_files import OPERATIONS, with_files
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep, actor_of
 from pilothouse.compat.media import address
 from pilothouse.domain.access import VirtualKey
@@ -23,7 +24,6 @@ from pilothouse.store.metadata.datasets import ItemFilter
 
 _SPLIT = "dataset_split"
 _ATTACHMENT = "attachment."
-_OPERATIONS = "attachments_operations"
 _UNSAID = (b"null", b"{}")
 _EVERY = 100_000
 _UNSERVED = ("filter", "full_text_contains")
@@ -43,7 +43,7 @@ async def list_all(langsmith: PartsDep, request: Request[Any, Any, Any]) -> list
         found = await langsmith.library.datasets.current(key.project_id, wanted_ids)
         return [shown(request, key, one) for one in list(found.values())[offset : offset + limit]]
     dataset = await langsmith.library.datasets.get(key.project_id, str(uuid_of(asked["dataset"], "dataset")))
-    metadata = _json(scalar(asked.get("metadata")))
+    metadata = mapping(_decoded(scalar(asked.get("metadata"))))
     wanted = ItemFilter(
         dataset_id=dataset.id,
         version=await version_number(langsmith, key, dataset, scalar(asked.get("as_of")) or LATEST),
@@ -101,8 +101,10 @@ async def create_many(langsmith: PartsDep, request: Request[Any, Any, Any]) -> l
 async def change_many(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[str, Any]:
     """Change examples, all of them or none."""
     key = await langsmith.editor(request)
-    puts = [_item(one) for one in objects(await langsmith.body(request))]
-    first = await langsmith.library.datasets.item(key.project_id, puts[0].id if puts else "")
+    bodies = [(one, _item(one)) for one in objects(await langsmith.body(request))]
+    first = await langsmith.library.datasets.item(key.project_id, bodies[0][1].id if bodies else "")
+    known = await langsmith.library.datasets.current(key.project_id, [put.id for _, put in bodies])
+    puts = [with_files(put, body.get(OPERATIONS), (), known.get(put.id)) for body, put in bodies]
     done = await _put(langsmith, key, first.dataset_id, puts, must_exist=True)
     return {"message": f"{len(done.items)} examples updated", "count": len(done.items)}
 
@@ -113,7 +115,8 @@ async def change(langsmith: PartsDep, request: Request[Any, Any, Any], example: 
     key = await langsmith.editor(request)
     body = {**mapping(await langsmith.body(request)), "id": str(uuid_of(example, "example_id"))}
     held = await langsmith.library.datasets.item(key.project_id, body["id"])
-    done = await _put(langsmith, key, held.dataset_id, [_item(body)], must_exist=True)
+    put = with_files(_item(body), body.get(OPERATIONS), (), held)
+    done = await _put(langsmith, key, held.dataset_id, [put], must_exist=True)
     return {**shown(request, key, done.items[0]), "message": f"Example {body['id']} updated"}
 
 
@@ -161,40 +164,31 @@ async def _take_form(
     key = await langsmith.editor(request)
     data = await langsmith.data(request)
     bodies: dict[str, dict[str, Any]] = {}
+    files: dict[str, list[Attachment]] = {}
     for part in multipart.parts_of(request.headers.get("content-type", ""), data):
-        example, _, field = part.name.partition(".")
-        body = bodies.setdefault(str(uuid_of(example, "id")), {"id": example})
+        named, _, field = part.name.partition(".")
+        example = str(uuid_of(named, "id"))
+        body = bodies.setdefault(example, {"id": example})
         if field.startswith(_ATTACHMENT):
             kind = part.content_type.partition(";")[0].strip()
             media = await langsmith.library.media.keep(key.project_id, part.body, kind)
-            name = field.removeprefix(_ATTACHMENT)
-            body.setdefault("_attachments", []).append(Attachment(name, media.id, kind, media.sha256))
+            file = Attachment(field.removeprefix(_ATTACHMENT), media.id, kind, media.sha256)
+            files.setdefault(example, []).append(file)
         elif must_exist and field and part.body.strip() in _UNSAID:
             continue  # SDKs up to 0.3 write empty parts for what they leave as it is
-        elif field in ("", "inputs", "outputs", _OPERATIONS):
-            value = _json(part.body)
-            body.update({field: value} if field else value)
+        elif field in ("", "inputs", "outputs", OPERATIONS):
+            value = _decoded(part.body)
+            body.update({field: value} if field else mapping(value))
         else:
             raise InvalidRequest(f"a part has no such name: {part.name[:100]!r}")
     known = await langsmith.library.datasets.current(key.project_id, list(bodies)) if must_exist else {}
-    puts = [_with_files(_item(body), body, known.get(example)) for example, body in bodies.items()]
+    puts = [
+        with_files(_item(body), body.get(OPERATIONS), files.get(example, ()), known.get(example))
+        for example, body in bodies.items()
+    ]
     done = await _put(langsmith, key, str(uuid_of(dataset, "dataset_id")), puts, must_exist=must_exist)
     found = [as_uuid(key.project_id, one.id) for one in done.items]
     return {"count": len(found), "example_ids": found, "as_of": said_at(done.version.at_ns)}
-
-
-def _with_files(put: ItemPut, body: dict[str, Any], held: DatasetItem | None) -> ItemPut:
-    added: tuple[Attachment, ...] = tuple(body.get("_attachments", ()))
-    said = mapping(body.get(_OPERATIONS))
-    if held is None or (not added and not said):
-        return msgspec.structs.replace(put, attachments=added) if added else put
-    retain, renamed = listing(said.get("retain")), mapping(said.get("rename"))
-    kept = [
-        msgspec.structs.replace(one, name=scalar(renamed.get(one.name)) or one.name)
-        for one in held.attachments
-        if not said or one.name in retain or one.name in renamed
-    ]
-    return msgspec.structs.replace(put, attachments=(*kept, *added))
 
 
 async def _put(
@@ -259,10 +253,10 @@ def _object(value: Any, name: str) -> dict[str, Any] | None:
     return mapping(value) if isinstance(value, dict) else {name: value}
 
 
-def _json(text: str | bytes) -> dict[str, Any]:
+def _decoded(text: str | bytes) -> Any:
     if not text:
         return {}
     try:
-        return mapping(msgspec.json.decode(text))
+        return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidJson(f"a part or parameter is not valid JSON: {error}") from error
