@@ -3,6 +3,7 @@
 Only the SDK itself is there. `python -m tests.compat.langsmith_library_story URL KEY`
 """
 
+import io
 import json
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from uuid import uuid4
 from langsmith import Client
 from langsmith.evaluation import evaluate
 from langsmith.schemas import AttachmentsOperations
+from langsmith.utils import LangSmithConflictError
 
 VERSION = tuple(int(part) for part in version("langsmith").split(".")[:2])
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -101,6 +103,30 @@ def changed_files(client: Client, dataset_id: Any) -> list[Any]:
     return [*told, [found.inputs, found.outputs, found.metadata, sorted(found.attachments)]]
 
 
+def uploaded(client: Client) -> dict[str, Any]:
+    """Make datasets of files of comma-separated values."""
+    table = b'\xef\xbb\xbfasked,answer,note\r\nWhy?,"Because,\r\nyes",a\r\n\r\nHow?,,b\r\n'
+
+    def upload(**asked: Any) -> Any:
+        return client.upload_csv(("caf\u00e9.csv", io.BytesIO(table)), ["asked"], ["answer"], **asked)
+
+    made = [upload(), upload(name="named", description="d", data_type="llm")]
+    try:
+        upload(name="named")
+    except (LangSmithConflictError, ValueError) as error:
+        again = type(error).__name__
+    else:
+        again = "none"
+    found = client.list_examples(dataset_id=made[0].id)
+    chat = io.BytesIO(b'messages,output\n"[{""role"": ""user"", ""content"": ""Hi""}]",Hello\n')
+    made.append(client.upload_csv(("chat.csv", chat), ["messages"], ["output"], data_type="chat"))
+    (message,) = client.list_examples(dataset_id=made[2].id)
+    return {
+        "made": [[one.name, one.description, one.data_type.value, one.example_count] for one in made], "again": again,
+        "examples": [[one.inputs, one.outputs] for one in found], "chat": [message.inputs, message.outputs],
+    }  # fmt: skip
+
+
 def evaluation(client: Client, made: Any) -> dict[str, Any]:
     def target(inputs: dict[str, Any]) -> dict[str, Any]:
         return {"n": inputs["n"] * 2}
@@ -172,6 +198,7 @@ def main(url: str, key: str) -> None:
     found = {"dataset": told, "evaluation": evaluation(client, made), "prompts": prompts(client)}
     if VERSION >= (0, 3):
         found["files"] = files(client)
+    found["uploaded"] = uploaded(client)
     client.delete_dataset(dataset_name="qa")
     found["gone"] = client.has_dataset(dataset_name="qa")
     sys.stdout.write(json.dumps(found))

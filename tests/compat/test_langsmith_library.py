@@ -68,6 +68,12 @@ async def test_a_library_of_an_sdk(run: Running, environment: str, below: str, t
         "experiments": 2,
     }  # fmt: skip
     _files(said["files"])
+    assert said["uploaded"] == {
+        "made": [["café.csv", None, "kv", 2], ["named", "d", "llm", 2], ["chat.csv", None, "chat", 1]],
+        "again": "LangSmithConflictError",
+        "examples": [[{"asked": "Why?"}, {"answer": "Because,\r\nyes"}], [{"asked": "How?"}, {"answer": ""}]],
+        "chat": [{"messages": [{"role": "user", "content": "Hi"}]}, {"output": "Hello"}],
+    }
     prompts = said["prompts"]
     assert (prompts["made"], prompts["hash"], prompts["commits"]) == (["ask", "greet"], 64, [True])
     assert [prompts[name] for name in ("same", "by hash", "tagged")] == [True] * 3

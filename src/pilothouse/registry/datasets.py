@@ -91,8 +91,11 @@ class Datasets:
         """Return one dataset, by its id or name."""
         return await self._metadata.read(lambda tx: found_dataset(tx, project_id, dataset))
 
-    async def create(self, new: NewDataset, *, actor: str, upsert: bool = False) -> Dataset:
-        """Make a dataset; with `upsert` one of the name is changed to be as this one."""
+    async def create(
+        self, new: NewDataset, items: Sequence[ItemPut] = (), *, actor: str, upsert: bool = False
+    ) -> Dataset:
+        """Make a dataset with its first items, or neither; with `upsert` one of the name is changed to be as this."""
+        _bounded(items, at_least=0)
         now_ns = self._clock.now_ns()
         dataset = Dataset(
             id=naming.new_id(new.id) if new.id else new_id(), project_id=new.project_id, name=naming.name(new.name),
@@ -106,16 +109,16 @@ class Datasets:
             held = tx.datasets.by_name(new.project_id, dataset.name)
             if held is None:
                 tx.datasets.insert(dataset)
-                return Outcome(dataset)
+                return Outcome(self._put(tx, dataset, items, actor).dataset if items else dataset)
             if not upsert:
                 raise Conflict(f"a dataset {dataset.name!r} exists already")
             changed = msgspec.structs.replace(
                 dataset, id=held.id, version=held.version, item_count=held.item_count, created_at_ns=held.created_at_ns
             )
             tx.datasets.replace(changed)
-            return Outcome(changed)
+            return Outcome(self._put(tx, changed, items, actor).dataset if items else changed)
 
-        detail = {"name": dataset.name}
+        detail = {"name": dataset.name, **({"items": len(items)} if items else {})}
         return await self._writer.change(work, Change(actor, "dataset.create", dataset.name, detail, for_gateway=False))
 
     async def change(self, project_id: str, dataset: str, change: DatasetChange, *, actor: str) -> Dataset:
@@ -235,29 +238,11 @@ class Datasets:
         self, project_id: str, dataset: str, items: Sequence[ItemPut], *, actor: str, must_exist: bool = False
     ) -> Changed:
         """Make items and change others, all in one version or none; the order of `items` is that of the answer."""
-        if not 1 <= len(items) <= MOST_ITEMS:
-            raise InvalidRequest(f"one change has 1 to {MOST_ITEMS} items", param="items")
+        _bounded(items)
 
         def work(tx: Transaction) -> Outcome[Changed]:
             held = found_dataset(tx, project_id, dataset)
-            known = tx.datasets.current(project_id, [one.id for one in items if one.id])
-            version = self._next(tx, held, actor)
-            schemas = ItemSchemas(held)
-            found: dict[str, DatasetItem] = {}
-            for place, one in enumerate(items):
-                before = found.get(one.id) or known.get(one.id)
-                if before is None and must_exist:
-                    raise NotFound(f"there is no item {one.id[:80]!r} in this project")
-                if before is not None and before.dataset_id != held.id:
-                    raise Conflict(f"the item {one.id[:80]!r} is in another dataset")
-                item = _item(one, before, version, place)
-                schemas.check(item, place)
-                found[item.id] = item
-            for item in found.values():
-                tx.datasets.put_item(project_id, item, version.number)
-            added = sum(item_id not in known for item_id in found)
-            version = msgspec.structs.replace(version, added=added, changed=len(found) - added)
-            return Outcome(self._keep(tx, held, version, list(found.values())))
+            return Outcome(self._put(tx, held, items, actor, must_exist=must_exist))
 
         detail = {"items": len(items)}
         return await self._writer.change(work, Change(actor, "dataset.items", dataset, detail, for_gateway=False))
@@ -281,6 +266,28 @@ class Datasets:
         detail = {"items": len(item_ids)}
         subject = item_ids[0] if len(item_ids) == 1 else ""
         await self._writer.change(work, Change(actor, "dataset.remove_items", subject, detail, for_gateway=False))
+
+    def _put(
+        self, tx: Transaction, held: Dataset, items: Sequence[ItemPut], actor: str, *, must_exist: bool = False
+    ) -> Changed:
+        known = tx.datasets.current(held.project_id, [one.id for one in items if one.id])
+        version = self._next(tx, held, actor)
+        schemas = ItemSchemas(held)
+        found: dict[str, DatasetItem] = {}
+        for place, one in enumerate(items):
+            before = found.get(one.id) or known.get(one.id)
+            if before is None and must_exist:
+                raise NotFound(f"there is no item {one.id[:80]!r} in this project")
+            if before is not None and before.dataset_id != held.id:
+                raise Conflict(f"the item {one.id[:80]!r} is in another dataset")
+            item = _item(one, before, version, place)
+            schemas.check(item, place)
+            found[item.id] = item
+        for item in found.values():
+            tx.datasets.put_item(held.project_id, item, version.number)
+        added = sum(item_id not in known for item_id in found)
+        version = msgspec.structs.replace(version, added=added, changed=len(found) - added)
+        return self._keep(tx, held, version, list(found.values()))
 
     def _next(self, tx: Transaction, dataset: Dataset, actor: str) -> DatasetVersion:
         last = tx.datasets.version(dataset.id, dataset.version)
@@ -306,6 +313,11 @@ def found_dataset(tx: Transaction, project_id: str, dataset: str) -> Dataset:
     if found is None:
         raise NotFound(f"there is no dataset {dataset[:80]!r} in this project")
     return found
+
+
+def _bounded(items: Sequence[ItemPut], at_least: int = 1) -> None:
+    if not at_least <= len(items) <= MOST_ITEMS:
+        raise InvalidRequest(f"one change has {at_least} to {MOST_ITEMS} items", param="items")
 
 
 def _found_item(known: dict[str, DatasetItem], item_id: str) -> DatasetItem:

@@ -31,9 +31,7 @@ async def create(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[s
     """Make a dataset; a name that is taken is a conflict."""
     key = await langsmith.editor(request)
     body = mapping(await langsmith.body(request))
-    kind = scalar(body.get("data_type")) or "kv"
-    if kind not in _KINDS:
-        raise InvalidRequest(f"`data_type` must be one of {', '.join(_KINDS)}", param="data_type")
+    kind = kind_of(body.get("data_type"))
     metadata = mapping(body.get("extra")).get("metadata") or body.get("metadata")
     made = await langsmith.library.datasets.create(
         NewDataset(
@@ -204,13 +202,21 @@ async def version_number(langsmith: LangSmithParts, key: VirtualKey, dataset: Da
     return await langsmith.library.datasets.version_at(key.project_id, dataset.id, when(text))
 
 
+def kind_of(said: Any) -> str:
+    """Return the kind of a dataset's examples; raises `InvalidRequest` for one that is not there."""
+    kind = scalar(said) or _KINDS[0]
+    if kind not in _KINDS:
+        raise InvalidRequest(f"`data_type` must be one of {', '.join(_KINDS)}", param="data_type")
+    return kind
+
+
 def shown(dataset: Dataset) -> dict[str, Any]:
     """Return a dataset in LangSmith's form."""
     return {
         "id": dataset.id,
         "name": dataset.name,
         "description": dataset.description or None,
-        "data_type": dataset.details.get("data_type") or "kv",
+        "data_type": dataset.details.get("data_type") or _KINDS[0],
         "created_at": said_at(dataset.created_at_ns),
         "modified_at": said_at(dataset.updated_at_ns),
         "example_count": dataset.item_count,

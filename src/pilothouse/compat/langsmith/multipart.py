@@ -7,6 +7,7 @@ Parts are `post.{id}` and `patch.{id}`, their large fields `post.{id}.inputs` an
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -20,6 +21,8 @@ FIELDS = frozenset({"inputs", "outputs", "events", "extra", "error", "serialized
 _FEEDBACK, _ATTACHMENT = "feedback", "attachment"
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,200})"|([^;\s]{1,200}))', re.IGNORECASE)
 _NAME = re.compile(r'[;\s]name="([^"]*)"', re.IGNORECASE)
+_FILENAME = re.compile(r'[;\s]filename="([^"]*)"', re.IGNORECASE)
+_ENCODED_FILENAME = re.compile(r"[;\s]filename\*=utf-8'[^']*'([^;\s]*)", re.IGNORECASE)
 _LINE, _HEAD_END = b"\r\n", b"\r\n\r\n"
 
 
@@ -29,6 +32,7 @@ class Part(msgspec.Struct, frozen=True):
     name: str
     content_type: str
     body: bytes
+    filename: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -61,8 +65,10 @@ def parts_of(content_type: str, data: bytes) -> Iterator[Part]:
         if end < 0 or head_end < 0 or head_end > end:
             raise InvalidRequest("the body is cut off inside of a part")
         headers = _headers(data[start:head_end])
-        named = _NAME.search(" " + headers.get("content-disposition", ""))
-        yield Part(named[1] if named else "", headers.get("content-type", ""), data[head_end + len(_HEAD_END) : end])
+        disposition = " " + headers.get("content-disposition", "")
+        named = _NAME.search(disposition)
+        body = data[head_end + len(_HEAD_END) : end]
+        yield Part(named[1] if named else "", headers.get("content-type", ""), body, _filename(disposition))
         start = end + len(_LINE) + len(mark)
 
 
@@ -110,6 +116,13 @@ def _operations(
             faults.append(Fault(f"{_ATTACHMENT}.{item[:100]}", "a run's id must be a UUID"))
         else:
             yield Operation(verb=PATCH, run_id=run, body={}, attachments=held)
+
+
+def _filename(disposition: str) -> str:
+    if encoded := _ENCODED_FILENAME.search(disposition):
+        return unquote(encoded[1])
+    plain = _FILENAME.search(disposition)
+    return plain[1] if plain else ""
 
 
 def _object(part: Part) -> dict[str, Any]:

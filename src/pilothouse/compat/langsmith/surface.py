@@ -20,6 +20,7 @@ from pilothouse.compat.langsmith import (
     results,
     sessions,
     sharing,
+    uploads,
     writes,
 )
 from pilothouse.compat.langsmith.answers import MISSING, Problem, failed, unserved
@@ -111,6 +112,7 @@ _ROUTER = Router(
         *results.HANDLERS,
         *sharing.HANDLERS,
         *examples.HANDLERS,
+        *uploads.HANDLERS,
         *prompts.HANDLERS,
         *queues.HANDLERS,
         *queue_runs.HANDLERS,
