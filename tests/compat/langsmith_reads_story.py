@@ -7,6 +7,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from langsmith import Client
 from langsmith.evaluation import evaluate
@@ -26,6 +27,14 @@ def send(client: Client, run_id: str) -> dict[str, Any]:
         dotted_order=f"20261128T152453000000Z{run_id}",
     )  # fmt: skip
     client.create_feedback(run_id, "quality", score=0.5, trace_id=run_id)
+    now = datetime.now(UTC)
+    for place, thread in enumerate(("t-1", "t-2", "t-1")):
+        turn, started = str(uuid4()), now + timedelta(seconds=place)
+        client.create_run(
+            f"turn{place}", {"place": place}, "chain", id=turn, trace_id=turn, project_name="talk", start_time=started,
+            end_time=started, outputs={"answer": place}, dotted_order=f"{started:%Y%m%dT%H%M%S%f}Z{turn}",
+            extra={"metadata": {"thread_id": thread}}, error="oh" if place else None,
+        )  # fmt: skip
     made = client.create_dataset("numbers")
     client.create_examples(dataset_id=made.id, inputs=[{"n": 1}, {"n": 2}], outputs=[{"n": 2}, {"n": 4}])
     results = evaluate(
@@ -52,6 +61,16 @@ def read(client: Client, run_id: str, experiment: str) -> dict[str, Any]:
     }
     if hasattr(found, "attachments") and found.attachments:
         told["same"] = found.attachments["picture"]["reader"].read() == PICTURE
+    if hasattr(client, "read_thread"):
+        asked = {"project_name": "talk", "thread_id": "t-1"}
+        threads = client.list_threads(project_name="talk")
+        told["threads"] = {
+            "one": [one.name for one in client.read_thread(**asked)],
+            "some": [one.name for one in client.read_thread(**asked, filter="neq(error, null)", order="desc")],
+            "all": [[one["thread_id"], one["count"], [run.name for run in one["runs"]]] for one in threads],
+            "paged": [one["thread_id"] for one in client.list_threads(project_name="talk", offset=1, limit=1)],
+            "failed": [one["count"] for one in client.list_threads(project_name="talk", filter="neq(error, null)")],
+        }
     if hasattr(client, "get_experiment_results"):
         results = client.get_experiment_results(name=experiment)
         rows = list(results["examples_with_runs"])

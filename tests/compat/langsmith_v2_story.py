@@ -131,6 +131,13 @@ async def of_threads(client: Any, runs: list[str], project: str, begun: datetime
     (one,) = threads
     failed = await listed(client.threads.query(project_id=project, filter="neq(error, null)"))
     none = await listed(client.threads.query(project_id=project, tree_filter='eq(run_type, "tool")'))
+    chosen = [
+        len(await listed(client.threads.query(project_id=project, thread_filter=one)))
+        for one in ("and(eq(turns, 2), gt(total_tokens, 10))", "gt(count, 2)")
+    ]
+    few = await client.threads.aggregate_stats(
+        project_id=project, select=["THREAD_COUNT", "TOTAL_TOKENS"], thread_filter="lt(latency_p50, 1)"
+    )
     traces = await listed(
         client.threads.list_traces("t-1", project_id=project, page_size=1, selects=["NAME", "LATENCY", "THREAD_ID"])
     )
@@ -147,7 +154,7 @@ async def of_threads(client: Any, runs: list[str], project: str, begun: datetime
         "thread": [one.thread_id, one.count, one.num_errored_turns, one.total_tokens, one.total_cost],
         "ends": [one.first_trace_id == runs[0], one.last_trace_id == runs[2], "first" in one.first_inputs],
         "last": [one.last_error, one.latency_p50, one.total_token_details],
-        "found": [len(failed), len(none)],
+        "found": [len(failed), len(none), *chosen, few.thread_count, few.total_tokens],
         "traces": [[trace.name, trace.latency, trace.thread_id, trace.trace_id in runs] for trace in traces],
         "stats": [stats.turns, stats.total_tokens, stats.total_cost, stats.latency_p50_seconds,
                   stats.feedback_stats["quality"].avg],

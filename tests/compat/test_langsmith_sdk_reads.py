@@ -22,5 +22,11 @@ async def test_what_was_sent_is_read_back(line: Pipeline, environment: str, tmp_
     assert read.get("same", True) is True
     scores = {one.name: one.number for one in (await line.trace(run.replace("-", ""))).scores}
     assert scores == {"quality": 0.75, "thumb": 1.0}
+    if "threads" in read:
+        assert read["threads"] == {
+            "one": ["turn0", "turn2"], "some": ["turn2"],
+            "all": [["t-1", 2, ["turn0", "turn2"]], ["t-2", 1, ["turn1"]]],
+            "paged": ["t-2"], "failed": [1, 1],
+        }  # fmt: skip
     if "results" in read:
         assert read["results"] == {"runs": 2, "right": 2, "rows": [[1, 2], [2, 4]]}

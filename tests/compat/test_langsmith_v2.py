@@ -51,7 +51,7 @@ def _traces(read: dict[str, Any]) -> None:
 def _threads(read: dict[str, Any]) -> None:
     assert read["thread"] == ["t-1", 2, 1, 14, 0.25]
     assert (read["ends"], read["last"]) == ([True] * 3, ["ValueError", 2.0, {"cache_read": 3}])
-    assert read["found"] == [1, 0]
+    assert read["found"] == [1, 0, 1, 0, 0, 0]
     assert read["traces"] == [["second", 2.0, "t-1", True], ["first", 2.0, "t-1", True]]
     assert (read["stats"], read["times"]) == ([2, 14, 0.25, 2.0, 0.5], [True, True])
     assert read["every"] == [1, 2, 0.5, 14, 0.25, 2.0, 10, 4, None]
@@ -88,7 +88,7 @@ async def asked(run: Running) -> tuple[Client, str]:
         ("runs/query", {"project_ids": [RUNS[0]], "min_start_time": "soon"}),
         ("traces/query", {}),
         ("traces/query", {"project_id": RUNS[0], "page_size": 101}),
-        ("threads/query", {"project_id": RUNS[0], "thread_filter": "gt(count, 1)"}),
+        ("threads/query", {"project_id": RUNS[0], "thread_filter": "gt(shoe, 1)"}),
         ("threads/query", {"project_id": RUNS[0], "filter": 'eq(name, "a")', "tree_filter": 'eq(name, "b")'}),
         ("threads/query", {"project_id": RUNS[0], "max_start_time": 5}),
         ("threads/stats", {"project_id": RUNS[0], "select": ["TURNS"]}),

@@ -57,6 +57,7 @@ def run(detail: SpanDetail, trace_id: str, address_of: AddressOf, own_id: str = 
         "parent_run_id": parent,
         "parent_run_ids": [step.run_id for step in path[:-1]],
         "session_id": attributes.get(SESSION_ID),
+        "thread_id": detail.session_id or None,
         "reference_example_id": attributes.get(EXAMPLE_ID),
         "first_token_time": _said(first),
         "total_cost": None if detail.cost_usd is None else str(detail.cost_usd),

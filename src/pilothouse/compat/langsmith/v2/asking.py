@@ -25,7 +25,6 @@ _UNSERVED = {
     "comparative_experiment_id": "experiments are not compared in pairs here",
     "sort": "examples are not sorted by feedback here",
     "stride": "figures of threads are of the whole time that is asked for",
-    "thread_filter": "threads are filtered by their traces and runs only",
 }
 _WORDS = {
     "ids": "id", "project_ids": "session", "reference_examples": "reference_example", "has_error": "error",

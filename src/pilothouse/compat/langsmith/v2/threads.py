@@ -1,11 +1,10 @@
 """Threads, which are sessions: their list, the traces of one, and figures over one or all of them."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
+import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
@@ -13,28 +12,29 @@ from pilothouse.compat.langsmith import filters
 from pilothouse.compat.langsmith.asking import several, uuid_of
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep
 from pilothouse.compat.langsmith.runs import SESSION_ID, SOURCE
-from pilothouse.compat.langsmith.v2 import views
+from pilothouse.compat.langsmith.v2 import thread_filters, views
 from pilothouse.compat.langsmith.v2.asking import checked, page, page_size, selected, times_of
 from pilothouse.compat.langsmith.v2.runs import Asked, shown
-from pilothouse.compat.langsmith.v2.views import preview
-from pilothouse.domain.activity import ActivityFilter, SessionSummary
-from pilothouse.domain.query.aggregate import Aggregate, Cell, Source, group, measure
-from pilothouse.domain.query.nodes import Flag, Has, Is, Node, all_of, any_of
+from pilothouse.compat.langsmith.v2.thread_filters import PARAM, ThreadFilter
+from pilothouse.compat.langsmith.v2.thread_rows import names_of, page_of, seconds
+from pilothouse.domain.activity import ActivityFilter
+from pilothouse.domain.query.aggregate import Aggregate, Cell, Source, measure
+from pilothouse.domain.query.nodes import Flag, Has, Is, Node, Not, all_of, any_of
 from pilothouse.domain.reading import SpanFilter, TraceFilter, TraceSummary
-from pilothouse.domain.span import SpanStatus
-from pilothouse.domain.usage import Usage
 from pilothouse.errors import InvalidRequest, NotFound
 from pilothouse.protocols.loose import listing, mapping, scalar
 
 _USUAL, _MOST = 20, 100
 _MOST_TRACES = 200
 _AT_ONCE = 8
-"""Threads that are looked into side by side."""
+"""Measures of one question."""
 _DAY = timedelta(days=1)
+_NONE = all_of([Has("session", ""), Not(Has("session", ""))])
 _QUERY = (
-    "cursor", "filter", "max_start_time", "min_start_time", "page_size", "project_id", "trace_filter", "tree_filter",
+    "cursor", "filter", "max_start_time", "min_start_time", "page_size", "project_id", PARAM, "trace_filter",
+    "tree_filter",
 )  # fmt: skip
-_STATS = ("filter", "max_start_time", "min_start_time", "project_id", "select", "trace_filter", "tree_filter")
+_STATS = ("filter", "max_start_time", "min_start_time", "project_id", "select", PARAM, "trace_filter", "tree_filter")
 _FIGURES: Mapping[str, tuple[str, str]] = {
     "THREAD_COUNT": ("thread_count", "uniq(session)"), "TRACE_COUNT": ("trace_count", "count"),
     "TURNS": ("turns", "count"), "TOTAL_TOKENS": ("total_tokens", "sum(tokens)"),
@@ -83,16 +83,12 @@ async def query(langsmith: PartsDep, request: Asked) -> Response[Any]:
     key = await langsmith.reader(request)
     body = checked(mapping(await langsmith.body(request)), _QUERY)
     project = str(uuid_of(body.get("project_id"), "project_id"))
-    times = times_of(langsmith, body)
-    wanted = ActivityFilter(
-        project_id=key.project_id, from_at=times[0], to_at=times[1], query=_spans(project, body),
-        limit=page_size(body.get("page_size"), _USUAL, _MOST), cursor=scalar(body.get("cursor")),
-    )  # fmt: skip
-    found = await langsmith.reads.sessions(wanted)
-    traces = await _traces(langsmith, key.project_id, (project, times), found.items)
-    latencies = await _latencies(langsmith, key.project_id, (project, times), found.items)
-    items = [_thread(one, traces.get(one.session_id, []), latencies.get(one.session_id, {})) for one in found.items]
-    return page(request, items, found.next_cursor)
+    wanted = _activity(key.project_id, project, times_of(langsmith, body), body)
+    asked = msgspec.structs.replace(
+        wanted, limit=page_size(body.get("page_size"), _USUAL, _MOST), cursor=scalar(body.get("cursor"))
+    )
+    items, cursor = await page_of(langsmith, project, asked, _chosen(body))
+    return page(request, items, cursor)
 
 
 @post("/threads/stats", status_code=200, include_in_schema=False)
@@ -103,7 +99,11 @@ async def stats(langsmith: PartsDep, request: Asked) -> dict[str, Any]:
     project = str(uuid_of(body.get("project_id"), "project_id"))
     names = selected(listing(body.get("select")), _OF_ALL, "THREAD_COUNT", "select")
     asked = all_of([_spans(project, body), Has("session", "")])
-    figures = await _figures(langsmith, key.project_id, times_of(langsmith, body), (asked, names))
+    times = times_of(langsmith, body)
+    if chosen := _chosen(body):
+        threads = await names_of(langsmith, project, _activity(key.project_id, project, times, body), chosen)
+        asked = all_of([asked, any_of([Is("session", "", one) for one in threads]) if threads else _NONE])
+    figures = await _figures(langsmith, key.project_id, times, (asked, names))
     return {_FIGURES[name][0]: figures.get(name) for name in names if name in _FIGURES}
 
 
@@ -163,6 +163,17 @@ def _read(asked: Mapping[str, Any], name: str) -> Node:
     return filters.of(scalar(asked.get(name)), name)
 
 
+def _chosen(body: Mapping[str, Any]) -> ThreadFilter | None:
+    said = scalar(body.get(PARAM))
+    return thread_filters.of(said) if said else None
+
+
+def _activity(
+    project_id: str, project: str, times: tuple[datetime, datetime], body: Mapping[str, Any]
+) -> ActivityFilter:
+    return ActivityFilter(project_id=project_id, from_at=times[0], to_at=times[1], query=_spans(project, body))
+
+
 def _spans(project: str, body: Mapping[str, Any]) -> Node:
     """Return what a span has to fulfil for its thread to be found.
 
@@ -177,101 +188,6 @@ def _spans(project: str, body: Mapping[str, Any]) -> Node:
     return all_of([*nodes, *roots, *trees, *([Flag("root", value=True)] if roots else [])])
 
 
-async def _traces(
-    langsmith: LangSmithParts,
-    project_id: str,
-    asked: tuple[str, tuple[datetime, datetime]],
-    sessions: Sequence[SessionSummary],
-) -> dict[str, list[TraceSummary]]:
-    """Return the traces of threads, the earliest first; of a long thread only the first and the last ones."""
-    project, times = asked
-    mine = Is("attributes", SESSION_ID, project)
-
-    def wanted(node: Node, *, descending: bool) -> TraceFilter:
-        return TraceFilter(
-            project_id=project_id, from_at=times[0], to_at=times[1], query=all_of([mine, node]),
-            descending=descending, limit=_MOST_TRACES,
-        )  # fmt: skip
-
-    if sum(one.trace_count for one in sessions) <= _MOST_TRACES:
-        every = any_of([Is("session", "", one.session_id) for one in sessions]) if sessions else None
-        pages = [await langsmith.reads.traces(wanted(every, descending=False))] if every else []
-    else:
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def one_end(session_id: str, *, descending: bool) -> Any:
-            async with gate:
-                return await langsmith.reads.traces(wanted(Is("session", "", session_id), descending=descending))
-
-        pages = await asyncio.gather(
-            *(one_end(one.session_id, descending=last) for one in sessions for last in (False, True))
-        )
-    found: dict[str, dict[str, TraceSummary]] = {}
-    for trace in [trace for one in pages for trace in one.items]:
-        found.setdefault(trace.session_id, {})[trace.trace_id] = trace
-    return {name: sorted(held.values(), key=lambda one: one.started_at) for name, held in found.items()}
-
-
-async def _latencies(
-    langsmith: LangSmithParts,
-    project_id: str,
-    asked: tuple[str, tuple[datetime, datetime]],
-    sessions: Sequence[SessionSummary],
-) -> dict[str, dict[str, Cell]]:
-    if not sessions:
-        return {}
-    project, times = asked
-    every = any_of([Is("session", "", one.session_id) for one in sessions])
-    node = all_of([Is("attributes", SESSION_ID, project), every])
-    table = await langsmith.reads.figures(
-        Aggregate(
-            project_id=project_id,
-            from_at=times[0],
-            to_at=times[1],
-            source="traces",
-            query=node,
-            groups=(group("session", "traces"),),
-            limit=len(sessions),
-            measures=(measure("p50(latency_ms)", "traces"), measure("p99(latency_ms)", "traces")),
-        )
-    )
-    return {str(row["session"]): row for row in table.rows}
-
-
-def _thread(one: SessionSummary, traces: list[TraceSummary], latency: dict[str, Cell]) -> dict[str, Any]:
-    failed = [trace for trace in traces if trace.status is SpanStatus.ERROR]
-    first, last = (traces[0], traces[-1]) if traces else (None, None)
-    return {
-        "thread_id": one.session_id,
-        "count": one.trace_count,
-        "start_time": one.first_at,
-        "min_start_time": one.first_at,
-        "max_start_time": last.started_at if last else one.last_at,
-        "first_trace_id": _uuid(first),
-        "last_trace_id": _uuid(last),
-        "first_inputs": preview(first.input_preview) if first else None,
-        "last_outputs": preview(one.output_preview),
-        "last_error": failed[-1].error_code or "error" if failed else None,
-        "num_errored_turns": one.error_count,
-        "latency_p50": _seconds(latency.get("p50(latency_ms)")),
-        "latency_p99": _seconds(latency.get("p99(latency_ms)")),
-        "total_tokens": one.usage.total,
-        "total_token_details": _details(one.usage),
-        "total_cost": None if one.cost_usd is None else float(one.cost_usd),
-        "feedback_stats": None,
-    }
-
-
-def _details(usage: Usage) -> dict[str, int]:
-    every = {
-        "cache_read": usage.cache_read_tokens,
-        "cache_write": usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
-        "reasoning": usage.reasoning_tokens,
-        "audio": usage.input_audio_tokens + usage.output_audio_tokens,
-    }
-    return {name: count for name, count in every.items() if count}
-
-
 async def _figures(
     langsmith: LangSmithParts, project_id: str, times: tuple[datetime, datetime], asked: tuple[Node, Sequence[str]]
 ) -> dict[str, Any]:
@@ -279,7 +195,6 @@ async def _figures(
     node, names = asked
     texts = list(dict.fromkeys(_FIGURES[name][1] for name in names if name in _FIGURES))
     row: dict[str, Cell] = {}
-    # a question has a bounded number of measures
     for start in range(0, len(texts), _AT_ONCE):
         source: Source = "traces"
         table = await langsmith.reads.figures(
@@ -301,7 +216,7 @@ def _figure(text: str, row: dict[str, Cell]) -> Any:
     if value is None or isinstance(value, str):
         return None
     if text.endswith("_ms)"):
-        return _seconds(value)
+        return seconds(value)
     return int(value) if text in _WHOLE else value
 
 
@@ -325,11 +240,3 @@ async def _ends(
         "LAST_END_TIME": max(ended, default=None),
         "traces": [one.trace_id for one in last],
     }
-
-
-def _uuid(trace: TraceSummary | None) -> str | None:
-    return str(UUID(trace.trace_id)) if trace else None
-
-
-def _seconds(ms: Any) -> float | None:
-    return None if ms is None else ms / 1000

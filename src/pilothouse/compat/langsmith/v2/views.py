@@ -123,7 +123,7 @@ _FIELDS: Mapping[str, Callable[[_One], Any]] = {
         for name in (
             "ID", "NAME", "START_TIME", "END_TIME", "FIRST_TOKEN_TIME", "ERROR", "EXTRA", "INPUTS", "OUTPUTS",
             "PARENT_RUN_IDS", "TRACE_ID", "DOTTED_ORDER", "REFERENCE_EXAMPLE_ID", "TOTAL_TOKENS", "PROMPT_TOKENS",
-            "COMPLETION_TOKENS", "TAGS", "APP_PATH",
+            "COMPLETION_TOKENS", "TAGS", "APP_PATH", "THREAD_ID",
         )
     },
     **dict.fromkeys(("PRICE_MODEL_ID", "THREAD_EVALUATION_TIME", "SHARE_URL", "LS_USER_ID"), _nothing),
@@ -141,7 +141,6 @@ _FIELDS: Mapping[str, Callable[[_One], Any]] = {
     "OUTPUTS_PREVIEW": lambda one: preview(one.detail.output),
     "MANIFEST": _as_it_is("serialized"),
     "PROJECT_ID": _as_it_is("session_id"),
-    "THREAD_ID": lambda one: one.detail.session_id or None,
     "IS_ROOT": lambda one: not one.detail.parent_span_id,
     "TOTAL_COST": lambda one: None if one.detail.cost_usd is None else float(one.detail.cost_usd),
     "PROMPT_TOKEN_DETAILS": _said_raw("input_token_details", "prompt_token_details"),
