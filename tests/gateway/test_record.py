@@ -11,6 +11,7 @@ from pilothouse.domain.snapshot import Account, Target
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import UpstreamCut
 from pilothouse.gateway.call import Arrival, Call, Ending, Exchange, Reply, Routing
+from pilothouse.gateway.caller_headers import read
 from pilothouse.gateway.index import Deployment
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.gateway.record import Record
@@ -61,7 +62,7 @@ async def test_every_field_holds_its_own_value() -> None:
         return b""
 
     spool = Kept()
-    arrival = Arrival("id", "trace", "span", "parent", 21, 22, DIALECT, headers, batch_id="batch")
+    arrival = Arrival("id", "trace", "span", "parent", 21, 22, DIALECT, headers, batch_id="batch", said=read(headers))
     call = Call(arrival, no_body, lambda: 52)
     reply = await Record(spool, GatewayOptions(record_body_bytes=8))(call, answer)  # type: ignore[arg-type]
     error = UpstreamCut("cut off")

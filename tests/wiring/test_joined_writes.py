@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from pilothouse.wiring import ports
-from pilothouse.wiring.joined_writes import ANSWER, JoinedWritesProtocol
+from pilothouse.wiring.joined_writes import ANSWER, CONNECTION, JoinedWritesProtocol
 
 BROKEN = (b"x-bad", b"a\r\nset-cookie: b")
 EXTRA = {"/broken": [BROKEN], "/answer-broken": [BROKEN], "/close": [(b"connection", b"close")]}
@@ -217,6 +217,21 @@ async def test_a_request_does_not_see_what_another_left_in_its_scope(echo):
         await client.head()
     assert "left" not in app.scopes[1]
     assert "left" not in app.scopes[1]["state"]
+
+
+async def test_what_is_kept_of_a_connection_lives_as_long_as_that(echo):
+    app, port, _ = echo
+    async with peer(port, GET) as client:
+        await client.head()
+        kept = app.scopes[0]["extensions"][CONNECTION]
+        kept["known"] = True
+        client.writer.write(GET)
+        await client.head()
+        assert app.scopes[1]["extensions"][CONNECTION] is kept
+    async with peer(port, GET) as client:
+        await client.head()
+    assert app.scopes[2]["extensions"][CONNECTION] == {}
+    await until(lambda: not kept)
 
 
 async def test_the_answer_to_head_has_no_body(echo):

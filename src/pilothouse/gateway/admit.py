@@ -1,17 +1,13 @@
 """Admit: whose call is it, is it well-formed, and may this key call this model?"""
 
-import re
 from collections.abc import Callable
-from urllib.parse import parse_qs
 
 from pilothouse.domain.access import VirtualKey
 from pilothouse.domain.clock import Clock
 from pilothouse.errors import ModelMissing
-from pilothouse.gateway.call import Admission, Call, Next, Reply
+from pilothouse.gateway.call import Admission, Arrival, Call, Next, Reply
+from pilothouse.gateway.caller_headers import secret_of
 from pilothouse.gateway.index import Index
-
-_BEARER = b"bearer "
-_SIGNED = re.compile(rb"AWS4-HMAC-SHA256 +Credential=([^/, ]+)/")
 
 
 class Admit:
@@ -24,11 +20,8 @@ class Admit:
     async def __call__(self, call: Call, following: Next) -> Reply:
         """Pass an admitted call on; raises a `CallerError` for every other."""
         index = self._index()
-        arrival, now_ns = call.arrival, self._clock.now_ns()
-        if arrival.key_id:
-            key = call.key = index.key_of(arrival.key_id, now_ns)
-        else:
-            key = call.key = find_key(index, arrival.headers, now_ns, arrival.query)
+        arrival = call.arrival
+        key = call.key = _key(index, arrival, self._clock.now_ns())
         body = call.body = await call.read_body()
         head = call.head = call.arrival.dialect.read_head(body, call.arrival.ask)
         model = head.model_name or call.arrival.ask.model
@@ -43,19 +36,13 @@ class Admit:
 
 def find_key(index: Index, headers: dict[bytes, bytes], now_ns: int, query: bytes = b"") -> VirtualKey:
     """Return the virtual key that the request carries, wherever an SDK puts it."""
-    return index.key(_secret(headers, query), now_ns)
+    return index.key(secret_of(headers, query), now_ns)
 
 
-def _secret(headers: dict[bytes, bytes], query: bytes) -> bytes:
-    authorization = headers.get(b"authorization")
-    if authorization is not None:
-        if authorization[:7].lower() == _BEARER:
-            return authorization[7:].strip()
-        signed = _SIGNED.match(authorization)
-        if signed is not None:
-            # An AWS client signs with a key that only it and we know by its id; the id alone is the virtual key.
-            return signed[1]
-    found = headers.get(b"x-api-key") or headers.get(b"api-key") or headers.get(b"x-goog-api-key")
-    if not found and query:
-        found = parse_qs(query).get(b"key", [b""])[-1]
-    return (found or b"").strip()
+def _key(index: Index, arrival: Arrival, now_ns: int) -> VirtualKey:
+    if arrival.key_id:
+        return index.key_of(arrival.key_id, now_ns)
+    said = arrival.said
+    if said.secret:
+        return index.key_of_digest(said.digest, said.secret, now_ns)
+    return find_key(index, arrival.headers, now_ns, arrival.query)

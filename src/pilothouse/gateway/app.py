@@ -8,7 +8,9 @@ from typing import Any, cast
 from pilothouse.domain.call import Outcome
 from pilothouse.domain.ids import IdSource, parse_traceparent
 from pilothouse.errors import ClientDisconnected, InternalError, PilothouseError
+from pilothouse.gateway import caller_headers
 from pilothouse.gateway.call import Arrival, Call, Ending, Receive, Reply, Send
+from pilothouse.gateway.caller_headers import CallerHeaders
 from pilothouse.gateway.client import Client, Watch
 from pilothouse.gateway.pipeline import Parts, fold, stages
 from pilothouse.gateway.replies import identity_headers
@@ -21,6 +23,8 @@ _ANSWERED = Ending(Outcome.ANSWERED)
 _ANSWER = "pilothouse.answer"
 """An ASGI extension of our own server: `answer(status, headers, body)`, False when the answer has to be sent the usual
 way."""
+_CONNECTION = "pilothouse.connection"
+"""Another: a dict that lives as long as the connection that a request came on."""
 _NO_EXTENSIONS: dict[str, Any] = {}
 
 
@@ -74,7 +78,7 @@ class GatewayApp:
             trace_id, parent_span_id = context.trace_id, context.parent_span_id
         return Arrival(
             call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers, ask,
-            scope["path"], scope["query_string"],
+            scope["path"], scope["query_string"], said=_said(headers, scope),
         )  # fmt: skip
 
     def _answer(self, call: Call, reply: Reply, scope: dict[str, Any]) -> bool:
@@ -131,6 +135,14 @@ class GatewayApp:
                 await send({"type": "http.response.body", "body": tail, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return ending
+
+
+def _said(headers: dict[bytes, bytes], scope: dict[str, Any]) -> CallerHeaders:
+    kept = scope.get("extensions", _NO_EXTENSIONS).get(_CONNECTION)
+    if kept is None:
+        return caller_headers.read(headers)
+    said = kept["said"] = caller_headers.read(headers, kept.get("said"))
+    return said
 
 
 def _is_sound(call: Call, reply: Reply) -> bool:

@@ -11,6 +11,7 @@ from pilothouse.domain.facts import Loss
 from pilothouse.domain.snapshot import Target
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import PilothouseError
+from pilothouse.gateway.caller_headers import CallerHeaders
 from pilothouse.gateway.index import Deployment, Index, Resolution
 from pilothouse.protocols.answer_check import AnswerCheck
 from pilothouse.protocols.base import NO_ASK, Ask, Dialect, Head
@@ -43,6 +44,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     """Of a deferred call: the virtual key in whose name it is made, since no secret comes with it."""
     batch_id: str = ""
     """Of a deferred call: the batch that it is a line of."""
+    said: CallerHeaders = CallerHeaders()
+    """What the headers say."""
 
 
 class Admission(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ import msgspec
 from pilothouse.domain.call import Outcome
 from pilothouse.domain.ids import IdSource
 from pilothouse.errors import ClientDisconnected, EndpointUnknown, InternalError, PilothouseError
+from pilothouse.gateway import caller_headers
 from pilothouse.gateway.call import Arrival, Call, Ending, Headers, Reply
 from pilothouse.gateway.pipeline import Parts, fold, stages
 from pilothouse.protocols import table
@@ -120,7 +121,7 @@ class Deferred:
         arrival = Arrival(
             work.id or call_id, work.trace_id or trace_id, span_id, work.parent_span_id, now_ns,
             self._clock.monotonic_ns(), dialect, work.headers, path=work.path, key_id=work.key_id,
-            batch_id=work.batch_id,
+            batch_id=work.batch_id, said=caller_headers.read(work.headers),
         )  # fmt: skip
 
         async def body() -> bytes:

@@ -80,7 +80,11 @@ class Index:
         """Return the key of a secret; raises `KeyMissing`, `KeyUnknown`, `KeyRevoked` or `KeyExpired`."""
         if not secret:
             raise KeyMissing("send a Pilothouse key as 'Authorization: Bearer ph_…'")
-        found = self._keys.get(digest(secret))
+        return self.key_of_digest(digest(secret), secret, now_ns)
+
+    def key_of_digest(self, digest_: str, secret: bytes, now_ns: int) -> VirtualKey:
+        """Return the key of a secret whose digest is known; raises as `key`."""
+        found = self._keys.get(digest_)
         if found is None:
             raise KeyUnknown(_why_unknown(secret.decode("latin-1")))
         return _valid(found, now_ns)

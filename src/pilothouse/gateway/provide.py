@@ -20,7 +20,6 @@ from pilothouse.transport.base import Request, Response, Timeouts, Transport
 _ERROR_BODY_BYTES = 64 * 1024
 _MOST_KEYS = 16
 """Attempts of one call at one account, each with another of its keys."""
-_LET_THROUGH = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _DROPPED_HEADERS = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"upgrade",
     b"transfer-encoding", b"content-length", b"set-cookie", b"server", b"date", b"alt-svc", b"via", b"vary",
@@ -109,7 +108,7 @@ class Provide:
             body, content_type = way.converted.body, JSON
         outbound = Outbound(
             way.spoken.name, body, model, head.streamed, content_type, "" if way.converted else arrival.ask.variant,
-            render_traceparent(arrival.trace_id, arrival.span_id), _passed_on(arrival.headers), self._timeouts,
+            render_traceparent(arrival.trace_id, arrival.span_id), arrival.said.passed_on, self._timeouts,
         )  # fmt: skip
         return way.routing.deployment.provider.request(outbound)
 
@@ -198,12 +197,6 @@ def _checked(call: Call, converted: Conversion, body: bytes) -> bytes:
         call.exchange.withheld = out
         raise refusal
     return out
-
-
-def _passed_on(headers: dict[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
-    if b"anthropic-version" not in headers and b"anthropic-beta" not in headers and b"openai-beta" not in headers:
-        return ()
-    return tuple((name, headers[name]) for name in _LET_THROUGH if name in headers)
 
 
 def _reply(call: Call, response: Response, attempt: AttemptClock, first: bytes, content_type: bytes) -> Reply:

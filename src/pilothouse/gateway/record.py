@@ -12,19 +12,13 @@ from pilothouse.domain.redaction.records import Bodies
 from pilothouse.domain.redaction.records import call as redacted
 from pilothouse.errors import Blame, ClientDisconnected, InternalError, PilothouseError, ShuttingDown, SpoolFull
 from pilothouse.gateway.call import Call, Ending, Exchange, Next, Reply
+from pilothouse.gateway.caller_headers import recorded
 from pilothouse.gateway.options import GatewayOptions
 from pilothouse.gateway.replies import refusal
 from pilothouse.protocols.base import Ask
 from pilothouse.spool import SpoolWriter
 
 _log = logging.getLogger(__name__)
-
-_RECORDED_HEADERS = {name.encode(): name for name in (
-    "user-agent", "content-type", "accept", "traceparent", "tracestate", "x-request-id", "openai-organization",
-    "openai-project", "openai-beta", "x-stainless-lang", "x-stainless-package-version", "x-stainless-runtime",
-    "x-stainless-retry-count", "x-pilothouse-user-id", "x-pilothouse-session-id", "x-pilothouse-environment",
-)}  # fmt: skip
-
 
 _FULL_RETRY_S = 5.0
 _NO_ROOM = (
@@ -88,12 +82,11 @@ class Record:
     def _record(self, call: Call, reply: Reply | None, ending: Ending, duration_ns: int) -> CallRecord:
         arrival, routing, exchange = call.arrival, call.routing, call.exchange
         key, head, body, error = call.key, call.head, call.body, ending.error
-        dialect, headers, limit_bytes = arrival.dialect, arrival.headers, self._limit_bytes
-        recorded = {_RECORDED_HEADERS[n]: v.decode("latin-1") for n, v in headers.items() if n in _RECORDED_HEADERS}
+        dialect, said, limit_bytes = arrival.dialect, arrival.said, self._limit_bytes
         shown = body if dialect.shown is None else _shown(dialect.shown, body, arrival.ask)
         sent = reply.sent if reply else []
         redactor = self._redactors().of(key.project_id) if key is not None else None
-        said, answered = (b"", b"") if redactor else (shown[:limit_bytes], _joined(sent)[:limit_bytes])
+        asked, answered = (b"", b"") if redactor else (shown[:limit_bytes], _joined(sent)[:limit_bytes])
         # By position, which is a microsecond faster than by name: in the order of the fields, a line for each group.
         record = CallRecord(
             arrival.id, arrival.trace_id, arrival.span_id, arrival.parent_span_id,
@@ -107,10 +100,10 @@ class Record:
             routing.target.account if routing else "", routing.deployment.account.provider if routing else "",
             routing.alias if routing else "",
             exchange.usage, exchange.usage_asked_for_caller, exchange.finish_reason, tuple(call.attempts),
-            recorded, {n.decode(): v.decode("latin-1") for n, v in reply.headers} if reply else {},
-            said, answered, len(body), reply.sent_bytes if reply else 0,
-            _text(headers, b"x-pilothouse-user-id") or (head.user_id if head else ""),
-            _text(headers, b"x-pilothouse-session-id"), _text(headers, b"x-pilothouse-environment"),
+            recorded(arrival.headers, said),
+            {n.decode(): v.decode("latin-1") for n, v in reply.headers} if reply else {},
+            asked, answered, len(body), reply.sent_bytes if reply else 0,
+            said.user_id or (head.user_id if head else ""), said.session_id, said.environment,
             head.labels if head else {}, exchange.upstream_dialect,
             _lost(exchange) if exchange.losses or exchange.unsaid else (),
             exchange.check.told if exchange.check is not None else "",
@@ -143,8 +136,3 @@ def _status(reply: Reply | None, ending: Ending) -> int:
     if ending.outcome is Outcome.CANCELLED:
         return ShuttingDown.status if isinstance(ending.error, ShuttingDown) else ClientDisconnected.status
     return reply.status if reply else InternalError.status
-
-
-def _text(headers: dict[bytes, bytes], name: bytes) -> str:
-    value = headers.get(name)
-    return value.decode("utf-8", "replace")[:256] if value else ""

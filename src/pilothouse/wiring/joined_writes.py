@@ -24,6 +24,9 @@ _CLOSE = b"connection: close\r\n"
 ANSWER = "pilothouse.answer"
 """The ASGI extension by which an application finds `JoinedCycle.answer`."""
 
+CONNECTION = "pilothouse.connection"
+"""The ASGI extension by which an application keeps what it knows of a connection: a dict that ends with it."""
+
 
 class JoinedWritesProtocol(HttpToolsProtocol):
     """Serves connections with `JoinedCycle` in place of uvicorn's own.
@@ -54,6 +57,7 @@ class JoinedWritesProtocol(HttpToolsProtocol):
             "scheme": self.scheme,
             "root_path": self.root_path,
         }
+        self._kept: dict[str, Any] = {}
         # Most requests of a connection go to the same place as the one before.
         self._asked_url = b""
         self._asked = "", b"", b""
@@ -61,6 +65,7 @@ class JoinedWritesProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application; called by the event loop."""
         super().connection_lost(exc)
+        self._kept.clear()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
@@ -96,7 +101,7 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         scope["path"], scope["raw_path"], scope["query_string"] = self._asked
         before: Any = self.cycle
         cycle = self.cycle = JoinedCycle(self, scope, keep_alive=version != "1.0" and parser.should_keep_alive())
-        scope["extensions"] = {ANSWER: cycle.answer}
+        scope["extensions"] = {ANSWER: cycle.answer, CONNECTION: self._kept}
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.application)
         else:
