@@ -40,7 +40,7 @@ class Store:
         self.trouble: Callable[[Sequence[Span]], PilothouseError | None] = lambda spans: None
         self.changed = asyncio.Event()
 
-    async def insert(self, spans: Sequence[Span], token: str) -> None:
+    async def insert(self, spans: Sequence[Span], token: str, revised: Sequence[Span] | None = None) -> None:
         """Keep the spans unless the token was seen or there is trouble."""
         self.sent.append(token)
         self.changed.set()
@@ -314,8 +314,8 @@ async def test_the_next_batch_is_decoded_while_the_store_takes_this_one(tmp_path
     insert = store.insert
     running_loop = asyncio.get_running_loop()
 
-    async def slow(spans: Sequence[Span], token: str) -> None:
-        await insert(spans, token)
+    async def slow(spans: Sequence[Span], token: str, revised: Sequence[Span] | None = None) -> None:
+        await insert(spans, token, revised)
         await hold.wait()
 
     class Reading(Catalog):

@@ -89,7 +89,7 @@ class Cut(Telemetry):
         self.__dict__.update(store.__dict__)
         self._random = random.Random(seed)
 
-    async def insert(self, spans: Sequence[Span], token: str) -> None:
+    async def insert(self, spans: Sequence[Span], token: str, revised: Sequence[Span] | None = None) -> None:
         """Write all, or some weeks of it and then fail."""
         luck = self._random.random()
         if luck < 0.6:

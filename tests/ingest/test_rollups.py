@@ -10,9 +10,11 @@ class Store:
         self._built = list(built)
         self.tidied = 0
         self.settled: list[int | None] = []
+        self.in_parts: list[bool] = []
 
-    async def build_rollups(self, settled_us: int | None = None) -> int:
+    async def build_rollups(self, settled_us: int | None = None, *, in_parts: bool = False) -> int:
         self.settled.append(settled_us)
+        self.in_parts.append(in_parts)
         return self._built.pop(0)
 
     async def tidy_rollups(self) -> int:
@@ -22,7 +24,8 @@ class Store:
 
 async def test_history_is_built_at_once_and_news_now_and_then() -> None:
     store = Store(4000, 3)
-    loop = RollupLoop(store, iter([None, 7]).__next__)
+    loop = RollupLoop(store, iter([None, 7]).__next__, iter([0.5, 30.0]).__next__)
     assert await loop.tick() < await loop.tick()
     assert store.settled == [None, 7]
+    assert store.in_parts == [True, False], "ingest that is behind has the machine for itself"
     assert store.tidied == 0

@@ -22,7 +22,8 @@ from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.connection import Connection, Query
 from pilothouse.store.telemetry.removal import Places
 from pilothouse.store.telemetry.rollup_building import Pace, sweep, tidy, touched, touched_before
-from pilothouse.store.telemetry.rollups import Dirty, Range, Wanted, aspect_of, columns_of, cover
+from pilothouse.store.telemetry.rollup_cover import MAX_RAW, Dirty, Range, cover
+from pilothouse.store.telemetry.rollups import Wanted, aspect_of, columns_of
 from pilothouse.store.telemetry.schema import Layout
 from tests.embedded_store import StoreProcess, own_store
 from tests.spans import BASE_NS, Traffic, new_project
@@ -218,6 +219,87 @@ async def test_what_came_lately_is_read_from_spans_until_it_settles(
     assert starts <= set(msgspec.json.decode(str(raw).encode()))
 
 
+class Lately:
+    """Spans of the last minutes, which come, change and go while rollups of them are built in parts."""
+
+    def __init__(self, seed: int, telemetry: Telemetry, connection: Connection) -> None:
+        self.rnd = random.Random(seed)
+        self.project = new_project()
+        self._telemetry = telemetry
+        self._connection = connection
+        self._traffic = Traffic(self.project, seed, 900)
+        self._now_ns = time.time_ns()
+        self.spans: list[Span] = []
+
+    async def come(self) -> None:
+        fresh = [self._recent(self._traffic.call()) for _ in range(40)]
+        self.spans += fresh
+        await self._telemetry.insert(fresh, uuid.uuid4().hex, [])
+
+    async def change(self) -> None:
+        before = self.rnd.choice(self.spans)
+        after = msgspec.structs.replace(before, duration_ns=self.rnd.randrange(10**9), model_served="other")
+        self.spans[self.spans.index(before)] = after
+        await self._telemetry.insert([after], uuid.uuid4().hex)
+
+    async def go(self) -> None:
+        gone = self.rnd.choice(self.spans)
+        await touched(self._connection, self.project, [gone.started_at_ns // 10**9])
+        sql = "DELETE FROM spans WHERE project_id = {project:String} AND trace_id = {trace:String}"
+        query = Query("delete", sql, {"project": self.project, "trace": gone.trace_id})
+        await self._connection.change(query, {"lightweight_deletes_sync": 2})
+        self.spans = [one for one in self.spans if one.trace_id != gone.trace_id]
+
+    async def build(self) -> None:
+        pace = Pace(settle_s=600, pause_s=0, part_rows=1)
+        await sweep(self._connection, time.time_ns() // 1000 + 1, pace, parts_from_s=self._now_ns // 10**9 - 1800)
+
+    async def agree(self) -> None:
+        for low_s in (0, self.rnd.randrange(900), self.rnd.randrange(900)):
+            from_at = datetime.fromtimestamp(self._now_ns / 1e9 - 900 + low_s, UTC)
+            to_at = datetime.fromtimestamp(self._now_ns / 1e9 + 10, UTC)
+            asked = OverviewFilter(project_id=self.project, from_at=from_at, to_at=to_at)
+            assert await overview.fetch(self._connection, asked) == await overview.fetch(
+                self._connection, asked, rolled=False
+            )
+            await _minutes_agree(self._connection, self.project, from_at, to_at)
+            await _equal(self._connection, self.project, (from_at, to_at), (("time:5m",), ("time:1h", "model"), ()))
+
+    def _recent(self, span: Span) -> Span:
+        return msgspec.structs.replace(span, started_at_ns=self._now_ns - self.rnd.randrange(900 * 10**9))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_what_is_built_in_parts_answers_as_the_spans_do(
+    telemetry: Telemetry, connection: Connection, seed: int
+) -> None:
+    lately = Lately(seed, telemetry, connection)
+    await lately.come()
+    for _ in range(10):
+        await lately.rnd.choice([lately.come, lately.come, lately.build, lately.build, lately.change, lately.go])()
+        await lately.agree()
+
+
+async def test_five_minutes_that_are_not_over_are_read_from_parts_until_a_row_is_replaced(
+    telemetry: Telemetry, connection: Connection
+) -> None:
+    lately = Lately(4, telemetry, connection)
+    during = Range(project_id=lately.project, from_ns=time.time_ns() - 900 * 10**9, to_ns=time.time_ns())
+    for _ in range(2):
+        await lately.come()
+        await lately.build()
+    its = (await rollups.figures(connection, during, [_by_model(60)])).parameters
+    assert len(msgspec.json.decode(str(its["part_fives"]).encode())) == 3
+    await lately.agree()
+    await lately.change()
+    its = (await rollups.figures(connection, during, [_by_model(60)])).parameters
+    assert len(msgspec.json.decode(str(its["part_fives"]).encode())) == 2
+    await lately.build()
+    await tidy(connection, Layout(), stale_s=0)
+    await lately.agree()
+
+
 async def test_what_may_still_be_coming_in_is_read_from_spans(telemetry: Telemetry, connection: Connection) -> None:
     project = new_project()
     history = History(project, 6, telemetry, connection)
@@ -353,7 +435,7 @@ def test_a_day_is_read_from_hours_where_something_in_it_does_not_hold() -> None:
 
 def test_with_too_much_in_motion_all_is_read_from_spans() -> None:
     during = Range(project_id="p", from_ns=0, to_ns=10**9 * 300 * 10_000)
-    assert cover(during, [Dirty(300, at * 300) for at in range(rollups.MAX_RAW + 1)]) is None
+    assert cover(during, [Dirty(300, at * 300) for at in range(MAX_RAW + 1)]) is None
 
 
 def test_the_narrowest_aspect_that_has_all_is_read() -> None:

@@ -33,6 +33,8 @@ class Piece(msgspec.Struct, frozen=True):
     rows: tuple[Span, ...]
     """The span itself; behind it marks for starts that hold no longer."""
     sources: tuple[Source, ...] = ()
+    fresh: bool = False
+    """The store holds no earlier row of the span, as far as anybody knows."""
 
 
 Refusal = tuple[Piece, Exception]
@@ -41,8 +43,11 @@ Refusal = tuple[Piece, Exception]
 class SpanSink(Protocol):
     """What ingest needs of the telemetry store."""
 
-    async def insert(self, spans: Sequence[Span], token: str) -> None:
-        """Write the spans; the same token again writes nothing twice. Raises `StoreUnavailable`, `QueryRefused`."""
+    async def insert(self, spans: Sequence[Span], token: str, revised: Sequence[Span] | None = None) -> None:
+        """Write the spans; the same token again writes nothing twice. Raises `StoreUnavailable`, `QueryRefused`.
+
+        `revised` are those that may replace earlier rows; None says that any may.
+        """
         ...
 
 
@@ -99,7 +104,7 @@ class Delivery:
 
     async def _insert(self, pieces: Sequence[Piece], token: str) -> None:
         spans = [row for piece in pieces for row in piece.rows]
-        await self._sink.insert(spans, token)
+        await self._sink.insert(spans, token, [row for piece in pieces if not piece.fresh for row in piece.rows])
         # One span is enough: the token alone decides whether an insert is known.
         self._witness = spans[:1], token
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -78,6 +79,8 @@ class IngestLoop(Loop):
         self._drains: dict[Path, _Drain] = {}
         self._refused: dict[Path, str] = {}
         self._discover_at = 0.0
+        self.lag_s = 0.0
+        """How long the oldest record has waited, some seconds ago."""
 
     def on_experiments(self, see: See) -> None:
         """Have `see` called with the runs of experiments that spans tell of, once those are in the store."""
@@ -139,7 +142,8 @@ class IngestLoop(Loop):
             self._refused.pop(path, None)
             self._drains[path] = _Drain(reader, self._line)
         ages = [drain.reader.oldest_age_s() for drain in self._drains.values()]
-        instruments.INGEST_LAG.set(max(ages, default=0.0))
+        self.lag_s = max(ages, default=0.0)
+        instruments.INGEST_LAG.set(self.lag_s)
 
     def _close_all(self) -> None:
         for drain in self._drains.values():
@@ -261,12 +265,20 @@ class _Drain:
         return None if batch is None else (batch, await self._decode(batch))
 
     async def _decode(self, batch: Batch) -> Contents:
-        contents = Contents({}, [])
-        step = self._line.options.slice_records
-        for start in range(0, len(batch.items), step):
-            part = batch.items[start : start + step]
-            ready = await self._line.side_reader.read(part)
-            await self._line.thread.run(partial(read, part, self._line.catalog, contents, ready))
+        line, contents = self._line, Contents({}, [])
+        step = line.options.slice_records
+        parts = [batch.items[start : start + step] for start in range(0, len(batch.items), step)]
+        # All at once, so that the side reader has the next part while this one is taken over.
+        asked = [asyncio.create_task(line.side_reader.read(part)) for part in parts]
+        prepared = 0
+        try:
+            for part, ready in zip(parts, asked, strict=True):
+                await line.thread.run(partial(read, part, line.catalog, contents, await ready))
+                await line.merger.prepare(list(islice(contents.spans.values(), prepared, None)), line.thread)
+                prepared = len(contents.spans)
+        finally:
+            for one in asked:
+                one.cancel()
         return contents
 
     async def _deliver(self, batch: Batch, contents: Contents) -> list[Unusable]:

@@ -1,5 +1,6 @@
 """Merging what comes with what is there: every span one row, every model call counted once."""
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 K = TypeVar("K")
 _ROWS_BYTES = 64 * 1024**2
-_SLICE = 64
+_SLICE = 256
 """Spans that are folded in one go; between two slices the event loop has the interpreter to itself."""
 
 
@@ -83,6 +84,22 @@ class Merger:
         self.open_spans = open_spans
         self._rows = OpenRows(_ROWS_BYTES)
         self._clock = clock
+
+    async def prepare(self, arrived: Sequence[Arrived], work: Work) -> None:
+        """Make the rows of spans that one patch is all of, for which nothing need be known of the store.
+
+        So they are made while the store takes the batch before; a batch that cannot be prepared is merged all the same.
+        """
+        for start in range(0, len(arrived), _SLICE):
+            await work.run(partial(self._prepare, arrived[start : start + _SLICE]))
+
+    def _prepare(self, arrived: Sequence[Arrived]) -> None:
+        now_ns = self._clock.now_ns()
+        for one in arrived:
+            if _is_one_patch(one):
+                # What no row can be made of is told of when it is its turn.
+                with contextlib.suppress(Exception):
+                    one.row = row_of_patch(one.patches[0], self._catalog, now_ns)
 
     async def merge(self, arrived: Mapping[SpanKey, Arrived], work: Work) -> Merged:
         """Return the rows that the store must get so that each span is the fold of all that was ever said of it.
@@ -208,8 +225,8 @@ class Merger:
         """Return the span's row; the very one that is there when there is nothing to add."""
         if one.call is not None and not one.patches and not any(held.span.fold for held in before):
             return one.call
-        if not before and one.call is None and len(one.patches) == 1:
-            return row_of_patch(one.patches[0], self._catalog, now_ns)
+        if not before and _is_one_patch(one):
+            return one.row or row_of_patch(one.patches[0], self._catalog, now_ns)
         last = max(before, key=lambda held: held.version).span if before else None
         known = {id(held.span): fold_of_row(held.span) for held in before}
         fold = _all([*known.values(), *([fold_of_row(one.call)] if one.call else []), *map(fold_of, one.patches)])
@@ -298,7 +315,7 @@ class _Batch:
         found: list[Piece] = []
         for made in self._made.values():
             if not made.before:
-                found.append(Piece((made.row,), tuple(made.sources)))
+                found.append(Piece((made.row,), tuple(made.sources), fresh=True))
                 continue
             last = _last_by_bucket(made.before)
             here = _bucket(made.row)
@@ -310,6 +327,10 @@ class _Batch:
             if gone or last.get(here) is not made.row:
                 found.append(Piece((made.row, *gone), tuple(made.sources)))
         return found
+
+
+def _is_one_patch(one: Arrived) -> bool:
+    return one.call is None and len(one.patches) == 1
 
 
 def _is_same(before: Fold, fold: Fold, encoded: bytes) -> bool:

@@ -9,15 +9,18 @@ from pilothouse.loops import Loop
 _EVERY_S = 10.0
 _TIDY_S = 3600.0
 _MANY = 1000
+_BEHIND_S = 3.0
+"""Ingest that is this late needs the machine for itself, and nothing is built that may wait until it is over."""
 
 
 class Rollups(Protocol):
     """What this asks of the telemetry store. Methods raise `StoreUnavailable` and `QueryRefused`."""
 
-    async def build_rollups(self, settled_us: int | None = None) -> int:
+    async def build_rollups(self, settled_us: int | None = None, *, in_parts: bool = False) -> int:
         """Build some of what is due; return how many were built.
 
-        All that was inserted before `settled_us` is in the store; None when that is not known.
+        All that was inserted before `settled_us` is in the store; None when that is not known. What is not over is
+        built `in_parts` only.
         """
         ...
 
@@ -29,15 +32,16 @@ class Rollups(Protocol):
 class RollupLoop(Loop):
     """Builds rollups of what has settled; until it gets to something, figures are read from the spans."""
 
-    def __init__(self, store: Rollups, settled_us: Callable[[], int | None]) -> None:
+    def __init__(self, store: Rollups, settled_us: Callable[[], int | None], lag_s: Callable[[], float]) -> None:
         super().__init__("rollups")
         self._store = store
         self._settled_us = settled_us
+        self._lag_s = lag_s
         self._tidy_at = time.monotonic() + _TIDY_S
 
     async def tick(self) -> float:
         """Build what is due."""
-        built = await self._store.build_rollups(self._settled_us())
+        built = await self._store.build_rollups(self._settled_us(), in_parts=self._lag_s() < _BEHIND_S)
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + _TIDY_S
             await self._store.tidy_rollups()

@@ -67,7 +67,7 @@ async def _draining(settings: Settings, layout: Layout, drain_s: float) -> Async
         gate = _gate(metadata, layout)
         loop = IngestLoop(layout.spool, telemetry, catalog, settings.ingest, Ledger(metadata).add, gate)
         loop.on_revisions(await parts.enter_async_context(revising(settings, layout, metadata, catalog, gate)))
-        rollups = RollupLoop(rolled, telemetry.settled_us)
+        rollups = RollupLoop(rolled, telemetry.settled_us, lambda: loop.lag_s)
         parts.push_async_callback(rollups.stop, 1.0)
         loop.on_experiments(Experiments(metadata, SystemClock()).see)
         parts.push_async_callback(loop.stop, min(drain_s, 5.0))

@@ -48,6 +48,7 @@ from pilothouse.store.telemetry import (
     query_values,
     removal,
     rollup_building,
+    rollup_parts,
     schema,
     scores,
     signals,
@@ -120,6 +121,8 @@ class Telemetry:
         self._connection = Connection(options)
         self._versions = _Versions()
         self._writing = writing.Writing()
+        self._voided = rollup_parts.Voided(self._connection)
+        self._began_s = int(time.time())
 
     async def connect(self) -> None:
         """Raise `StoreUnavailable` unless the store answers and lets us in; the other methods need no call of it."""
@@ -165,13 +168,15 @@ class Telemetry:
         newest = Query("newest_version", "SELECT toUnixTimestamp64Micro(max(inserted_at)) AS version FROM spans")
         self._versions.follow((await self._connection.select(newest, _Version))[0].version)
 
-    async def insert(self, spans: Sequence[Span], token: str) -> None:
+    async def insert(self, spans: Sequence[Span], token: str, revised: Sequence[Span] | None = None) -> None:
         """Store spans, durably when this returns; the same token is stored once, also after a restart.
 
-        A span with the project, trace, id and start of an earlier one replaces it. Best in batches of 1,000 to 10,000.
+        A span with the project, trace, id and start of an earlier one replaces it; `revised` are those that may do so,
+        None says that any may. Best in batches of 1,000 to 10,000.
         """
         if not spans:
             return
+        await self._voided.of(spans if revised is None else revised)
         version_us = self._versions.next()
         with self._writing.version(version_us):
             await self._connection.insert(
@@ -321,12 +326,15 @@ class Telemetry:
         """Return the figures of the overview page."""
         return await overview.fetch(self._connection, wanted)
 
-    async def build_rollups(self, settled_us: int | None = None) -> int:
+    async def build_rollups(self, settled_us: int | None = None, *, in_parts: bool = False) -> int:
         """Bring the rollups of all projects up to date; return how many were built. Only one process may do so.
 
-        `settled_us` is that of whoever inserts spans; without it, each insert is given the time that it may take.
+        `settled_us` is that of whoever inserts spans; without it, each insert is given the time that it may take, and
+        nothing is built `in_parts`, before it is over.
         """
-        return await rollup_building.sweep(self._connection, settled_us)
+        # What began before this process may hold rows of which it does not know.
+        parts_from_s = self._began_s if in_parts else None
+        return await rollup_building.sweep(self._connection, settled_us, parts_from_s=parts_from_s)
 
     async def tidy_rollups(self) -> int:
         """Remove what later rollups replaced once that is much; return how many rows went."""

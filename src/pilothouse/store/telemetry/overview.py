@@ -14,10 +14,10 @@ from pilothouse.domain.reading import CallStats, ModelStats, Overview, OverviewF
 from pilothouse.store.telemetry.conditions import moment, nanoseconds, of_calls
 from pilothouse.store.telemetry.connection import Connection, Query
 from pilothouse.store.telemetry.figures import INPUT_BUCKETS, OUTPUT_BUCKETS
+from pilothouse.store.telemetry.rollup_cover import Range
 from pilothouse.store.telemetry.rollups import (
     MERGED,
     REGROUPED,
-    Range,
     Wanted,
     figures,
     from_spans,

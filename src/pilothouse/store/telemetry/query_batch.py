@@ -12,7 +12,8 @@ from pilothouse.store.telemetry.conditions import nanoseconds
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.query_figures import Asked, Row
 from pilothouse.store.telemetry.query_rollups import Rolled, of_rollups
-from pilothouse.store.telemetry.rollups import Range, figures, statement
+from pilothouse.store.telemetry.rollup_cover import Range
+from pilothouse.store.telemetry.rollups import figures, statement
 from pilothouse.store.telemetry.search import EXACT
 
 Answer = Table | PilothouseError

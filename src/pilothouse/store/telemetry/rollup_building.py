@@ -8,8 +8,10 @@ from operator import attrgetter
 
 import msgspec
 
+from pilothouse.store.telemetry import rollup_parts
 from pilothouse.store.telemetry.clause import sound
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
+from pilothouse.store.telemetry.rollup_cover import SETTLED
 from pilothouse.store.telemetry.rollup_tables import (
     ASPECTS,
     BUILDS,
@@ -21,9 +23,9 @@ from pilothouse.store.telemetry.rollup_tables import (
     MINUTES_KEPT_S,
     OF_ROWS,
     OF_SPANS,
+    PART_S,
     ROLLUPS,
 )
-from pilothouse.store.telemetry.rollups import SETTLED
 from pilothouse.store.telemetry.schema import Layout, on_each_server
 from pilothouse.store.telemetry.writing import OVER_S
 
@@ -101,6 +103,18 @@ _BUILD_MINUTES = (
     .replace("%AT%", "if(GROUPING(minute) = 0, minute, five)")
     .replace("%SETS%", ", ".join((*_FIVES, *_MINUTES)))
 )
+_BUILD_PART = (
+    _BUILD.replace("%UNIT%", f"toUInt32({PART_S})").replace("%AT%", "minute").replace("%SETS%", ", ".join(_MINUTES))
+    .replace("spans FINAL", "spans")
+    .replace(
+        "AND toStartOfFiveMinutes(started_at) >= toDateTime({low_s:UInt32}, 'UTC')\n"
+        "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')\n"
+        "AND toStartOfFiveMinutes(started_at) IN {starts:Array(UInt32)} AND NOT deleted",
+        "AND toStartOfFiveMinutes(started_at) = toDateTime({at_s:UInt32}, 'UTC') AND NOT deleted\n"
+        "AND inserted_at >= fromUnixTimestamp64Micro({since_us:Int64})\n"
+        "AND inserted_at < fromUnixTimestamp64Micro({upper_us:Int64})",
+    )
+)  # fmt: skip
 _JOIN = "\n".join((
     f"INSERT INTO rollup_rows (project_id, aspect, unit_s, at, build, {_COLUMNS})",
     "SELECT project_id, aspect, {unit_s:UInt32}, %START% AS start, {now_us:UInt64},",
@@ -113,10 +127,13 @@ _JOIN = "\n".join((
     f"GROUP BY project_id, aspect, start, {', '.join(DIMENSIONS)}",
 ))  # fmt: skip
 _STALE = (
-    "(project_id, unit_s, if(unit_s = 60, toStartOfFiveMinutes(at), at), build) NOT IN"
+    "if(unit_s = 61, at < toDateTime({parts_s:UInt32}, 'UTC'),"
+    " (project_id, unit_s, if(unit_s = 60, toStartOfFiveMinutes(at), at), build) NOT IN"
     " (SELECT project_id, unit_s, at, max(build) FROM rollup_builds GROUP BY project_id, unit_s, at)"
-    " AND build < {before_us:UInt64}"
+    " AND build < {before_us:UInt64})"
 )
+_PARTS_KEPT_S = 2 * HOUR_S
+"""Longer than anybody reads them."""
 
 
 _OLD_MINUTES = "unit_s = 60 AND at < toDateTime({before_s:UInt32}, 'UTC')"
@@ -151,15 +168,20 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Between rows and the note that they hold: a reader of the note surely sees the rows."""
     minutes_s: int = MINUTES_KEPT_S
     """Of what began this lately, minutes are built, too."""
+    part_rows: int = 2_000
+    """Of this many that came since the last sweep, five minutes that are not over are built in part."""
 
 
 _PACE = Pace()
 
 
-async def sweep(connection: Connection, settled_us: int | None = None, pace: Pace = _PACE) -> int:
+async def sweep(
+    connection: Connection, settled_us: int | None = None, pace: Pace = _PACE, *, parts_from_s: int | None = None
+) -> int:
     """Mark what changed and build what has settled; return how many units were built, at most `MAX_UNITS` of a length.
 
-    All that was inserted before `settled_us` is in the store; None takes what is as old as an insert may last.
+    All that was inserted before `settled_us` is in the store; None takes what is as old as an insert may last. Five
+    minutes that are not over are built in parts where they begin at `parts_from_s` or later.
 
     Only one process may do so at a time.
     """
@@ -182,8 +204,14 @@ async def sweep(connection: Connection, settled_us: int | None = None, pace: Pac
             for starts in _stretches([one.at_s for one in group], _LONGEST_S[unit_s]):
                 await _build(connection, project_id, unit_s, starts, (times.now_us, fine_s))
         due += found
-    if due:
+    made: list[rollup_parts.Made] = []
+    if settled_us is not None and parts_from_s is not None:
+        stretch = rollup_parts.Stretch(times.settled_us, settled_us, parts_from_s, pace.part_rows)
+        made = await rollup_parts.build(connection, stretch, times.now_us, _BUILD_PART)
+    if due or made:
         await asyncio.sleep(pace.pause_s)
+        await rollup_parts.note(connection, made, settled_us or 0, times.now_us)
+    if due:
         minutes = [_Due(one.project_id, MINUTE_S, one.at_s) for one in due if one.unit_s == FIVE_S]
         await _note(connection, [*due, *(one for one in minutes if one.at_s >= fine_s)], times.now_us)
     return len(due)
@@ -222,18 +250,22 @@ async def touched(connection: Connection, project_id: str, starts_s: Iterable[in
         await connection.change(
             Query("touch rollups", _TOUCH, {"project_id": sound(project_id), "fives": text}), _INSERT
         )
+    await rollup_parts.void(connection, project_id, fives)
 
 
 async def touched_before(connection: Connection, project_id: str, before_s: int) -> None:
     """Note that rows went of all that began before; call it once nobody reads them any more."""
     parameters: dict[str, Parameter] = {"project_id": sound(project_id), "before_s": max(0, before_s)}
     await connection.change(Query("touch rollups", _TOUCH_BEFORE, parameters), _INSERT)
+    await rollup_parts.void_before(connection, project_id, max(0, before_s))
 
 
 async def tidy(connection: Connection, layout: Layout, stale_s: float = _STALE_S) -> int:
     """Remove rows that later builds replaced once they are a fifth of all; return how many went."""
     times = (await connection.select(Query("rollup times", _TIMES), _Times))[0]
-    parameters: dict[str, Parameter] = {"before_us": max(0, times.now_us - int(stale_s * 1e6))}
+    parameters: dict[str, Parameter] = {
+        "before_us": max(0, times.now_us - int(stale_s * 1e6)), "parts_s": times.now_us // 10**6 - _PARTS_KEPT_S,
+    }  # fmt: skip
     await _forget_minutes(connection, layout, times.now_us)
     count = " ".join(("SELECT countIf(", _STALE, ") AS stale, count() AS rows FROM rollup_rows"))
     found = (await connection.select(Query("stale rollups", count, parameters), _Count))[0]

@@ -8,9 +8,12 @@ from pilothouse.store.telemetry.figures import COUNTED, OUTPUT_TOTAL, RATE, UNPR
 ROLLUPS = "rollup_rows"
 BUILDS = "rollup_builds"
 MARKS = "rollup_marks"
+PARTS = "rollup_parts"
 MINUTE_S, FIVE_S, HOUR_S, DAY_S = 60, 300, 3600, 86400
 """All versions of a span begin in the same five minutes, so those can be built apart from all others. Their minutes are
 built with them, and hold or not as they do."""
+PART_S = 61
+"""No length: it tells the minutes of parts from those of whole five minutes."""
 MINUTES_KEPT_S = 2 * DAY_S
 """How far back: nobody looks at minutes of long ago, and at few spans there are as many rows of minutes as spans."""
 DIMENSIONS: Mapping[str, str] = {
@@ -131,6 +134,20 @@ SETTINGS ${deduplication_window} = 1000
 """
 
 
+_PARTS = """
+CREATE TABLE IF NOT EXISTS `$database`.rollup_parts$local $on_cluster
+(
+    project_id LowCardinality(String),
+    at DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    build UInt64 CODEC(ZSTD(1)),
+    upper_us UInt64 CODEC(ZSTD(1))
+)
+ENGINE = ${replicated}ReplacingMergeTree(upper_us)
+ORDER BY (project_id, at, build)
+TTL at + INTERVAL 1 DAY
+SETTINGS ${deduplication_window} = 1000
+"""
+
 _FIRST_ROWS = """
 CREATE TABLE IF NOT EXISTS `$database`.rollups$local $on_cluster
 (
@@ -154,6 +171,8 @@ def _distributed(table: str) -> str:
     )
 
 
+IN_PARTS = (_PARTS,)
+IN_PARTS_DISTRIBUTED = (_distributed(PARTS),)
 TABLES = (_FIRST_ROWS, _BUILDS, _MARKS)
 DISTRIBUTED = tuple(_distributed(table) for table in ("rollups", BUILDS, MARKS))
 BY_ASPECT = (

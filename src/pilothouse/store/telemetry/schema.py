@@ -170,6 +170,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(7, "rollups by aspect", rollup_tables.BY_ASPECT, rollup_tables.BY_ASPECT_DISTRIBUTED),
     Migration(8, "one file an insert", (_ONE_FILE_AN_INSERT,)),
     Migration(9, "exemplars", signals.EXEMPLARS, signals.EXEMPLARS_DISTRIBUTED),
+    Migration(10, "rollups in parts", rollup_tables.IN_PARTS, rollup_tables.IN_PARTS_DISTRIBUTED),
 )
 LATEST = MIGRATIONS[-1].version
 
