@@ -1,8 +1,8 @@
 """OpenTelemetry end to end: spans a second from the sender until they can be queried, in the running product.
 
 `python -m bench.otlp_ingest [--spans N] [--senders N] [--together] [--peers]`. Each request holds 100 spans of about
-3 kB, a model call each, and is acknowledged when it is on disk. The senders make their requests beforehand, in
-processes of their own, but share the machine's cores with the product. With `--peers` Phoenix and MLflow get the same
+3 kB, a model call each, and is acknowledged when it is on disk. The senders are processes of their own, but share the
+machine's cores with the product. With `--peers` Phoenix and MLflow get the same
 requests, fewer of them, and the engine the same rows directly; ours is measured before and after them.
 """
 

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from bench import peers
-from bench.otlp_requests import SPANS, request
+from bench.otlp_requests import SPANS, Requests
 from bench.peers import Running
 
 PEERS: dict[str, Callable[[], AbstractContextManager[Running]]] = {"phoenix": peers.phoenix, "mlflow": peers.mlflow}
@@ -33,13 +33,14 @@ class Sending(msgspec.Struct, frozen=True):
 
 def send(job: Sending, go: Event, ready: Event, waits: "multiprocessing.Queue[list[float]]") -> None:
     """Send requests one after the other, over one connection; what is refused for now comes again."""
-    bodies = [request(number) for number in range(job.count)]
+    made = Requests()
     headers = {**job.headers, "content-type": "application/x-protobuf"}
     took: list[float] = []
     with httpx.Client(headers=headers, trust_env=False, timeout=120) as client:
         ready.set()
         go.wait()
-        for body in bodies:
+        for _ in range(job.count):
+            body = made.next()
             began = time.monotonic()
             while (answer := client.post(job.url, content=body)).status_code in (429, 503):
                 time.sleep(float(answer.headers.get("retry-after", 0.1)))

@@ -1,11 +1,15 @@
 """The requests that the benches of OpenTelemetry send: a model call a span, about 3 kB each."""
 
 import os
+import re
+import struct
 import time
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 SPANS = 100
+TRACES = 10
+_FORMS = 20
 _WORDS = "the spool keeps every span until the store has it and frees its disk "
 
 
@@ -20,7 +24,7 @@ def request(number: int) -> bytes:
     trace_id, root = b"", b""
     for index in range(SPANS):
         span = scoped.spans.add()
-        if index % 10 == 0:
+        if index % (SPANS // TRACES) == 0:
             trace_id, root = os.urandom(16), b""
         span.trace_id, span.span_id, span.parent_span_id = trace_id, os.urandom(8), root
         root = root or span.span_id
@@ -37,3 +41,35 @@ def request(number: int) -> bytes:
         for key, count in {"gen_ai.usage.input_tokens": 400, "gen_ai.usage.output_tokens": index}.items():
             span.attributes.add(key=key).value.int_value = count
     return made.SerializeToString()
+
+
+class Requests:
+    """Makes such requests fast, so that a sender takes little of the processor: traces and times are new in each."""
+
+    def __init__(self) -> None:
+        self._forms = [_Form(request(number)) for number in range(_FORMS)]
+        self._made = 0
+
+    def next(self) -> bytes:
+        """Return a request of which all spans began a second ago."""
+        self._made += 1
+        return self._forms[self._made % _FORMS].filled()
+
+
+class _Form:
+    """A request in pieces, between which traces and times stand."""
+
+    def __init__(self, body: bytes) -> None:
+        made = ExportTraceServiceRequest.FromString(body)
+        spans = made.resource_spans[0].scope_spans[0].spans
+        self._traces = sorted({span.trace_id for span in spans})
+        self._times = [
+            struct.pack("<Q", at_ns) for at_ns in (spans[0].start_time_unix_nano, spans[0].end_time_unix_nano)
+        ]
+        self._pieces = re.split(b"(" + b"|".join(map(re.escape, [*self._traces, *self._times])) + b")", body)
+
+    def filled(self) -> bytes:
+        now_ns = time.time_ns()
+        new = {trace_id: os.urandom(16) for trace_id in self._traces}
+        new |= {old: struct.pack("<Q", at_ns) for old, at_ns in zip(self._times, (now_ns - 10**9, now_ns), strict=True)}
+        return b"".join([new.get(piece, piece) for piece in self._pieces])
