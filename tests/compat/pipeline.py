@@ -15,6 +15,7 @@ from pilothouse.ingest.loop import IngestLoop
 from pilothouse.ingest.merging import newest
 from pilothouse.ingest.options import IngestOptions
 from pilothouse.ingest.remapping import remapped
+from pilothouse.store.telemetry.archive import Archive
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.history import History
 from pilothouse.wiring.revisions import READINGS
@@ -42,12 +43,12 @@ class Pipeline(msgspec.Struct):
 
 
 @contextlib.asynccontextmanager
-async def pipeline(folder: Path, process: StoreProcess) -> AsyncIterator[Pipeline]:
-    """Start a platform on a store that is running."""
+async def pipeline(folder: Path, process: StoreProcess, archive: Archive | None = None) -> AsyncIterator[Pipeline]:
+    """Start a platform on a store that is running; with an archive deletions can be requested."""
     store = Telemetry(process.options())
     await store.migrate()
     try:
-        async with running(folder, telemetry=store, clock=SystemClock()) as run:
+        async with running(folder, telemetry=store, archive=archive, clock=SystemClock()) as run:
             ingest = IngestLoop(folder / "spool", store, Catalog(), IngestOptions(linger_s=0.0))
             try:
                 yield Pipeline(run, ingest, store)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,18 @@ async def run(tmp_path: Path) -> AsyncIterator[Running]:
 
 
 async def told(
-    run: Running, environment: str, folder: Path, below: str, story: str = "library", *more: str
+    run: Running,
+    environment: str,
+    folder: Path,
+    below: str,
+    story: str = "library",
+    *more: str,
+    permissions: Sequence[Permission] = (Permission.INGEST, Permission.READ, Permission.WRITE),
 ) -> dict[str, Any]:
     python = ROOT / ".venv" / environment / "bin/python"
     if not python.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{python} is missing; `make test` installs it")
-    key = await run.key(Permission.INGEST, Permission.READ, Permission.WRITE)
+    key = await run.key(*permissions)
     surroundings = {
         "PATH": os.environ["PATH"], "HOME": str(folder), "HTTP_PROXY": _NOWHERE, "HTTPS_PROXY": _NOWHERE,
         "NO_PROXY": "127.0.0.1",

@@ -254,6 +254,23 @@ async def test_what_comes_back_between_two_counts_is_removed_too(
     assert await listed(telemetry, project) == set()
 
 
+async def test_a_project_of_langsmith_goes_with_the_traces_that_began_before(
+    metadata: Metadata, archive: Archive, telemetry: Telemetry
+) -> None:
+    setup, project = Setup(metadata, archive), new_project()
+    own, other = {"langsmith.session_id": "shop"}, {"langsmith.session_id": "bar"}
+    old, beside = make_span(project, attributes=own), make_span(project, attributes=other)
+    below = make_span(project, trace_id=old.trace_id)
+    later_ns = setup.clock.now_ns() + DAY_NS
+    again = make_span(project, attributes=own, started_at_ns=later_ns)
+    await telemetry.insert([old, below, beside, again], project)
+    asked = await setup.deletions.request(project, Subject.PROJECT, "shop", actor="test")
+    done = await setup.carry_out(project, asked)
+    assert (done.state, done.traces, done.removed["spans"]) == (DeletionState.DONE, 1, 2)
+    assert await listed(telemetry, project) == {beside.trace_id, again.trace_id}
+    assert done.digest == setup.deletions.digest(project, Subject.PROJECT, "shop")
+
+
 async def test_a_store_that_is_away_is_asked_again(metadata: Metadata, archive: Archive) -> None:
     setup, project = Setup(metadata, archive), new_project()
     asked = await setup.deletions.request(project, Subject.TRACE, "t1", actor="test")

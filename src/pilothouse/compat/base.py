@@ -9,6 +9,7 @@ from litestar import Request, Router
 
 from pilothouse.domain.access import Permission, Project, VirtualKey
 from pilothouse.domain.activity import ActivityFilter, SessionPage
+from pilothouse.domain.keeping import Deletion, Subject
 from pilothouse.domain.query.aggregate import Aggregate, Table
 from pilothouse.domain.reading import (
     ScoreFilter,
@@ -97,6 +98,14 @@ class Reads(Protocol):
 
     async def figures(self, wanted: Aggregate) -> Table:
         """Return figures over what a query finds."""
+        ...
+
+
+class Deletions(Protocol):
+    """Where removal of telemetry is requested."""
+
+    async def request(self, project_id: str, subject: Subject, subject_id: str, *, actor: str) -> Deletion:
+        """Have everything removed; the same request again, while the first has not begun, is the first."""
         ...
 
 

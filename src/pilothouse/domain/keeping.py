@@ -64,6 +64,8 @@ class Subject(StrEnum):
     USER = "user"
     SESSION = "session"
     TRACE = "trace"
+    PROJECT = "project"
+    """What LangSmith's SDKs call one: the runs that name it, inside of a project of ours."""
 
 
 class DeletionState(StrEnum):

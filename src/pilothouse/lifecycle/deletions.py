@@ -1,4 +1,4 @@
-"""Removal of a user's, a session's or a trace's data: requested, carried out step by step, receipted."""
+"""Removal of a user's, a session's, a trace's or a project's data: requested, carried out step by step, receipted."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ class Removal(Protocol):
     """What this needs of the telemetry store; raises `StoreUnavailable` and `QueryRefused`."""
 
     async def traces_of(self, wanted: Places) -> list[str]:
-        """Return the traces with a span of the user, the session, or the trace itself."""
+        """Return the traces with a span of the subject."""
         ...
 
     async def sessions_of(self, wanted: Places) -> list[str]:
@@ -170,9 +170,8 @@ class DeletionLoop(Loop):
     async def _remove(self, deletion: Deletion) -> tuple[Deletion, int]:
         """Remove what is there, and count again later, until two counts in a row find nothing."""
         parts = self._parts
-        wanted = Places(
-            deletion.project_id, deletion.subject, parts.box.open(deletion.sealed_id, _context(deletion.id))
-        )
+        subject_id = parts.box.open(deletion.sealed_id, _context(deletion.id))
+        wanted = Places(deletion.project_id, deletion.subject, subject_id, before_ns=deletion.requested_at_ns)
         trace_ids = await parts.store.traces_of(wanted)
         if deletion.subject is Subject.TRACE:
             trace_ids = [wanted.subject_id]

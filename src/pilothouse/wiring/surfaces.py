@@ -62,11 +62,13 @@ class Intake:
 def surfaces(door: Door, reads: Telemetry, platform: ServerParts) -> Sequence[Surface]:
     """Return every surface of a platform."""
     intake, projects, library, clock = Intake(door), platform.registry, platform.library, platform.clock
-    smith = LangSmithParts(intake=intake, reads=reads, projects=projects, library=library, clock=clock)
+    deletions = platform.lifecycle.deletions if platform.lifecycle else None
+    smith = LangSmithParts(
+        intake=intake, reads=reads, projects=projects, library=library, clock=clock, deletions=deletions
+    )
     fuse = LangfuseParts(
-        intake=intake, reads=reads, projects=projects, library=library, clock=clock,
-        deletions=platform.lifecycle.deletions if platform.lifecycle else None,
-    )  # fmt: skip
+        intake=intake, reads=reads, projects=projects, library=library, clock=clock, deletions=deletions
+    )
     return (
         langfuse.surface(fuse),
         links(),

@@ -3427,7 +3427,7 @@ export interface components {
          * @description Whose data is removed.
          * @enum {string}
          */
-        Subject: "user" | "session" | "trace";
+        Subject: "user" | "session" | "trace" | "project";
         /** SystemView */
         SystemView: {
             version: string;

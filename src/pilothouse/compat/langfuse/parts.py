@@ -3,28 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from pilothouse.compat.arrival import Arrival, worked
-from pilothouse.compat.base import Intake, Projects, Reads, chunks_of, headers_of
+from pilothouse.compat.base import Deletions, Intake, Projects, Reads, chunks_of, headers_of
 from pilothouse.compat.decode import body_of
 from pilothouse.compat.langfuse.observations import SOURCE
 from pilothouse.domain.access import Permission, VirtualKey
 from pilothouse.domain.clock import Clock
-from pilothouse.domain.keeping import Deletion, Subject
 from pilothouse.registry.library import Library
-
-
-class Deletions(Protocol):
-    """Where removal is requested."""
-
-    async def request(self, project_id: str, subject: Subject, subject_id: str, *, actor: str) -> Deletion:
-        """Have everything removed; the same request again, while the first has not begun, is the first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

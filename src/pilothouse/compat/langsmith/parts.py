@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from pilothouse.compat.arrival import TRACES, Arrival, worked
-from pilothouse.compat.base import Intake, Projects, chunks_of, headers_of
+from pilothouse.compat.base import Deletions, Intake, Projects, chunks_of, headers_of
 from pilothouse.compat.decode import body_of
 from pilothouse.compat.langsmith.runs import SOURCE
 from pilothouse.domain.access import Permission, VirtualKey
@@ -79,6 +79,8 @@ class LangSmithParts:
     projects: Projects
     library: Library
     clock: Clock
+    deletions: Deletions | None = None
+    """Without it no run is removed here."""
 
     def now(self) -> datetime:
         """Return the time."""

@@ -8,13 +8,15 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath
 
 from pilothouse.compat.arrival import Arrival
+from pilothouse.compat.base import headers_of
 from pilothouse.compat.langsmith import ids, results, views
 from pilothouse.compat.langsmith.answers import problem
 from pilothouse.compat.langsmith.asking import MOST, number, several, uuid_of, when
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep, actor_of
 from pilothouse.compat.langsmith.runs import SESSION_ID, SESSION_NAME, SOURCE, Operation, traced
-from pilothouse.domain.access import VirtualKey
+from pilothouse.domain.access import Permission, VirtualKey
 from pilothouse.domain.experiment import Experiment
+from pilothouse.domain.keeping import Subject
 from pilothouse.domain.reading import AttributeValue, SpanFilter
 from pilothouse.errors import Conflict, InvalidRequest, NotFound
 from pilothouse.otlp.values import moment_ns
@@ -26,7 +28,7 @@ from pilothouse.store.metadata.experiments import ExperimentFilter
 _DAYS = timedelta(days=90)
 """How far back projects are looked for."""
 _VERSION = "dataset_version"
-_NOT_BUILT = 501
+_ACCEPTED, _NOT_BUILT = 202, 501
 
 
 @get("/sessions", include_in_schema=False)
@@ -99,18 +101,25 @@ async def change(langsmith: PartsDep, request: Request[Any, Any, Any], session_i
 
 @delete("/sessions/{session_id:str}", status_code=200, include_in_schema=False)
 async def remove(langsmith: PartsDep, request: Request[Any, Any, Any], session_id: FromPath[str]) -> Response[Any]:
-    """Delete an experiment; its runs stay. Another project is nothing but the name that runs give it."""
-    key = await langsmith.editor(request)
+    """Delete a project with its runs, for which a key needs the permission of administrators.
+
+    Of other keys, those that may write delete experiments, whose runs stay, and projects without runs.
+    """
+    key = await langsmith.intake.admit(headers_of(request), Permission.WRITE, Permission.ADMIN)
     wanted = str(uuid_of(session_id, "session_id"))
-    if await known(langsmith, key.project_id, wanted) is not None:
+    experiment = await known(langsmith, key.project_id, wanted)
+    if experiment is not None:
         await langsmith.library.experiments.delete(key.project_id, wanted, actor=actor_of(key))
-        return Response({"message": "Experiment deleted"})
-    await langsmith.reader(request)
-    asked = SpanFilter(project_id=key.project_id, source=SOURCE, attributes={SESSION_ID: (wanted,)}, limit=1)
-    if (await langsmith.reads.spans(asked)).items:
-        return problem(
-            _NOT_BUILT, "a project goes with its last run; delete its traces, users or sessions by /api/v1/deletions"
-        )
+    if Permission.ADMIN in key.permissions and langsmith.deletions is not None:
+        # also when no run is seen, since some may be under way
+        asked = await langsmith.deletions.request(key.project_id, Subject.PROJECT, wanted, actor=actor_of(key))
+        told = {"message": "The project's runs are being deleted", "deletion_id": asked.id}
+        return Response(told, status_code=_ACCEPTED)
+    if experiment is not None:
+        return Response({"message": "Experiment deleted; its runs stay, since the key may not delete any"})
+    if await _has_runs(langsmith, request, key, wanted):
+        await langsmith.intake.admit(headers_of(request), Permission.ADMIN)
+        return problem(_NOT_BUILT, "runs are not deleted here")
     return Response({"message": "No run belongs to the project"})
 
 
@@ -139,6 +148,14 @@ async def changed(langsmith: LangSmithParts, key: VirtualKey, session_id: str, b
         raise InvalidRequest("a project cannot be renamed: its name is what runs call it", param="name")
     said = {name: body[name] for name in ("description", "extra", "end_time") if body.get(name) is not None}
     return {**found, **said}
+
+
+async def _has_runs(
+    langsmith: LangSmithParts, request: Request[Any, Any, Any], key: VirtualKey, session_id: str
+) -> bool:
+    await langsmith.reader(request)
+    asked = SpanFilter(project_id=key.project_id, source=SOURCE, attributes={SESSION_ID: (session_id,)}, limit=1)
+    return bool((await langsmith.reads.spans(asked)).items)
 
 
 async def note_runs(library: Library, arrival: Arrival, operations: Iterable[Operation]) -> None:

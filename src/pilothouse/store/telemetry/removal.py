@@ -1,4 +1,4 @@
-"""Rows taken away: those that are too old, and those of a user, a session or a trace.
+"""Rows taken away: those that are too old, and those of a user, a session, a trace or one of LangSmith's projects.
 
 Removing goes in two steps. A mark hides the rows within moments; the store then rewrites the files that hold marked
 rows, and only behind that, and once it has dropped the old files, is nothing left on its disk. Everything is told by
@@ -24,8 +24,12 @@ _CHUNK = 500
 _USER_KEYS = ("user.id", "enduser.id", "langfuse.user.id", "langsmith.metadata.user_id", "user_id")
 """Attributes by which log records, data points and exemplars name a user."""
 _SESSION_KEYS = ("session.id", "gen_ai.conversation.id", "langfuse.session.id", "session_id")
-_OWN: dict[Subject, str] = {Subject.USER: "user_id", Subject.SESSION: "session_id", Subject.TRACE: "trace_id"}
-_KEYS: dict[Subject, tuple[str, ...]] = {Subject.USER: _USER_KEYS, Subject.SESSION: _SESSION_KEYS, Subject.TRACE: ()}
+_OWN: dict[Subject, str] = {
+    Subject.USER: "user_id", Subject.SESSION: "session_id", Subject.TRACE: "trace_id",
+    Subject.PROJECT: "attributes['langsmith.session_id']",
+}  # fmt: skip
+"""What a span says of it."""
+_KEYS: dict[Subject, tuple[str, ...]] = {Subject.USER: _USER_KEYS, Subject.SESSION: _SESSION_KEYS}
 _BODIES = {
     Kind.SPANS: ("input", "output", "input_preview", "output_preview", "events"),
     Kind.LOGS: ("body",),
@@ -47,6 +51,8 @@ class Places(msgspec.Struct, frozen=True):
     subject_id: str
     sessions: tuple[str, ...] = ()
     """Of a user."""
+    before_ns: int = 0
+    """Of a project only the traces with a span of it that began before."""
 
 
 class _Trace(msgspec.Struct):
@@ -66,9 +72,13 @@ class _Waiting(msgspec.Struct):
 
 
 async def traces(connection: Connection, wanted: Places) -> list[str]:
-    """Return the traces with any version of a span of the user, the session or the trace itself."""
+    """Return the traces with any version of a span of the subject."""
     sql = _TRACES_OF.replace("%COLUMN%", _OWN[wanted.subject])
     parameters: dict[str, Parameter] = {"project_id": sound(wanted.project_id), "it": sound(wanted.subject_id)}
+    if wanted.subject is Subject.PROJECT:
+        # a name may be taken again while what had it goes
+        sql += " AND started_at < fromUnixTimestamp64Nano({before_ns:Int64})"
+        parameters["before_ns"] = wanted.before_ns
     found = await connection.select(Query("traces of", sql, parameters), _Trace)
     return [one.trace_id for one in found]
 
@@ -174,7 +184,7 @@ def _older(kind: Kind) -> str:
 def _pieces(wanted: Places, trace_ids: Sequence[str]) -> list[tuple[Kind, str, dict[str, Parameter]]]:
     """Return table, condition and parameters of each statement that is needed to name all rows."""
     its: dict[str, Parameter] = {"project_id": sound(wanted.project_id), "it": sound(wanted.subject_id)}
-    keys, in_project = _KEYS[wanted.subject], "project_id = {project_id:String}"
+    keys, in_project = _KEYS.get(wanted.subject, ()), "project_id = {project_id:String}"
     said = " OR ".join(f"attributes['{key}'] = {{it:String}}" for key in keys) or "false"
     shown = " OR ".join((said, *(f"filtered['{key}'] = {{it:String}}" for key in keys)))
     found: list[tuple[Kind, str, dict[str, Parameter]]] = []
