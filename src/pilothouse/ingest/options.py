@@ -13,7 +13,7 @@ class IngestOptions(msgspec.Struct, frozen=True, kw_only=True):
     machine has more than one core."""
     batch_records: int = 2_000
     """Records in one insert at most."""
-    batch_bytes: int = 16 * 1024**2
+    batch_bytes: int = 32 * 1024**2
     """Bytes of records in one insert at most; a single larger record still goes."""
     linger_s: float = 0.15
     """How long records wait for company: few large inserts keep the store's parts few."""

@@ -44,6 +44,8 @@ class Arrived(msgspec.Struct):
     patches: list[SpanPatch]
     call: Span | None = None
     """The gateway's own row."""
+    row: Span | None = None
+    """What the first patch comes to when it is all there is of the span; made beforehand, see `Merger.prepare`."""
 
 
 class Unusable(msgspec.Struct, frozen=True, kw_only=True):
