@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from pilothouse.wiring import ports
-from pilothouse.wiring.joined_writes import ANSWER, CONNECTION, JoinedWritesProtocol
+from pilothouse.wiring.joined_writes import SERVED, JoinedWritesProtocol
 
 BROKEN = (b"x-bad", b"a\r\nset-cookie: b")
 EXTRA = {"/broken": [BROKEN], "/answer-broken": [BROKEN], "/close": [(b"connection", b"close")]}
@@ -38,7 +38,7 @@ class Echo:
 
     def answer(self, scope: dict[str, Any], headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
         """Try the short way, which must not work twice."""
-        answer = scope["extensions"][ANSWER]
+        answer = scope["extensions"][SERVED].answer
         status = 204 if scope["path"] == "/answer-204" else 200
         self.answered.append(answer(status, headers, body))
         return self.answered[-1] and not answer(status, headers, body)
@@ -223,14 +223,14 @@ async def test_what_is_kept_of_a_connection_lives_as_long_as_that(echo):
     app, port, _ = echo
     async with peer(port, GET) as client:
         await client.head()
-        kept = app.scopes[0]["extensions"][CONNECTION]
+        kept = app.scopes[0]["extensions"][SERVED].kept
         kept["known"] = True
         client.writer.write(GET)
         await client.head()
-        assert app.scopes[1]["extensions"][CONNECTION] is kept
+        assert app.scopes[1]["extensions"][SERVED].kept is kept
     async with peer(port, GET) as client:
         await client.head()
-    assert app.scopes[2]["extensions"][CONNECTION] == {}
+    assert app.scopes[2]["extensions"][SERVED].kept == {}
     await until(lambda: not kept)
 
 

@@ -1,6 +1,6 @@
 """Admit: whose call is it, is it well-formed, and may this key call this model?"""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from pilothouse.domain.access import VirtualKey
 from pilothouse.domain.clock import Clock
@@ -17,21 +17,32 @@ class Admit:
         self._index = index
         self._clock = clock
 
-    async def __call__(self, call: Call, following: Next) -> Reply:
+    def __call__(self, call: Call, following: Next) -> Awaitable[Reply]:
         """Pass an admitted call on; raises a `CallerError` for every other."""
         index = self._index()
-        arrival = call.arrival
-        key = call.key = _key(index, arrival, self._clock.now_ns())
-        body = call.body = await call.read_body()
-        head = call.head = call.arrival.dialect.read_head(body, call.arrival.ask)
-        model = head.model_name or call.arrival.ask.model
-        if not model:
-            field = arrival.dialect.model_field
-            raise ModelMissing(f"the request names no model; set the field {field!r}", param=field)
-        resolution = index.resolve(model)
-        index.check_scope(key, model, resolution)
-        call.admission = Admission(body, head, resolution, index)
-        return await following(call)
+        key = call.key = _key(index, call.arrival, self._clock.now_ns())
+        body = call.read_body()
+        if not isinstance(body, bytes):
+            return _admitted_later(call, following, index, key, body)
+        _admit(call, index, key, body)
+        return following(call)
+
+
+async def _admitted_later(call: Call, following: Next, index: Index, key: VirtualKey, body: Awaitable[bytes]) -> Reply:
+    _admit(call, index, key, await body)
+    return await following(call)
+
+
+def _admit(call: Call, index: Index, key: VirtualKey, body: bytes) -> None:
+    arrival, call.body = call.arrival, body
+    head = call.head = arrival.dialect.read_head(body, arrival.ask)
+    model = head.model_name or arrival.ask.model
+    if not model:
+        field = arrival.dialect.model_field
+        raise ModelMissing(f"the request names no model; set the field {field!r}", param=field)
+    resolution = index.resolve(model)
+    index.check_scope(key, model, resolution)
+    call.admission = Admission(body, head, resolution, index)
 
 
 def find_key(index: Index, headers: dict[bytes, bytes], now_ns: int, query: bytes = b"") -> VirtualKey:

@@ -11,7 +11,7 @@ from pilothouse.errors import ClientDisconnected, InternalError, PilothouseError
 from pilothouse.gateway import caller_headers
 from pilothouse.gateway.call import Arrival, Call, Ending, Receive, Reply, Send
 from pilothouse.gateway.caller_headers import CallerHeaders
-from pilothouse.gateway.client import Client, Watch
+from pilothouse.gateway.client import Client, Served, Watch
 from pilothouse.gateway.pipeline import Parts, fold, stages
 from pilothouse.gateway.replies import identity_headers
 from pilothouse.gateway.router import Router
@@ -20,11 +20,8 @@ from pilothouse.protocols import table
 from pilothouse.protocols.base import NO_ASK, Ask, Dialect
 
 _ANSWERED = Ending(Outcome.ANSWERED)
-_ANSWER = "pilothouse.answer"
-"""An ASGI extension of our own server: `answer(status, headers, body)`, False when the answer has to be sent the usual
-way."""
-_CONNECTION = "pilothouse.connection"
-"""Another: a dict that lives as long as the connection that a request came on."""
+_SERVED = "pilothouse.served"
+"""The ASGI extension of our own server, a `Served`."""
 _NO_EXTENSIONS: dict[str, Any] = {}
 
 
@@ -40,6 +37,7 @@ class GatewayApp:
         self._now_ns, self._monotonic_ns = parts.clock.now_ns, parts.clock.monotonic_ns
         self._ids = IdSource(self._now_ns)
         self._watch = Watch()
+        self._max_body_bytes = parts.options.max_body_bytes
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -53,12 +51,13 @@ class GatewayApp:
         if spoken is None or scope["method"] != "POST":
             await self._side(scope, receive, send, allowed="POST" if spoken else "")
             return
-        arrival = self._arrive(spoken, ask, headers, scope)
-        client = Client(receive, self._parts.options.max_body_bytes, arrival.headers, self._watch)
+        served: Served | None = scope.get("extensions", _NO_EXTENSIONS).get(_SERVED)
+        arrival = self._arrive(spoken, ask, headers, _said(headers, served), scope)
+        client = Client(receive, self._max_body_bytes, headers, self._watch, served)
         call = Call(arrival, client.read_body, self._monotonic_ns)
         try:
             reply = await self._handle(call)
-            if reply.rest is not None or not self._answer(call, reply, scope):
+            if served is None or reply.rest is not None or not self._answer(call, reply, served):
                 await self._deliver(call, reply, send)
         except asyncio.CancelledError:
             # A client that went away is an ordinary end of a call; any other cancellation is the server stopping.
@@ -68,7 +67,9 @@ class GatewayApp:
         finally:
             client.release()
 
-    def _arrive(self, spoken: Dialect, ask: Ask, headers: dict[bytes, bytes], scope: dict[str, Any]) -> Arrival:
+    def _arrive(
+        self, spoken: Dialect, ask: Ask, headers: dict[bytes, bytes], said: CallerHeaders, scope: dict[str, Any]
+    ) -> Arrival:
         traceparent = headers.get(b"traceparent")
         context = parse_traceparent(traceparent) if traceparent else None
         now_ns = self._now_ns()
@@ -78,17 +79,14 @@ class GatewayApp:
             trace_id, parent_span_id = context.trace_id, context.parent_span_id
         return Arrival(
             call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers, ask,
-            scope["path"], scope["query_string"], said=_said(headers, scope),
+            scope["path"], scope["query_string"], said=said,
         )  # fmt: skip
 
-    def _answer(self, call: Call, reply: Reply, scope: dict[str, Any]) -> bool:
-        """Send a whole answer in one step; False where the server cannot, or not now."""
-        answer = scope.get("extensions", _NO_EXTENSIONS).get(_ANSWER)
-        if answer is None:
-            return False
+    def _answer(self, call: Call, reply: Reply, served: Served) -> bool:
+        """Send a whole answer in one step; False where the server cannot do so now."""
         headers = [*identity_headers(call.arrival), *reply.about, *reply.headers]
         try:
-            if not answer(reply.status, headers, reply.first):
+            if not served.answer(reply.status, headers, reply.first):
                 return False
         except Exception:  # border: whatever breaks, the call is recorded, and the server closes the connection
             reply.end(_broken())
@@ -137,11 +135,10 @@ class GatewayApp:
         return ending
 
 
-def _said(headers: dict[bytes, bytes], scope: dict[str, Any]) -> CallerHeaders:
-    kept = scope.get("extensions", _NO_EXTENSIONS).get(_CONNECTION)
-    if kept is None:
+def _said(headers: dict[bytes, bytes], served: Served | None) -> CallerHeaders:
+    if served is None:
         return caller_headers.read(headers)
-    said = kept["said"] = caller_headers.read(headers, kept.get("said"))
+    said = served.kept["said"] = caller_headers.read(headers, served.kept.get("said"))
     return said
 
 

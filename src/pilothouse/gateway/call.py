@@ -100,7 +100,8 @@ class Call(msgspec.Struct):
     """The context of one call; a stage writes only its own field."""
 
     arrival: Arrival
-    read_body: Callable[[], Awaitable[bytes]]
+    read_body: Callable[[], bytes | Awaitable[bytes]]
+    """The body where it is here already, else what waits for it."""
     monotonic_ns: Callable[[], int]
     key: VirtualKey | None = None
     """Written by admit as soon as it is known, like `body` and `head`: a refused call is recorded with them too."""

@@ -1,10 +1,11 @@
 """The caller's side of one call: its body, and whether it is still there."""
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, Protocol
 
 from pilothouse.errors import BodyTooLarge, ClientDisconnected, InvalidRequest
-from pilothouse.gateway.call import Receive
+from pilothouse.gateway.call import Headers, Receive
 
 _WATCH_AFTER_S = 0.02
 
@@ -47,13 +48,31 @@ class Watch:
             self._loop = None
 
 
+class Served(Protocol):
+    """What our own server offers beyond ASGI."""
+
+    kept: dict[str, Any]
+    """For the application, as long as the connection lives."""
+
+    def whole_body(self) -> bytes | None:
+        """Return the whole body, in place of `receive`; None when it has not come whole yet."""
+        ...
+
+    def answer(self, status: int, headers: Headers, body: bytes) -> bool:
+        """Send a whole answer at once; False, with nothing sent, where only `send` can."""
+        ...
+
+
 class Client:
     """One caller for the length of one call."""
 
-    __slots__ = ("_headers", "_limit_bytes", "_receive", "_task", "_watch", "_watcher", "gone")
+    __slots__ = ("_headers", "_limit_bytes", "_receive", "_served", "_task", "_watch", "_watcher", "gone")
 
-    def __init__(self, receive: Receive, limit_bytes: int, headers: dict[bytes, bytes], watch: Watch) -> None:
+    def __init__(
+        self, receive: Receive, limit_bytes: int, headers: dict[bytes, bytes], watch: Watch, served: Served | None
+    ) -> None:
         self._receive = receive
+        self._served = served
         self._limit_bytes = limit_bytes
         self._headers = headers
         self._watch = watch
@@ -62,12 +81,21 @@ class Client:
         self.gone = False
         """Whether the client went away before its call was over; the call's task is then cancelled."""
 
-    async def read_body(self) -> bytes:
-        """Return the whole body, and from then on watch for the client going away.
+    def read_body(self) -> bytes | Awaitable[bytes]:
+        """Return the whole body, or what waits for it, and from then on watch for the client going away.
 
         Raises `BodyTooLarge`, `InvalidRequest` for an encoded body, or `ClientDisconnected`.
         """
         self._check_headers()
+        body = self._served.whole_body() if self._served is not None else None
+        if body is None:
+            return self._receive_body()
+        if len(body) > self._limit_bytes:
+            raise self._too_large()
+        self._task = self._watch.add(self)
+        return body
+
+    async def _receive_body(self) -> bytes:
         message = await self._receive()
         body: bytes = message.get("body", b"")
         if message["type"] == "http.disconnect" or message.get("more_body"):

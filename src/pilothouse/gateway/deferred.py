@@ -124,10 +124,7 @@ class Deferred:
             batch_id=work.batch_id, said=caller_headers.read(work.headers),
         )  # fmt: skip
 
-        async def body() -> bytes:
-            return work.body
-
-        reply = await self._handle(Call(arrival, body, self._clock.monotonic_ns))
+        reply = await self._handle(Call(arrival, lambda: work.body, self._clock.monotonic_ns))
         return Started(arrival, reply, self._record_body_bytes)
 
     async def run(self, work: Work) -> Done:

@@ -21,11 +21,8 @@ _NAME_END = b": "
 _LINE_END = b"\r\n"
 _BODILESS = (204, 304)
 _CLOSE = b"connection: close\r\n"
-ANSWER = "pilothouse.answer"
-"""The ASGI extension by which an application finds `JoinedCycle.answer`."""
-
-CONNECTION = "pilothouse.connection"
-"""The ASGI extension by which an application keeps what it knows of a connection: a dict that ends with it."""
+SERVED = "pilothouse.served"
+"""The ASGI extension by which an application finds the `JoinedCycle`: its `kept`, `whole_body` and `answer`."""
 
 
 class JoinedWritesProtocol(HttpToolsProtocol):
@@ -51,21 +48,20 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         self._common: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
             "server": self.server,
             "client": self.client,
             "scheme": self.scheme,
             "root_path": self.root_path,
         }
-        self._kept: dict[str, Any] = {}
-        # Most requests of a connection go to the same place as the one before.
-        self._asked_url = b""
-        self._asked = "", b"", b""
+        self.kept: dict[str, Any] = {}
+        """For the application, as long as the connection lives."""
+        # Most requests of a connection ask for the same as the one before.
+        self._request_line: tuple[bytes, bytes, str] = b"", b"", ""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application; called by the event loop."""
         super().connection_lost(exc)
-        self._kept.clear()
+        self.kept.clear()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
@@ -88,35 +84,38 @@ class JoinedWritesProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the application, or queue the request behind the one that is being answered."""
+        parser: Any = self.parser
+        version = parser.get_http_version()
+        request_line = parser.get_method(), self.url, version
+        if request_line != self._request_line:
+            self._read_request_line(*request_line)
         scope: Any = self._common.copy()
         scope["headers"] = self.headers
         scope["state"] = self.app_state.copy()
-        parser: Any = self.parser
-        scope["method"] = parser.get_method().decode("ascii")
-        version = parser.get_http_version()
-        if version != "1.1":
-            scope["http_version"] = version
-        if self.url != self._asked_url:
-            self._read_url()
-        scope["path"], scope["raw_path"], scope["query_string"] = self._asked
         before: Any = self.cycle
         cycle = self.cycle = JoinedCycle(self, scope, keep_alive=version != "1.0" and parser.should_keep_alive())
-        scope["extensions"] = {ANSWER: cycle.answer, CONNECTION: self._kept}
+        scope["extensions"] = {SERVED: cycle}
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.application)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.application))
 
-    def _read_url(self) -> None:
-        raw_path, query = self.url, b""
+    def _read_request_line(self, method: bytes, url: bytes, version: str) -> None:
+        raw_path, query = url, b""
         if not raw_path.startswith(b"/") or b"?" in raw_path or b"#" in raw_path:
             parsed = httptools.parse_url(raw_path)
             raw_path, query = parsed.path, parsed.query or b""
         path = raw_path.decode("ascii")
         path = self.root_path + (unquote(path) if "%" in path else path)
-        self._asked = path, self.root_path.encode("ascii") + raw_path, query
-        self._asked_url = self.url
+        self._common |= {
+            "method": method.decode("ascii"),
+            "http_version": version,
+            "path": path,
+            "raw_path": self.root_path.encode("ascii") + raw_path,
+            "query_string": query,
+        }
+        self._request_line = method, url, version
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body to the application."""
@@ -208,6 +207,7 @@ class JoinedCycle(RequestResponseCycle):
         self.waiting_for_100_continue = protocol.expect_100_continue
         self.keep_alive = keep_alive
         self._headless = scope["method"] == "HEAD"
+        self.kept = protocol.kept
         self._protocol = protocol
         self._burst = protocol.burst
 
@@ -241,7 +241,8 @@ class JoinedCycle(RequestResponseCycle):
     def take(self, body: bytes) -> int:
         """Keep a piece of the body for the application; returns how many bytes it has not been told of."""
         untold = self._untold = self._untold + body if self._untold else body
-        self.wake()
+        if self._waiter is not None:
+            self.wake()
         return len(untold)
 
     def wake(self) -> None:
@@ -249,6 +250,14 @@ class JoinedCycle(RequestResponseCycle):
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    def whole_body(self) -> bytes | None:
+        """Return the whole body, in place of `receive`; None when it has not come whole yet, or was told of before."""
+        if self.more_body or self._told_end or self.disconnected:
+            return None
+        body, self._untold = self._untold, b""
+        self._told_end = True
+        return body
 
     async def receive(self) -> Any:
         """Return the next ASGI message: a piece of the body or its end, and then the end of the connection."""
