@@ -103,6 +103,16 @@ async def test_an_answer_read_to_its_end_gives_the_connection_back_without_a_clo
         await transport.close()
 
 
+async def test_what_is_at_hand_is_the_whole_body_or_nothing(make: Make) -> None:
+    async with Upstream(answering(OK)) as upstream:
+        response = await make().send(upstream.request())
+        body = response.at_hand(100)
+        assert (await response.read(100) if body is None else body) == b"hi"
+        early = await make().send(upstream.request())
+        with pytest.raises(UpstreamProtocol):
+            early.at_hand(1) or await early.read(1)
+
+
 # --- framing of answers ----------------------------------------------------------------------------------------------
 
 

@@ -124,6 +124,9 @@ class Failing:
             raise RuntimeError(f"a fault of our own before {request.method!r}")
         return self
 
+    def at_hand(self, limit_bytes: int) -> bytes | None:
+        return None
+
     async def read(self, limit_bytes: int) -> bytes:
         """Fail."""
         raise RuntimeError(f"a fault of our own within {limit_bytes} bytes")

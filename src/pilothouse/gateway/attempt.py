@@ -16,7 +16,7 @@ class AttemptClock(msgspec.Struct):
 
     _call: Call
     _routing: Routing
-    _started_ns: int
+    _started_ns: int = 0
     _received_ns: int = 0
     _first_byte_ns: int | None = None
     _status: int = 0
@@ -33,10 +33,10 @@ class AttemptClock(msgspec.Struct):
     def sent(self, request: Request) -> None:
         """Note what is sent, and the moment at which the upstream begins to be waited for."""
         self.request = request
-        self._started_ns = self._received_ns = self._call.elapsed_ns()
+        self._started_ns = self._call.elapsed_ns()
 
     def received(self) -> None:
-        """Note that the bytes of the first event are here; from now on it is the gateway that is waited for."""
+        """Note that the rest of a whole answer is here; from now on it is the gateway that is waited for."""
         self._received_ns = self._call.elapsed_ns()
 
     def ready(self) -> None:
@@ -46,7 +46,7 @@ class AttemptClock(msgspec.Struct):
 
     def answered(self, response: Response) -> None:
         """Note the head of the answer."""
-        self._first_byte_ns = self._call.elapsed_ns()
+        self._first_byte_ns = self._received_ns = self._call.elapsed_ns()
         self._status = response.status
         headers = dict(response.headers)
         name = next(filter(headers.get, _REQUEST_IDS), None)
@@ -62,15 +62,15 @@ class AttemptClock(msgspec.Struct):
         if self._ended:
             return
         self._ended = True
-        target = self._routing.target
+        target, now_ns = self._routing.target, self._call.elapsed_ns()
         self._call.attempts.append(
             Attempt(
                 target.account,
                 self._routing.deployment.account.provider,
                 target.model,
-                self._started_ns,
+                now_ns if self.request is None else self._started_ns,
                 self._first_byte_ns,
-                self._call.elapsed_ns(),
+                now_ns,
                 self._status or (error.upstream_status if isinstance(error, UpstreamError) else 0),
                 error.code if error else "",
                 error.detail if error else "",

@@ -1,6 +1,7 @@
 """Provide: the innermost stage, one attempt at one upstream account."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import msgspec
 
@@ -59,55 +60,50 @@ class Provide:
             total_s=options.total_timeout_s,
         )
 
-    async def __call__(self, call: Call, following: Next) -> Reply:
+    def __call__(self, call: Call, following: Next) -> Awaitable[Reply]:
         """Return the upstream's answer; raises an `UpstreamError` when it gives none."""
-        admission, routing = admitted(call), call.routing
+        routing = call.routing
         if routing is None:
             raise AssertionError("a stage ran before route")
         spoken = upstream_dialect(call, routing)
-        converted = None
         if spoken is not call.arrival.dialect:
-            converted = await convert(call, routing, spoken, self._means)
-        way = Way(routing, spoken, converted)
-        while (reply := await self._attempt(call, admission, way)) is None:
-            pass
-        return reply
+            return self._converted(call, routing, spoken)
+        return self._attempts(call, Way(routing, spoken, None))
 
-    async def _attempt(self, call: Call, admission: Admission, way: Way) -> Reply | None:
-        """Return the answer; None when the account's key was refused and rests now, and another one is fit."""
-        attempt = AttemptClock(call, way.routing, call.elapsed_ns())
-        prepared, request = way.routing.deployment.prepared, None
-        try:
-            if prepared is not None and not prepared.ready:
-                await prepared.prepare(self._transport.send)
-            request = self._request(call, admission, way)
-            attempt.sent(request)
-            response = await self._transport.send(request)
-            attempt.answered(response)
-            return await self._read(call, admission, way, attempt, response)
-        except PilothouseError as error:
-            attempt.end(error)
-            if request is not None and self._may_try_again(call, way, request, error):
-                return None
-            raise
-        except asyncio.CancelledError:
-            attempt.end(ClientDisconnected("the client went away"))
-            raise
+    async def _converted(self, call: Call, routing: Routing, spoken: Dialect) -> Reply:
+        converted = await convert(call, routing, spoken, self._means)
+        return await self._attempts(call, Way(routing, spoken, converted))
 
-    def _may_try_again(self, call: Call, way: Way, request: Request, error: PilothouseError) -> bool:
-        provider = way.routing.deployment.provider
-        if not isinstance(error, UpstreamError) or not isinstance(provider, Pooled):
-            return False
-        return provider.failed(request, error) and len(call.attempts) < _MOST_KEYS
+    async def _attempts(self, call: Call, way: Way) -> Reply:
+        """Return the answer; where the account's key was refused and rests now, that to another one that is fit."""
+        prepared = way.routing.deployment.prepared
+        while True:
+            attempt = AttemptClock(call, way.routing)
+            try:
+                if prepared is not None and not prepared.ready:
+                    await prepared.prepare(self._transport.send)
+                request = self._request(call, way)
+                attempt.sent(request)
+                response = await self._transport.send(request)
+                attempt.answered(response)
+                return await self._read(call, way, attempt, response)
+            except PilothouseError as error:
+                attempt.end(error)
+                if not _may_try_again(call, way, attempt.request, error):
+                    raise
+            except asyncio.CancelledError:
+                attempt.end(ClientDisconnected("the client went away"))
+                raise
 
-    def _request(self, call: Call, admission: Admission, way: Way) -> Request:
-        arrival, head, model = call.arrival, admission.head, way.routing.target.model
+    def _request(self, call: Call, way: Way) -> Request:
+        arrival, admission, model, variant = call.arrival, admitted(call), way.routing.target.model, ""
         if way.converted is None:
             body, content_type = self._body(call, admission, model), arrival.ask.content_type or JSON
+            variant = arrival.ask.variant
         else:
             body, content_type = way.converted.body, JSON
         outbound = Outbound(
-            way.spoken.name, body, model, head.streamed, content_type, "" if way.converted else arrival.ask.variant,
+            way.spoken.name, body, model, admission.head.streamed, content_type, variant,
             render_traceparent(arrival.trace_id, arrival.span_id), arrival.said.passed_on, self._timeouts,
         )  # fmt: skip
         return way.routing.deployment.provider.request(outbound)
@@ -123,27 +119,30 @@ class Provide:
             return dialect.rewrite(body, model=model, ask_usage=ask_usage)
         return body
 
-    async def _read(
-        self, call: Call, admission: Admission, way: Way, attempt: AttemptClock, response: Response
-    ) -> Reply:
-        provider = way.routing.deployment.provider
+    async def _read(self, call: Call, way: Way, attempt: AttemptClock, response: Response) -> Reply:
         try:
             if response.status != 200:
                 body = await response.read(_ERROR_BODY_BYTES)
-                raise provider.failure(response.status, response.headers, body)
-            if admission.head.streamed and way.spoken.scan is not None and not _came_whole(way.spoken, response):
+                raise way.routing.deployment.provider.failure(response.status, response.headers, body)
+            if admitted(call).head.streamed and way.spoken.scan is not None and not _came_whole(way.spoken, response):
                 return await self._stream(call, way, attempt, response)
-            body = await response.read(self._reply_limit_bytes)
-            attempt.received()
+            body = response.at_hand(self._reply_limit_bytes)
+            if body is None:
+                body = await response.read(self._reply_limit_bytes)
+                attempt.received()
         except BaseException:
             await response.close()
             raise
+        return self._whole(call, way, attempt, response, body)
+
+    def _whole(self, call: Call, way: Way, attempt: AttemptClock, response: Response, body: bytes) -> Reply:
         try:
             found = way.spoken.read_reply(body)
         except UpstreamProtocol as error:
             refuse_page(response, error)
             raise
         if found.error is not None:
+            provider = way.routing.deployment.provider
             raise provider.failure(found.error.status or 200, response.headers, found.error.raw)
         exchange = call.exchange
         exchange.model_served, exchange.usage, exchange.finish_reason = found.model, found.usage, found.finish_reason
@@ -180,6 +179,13 @@ class Provide:
             reply.headers += converted_headers(call, response.headers)
         reply.rest, reply.fail = rest, fail
         return reply
+
+
+def _may_try_again(call: Call, way: Way, request: Request | None, error: PilothouseError) -> bool:
+    provider = way.routing.deployment.provider
+    if request is None or not isinstance(error, UpstreamError) or not isinstance(provider, Pooled):
+        return False
+    return provider.failed(request, error) and len(call.attempts) < _MOST_KEYS
 
 
 def _came_whole(spoken: Dialect, response: Response) -> bool:

@@ -192,6 +192,10 @@ class AiohttpResponse:
             if closed is not None:
                 closed.add_done_callback(self._lost)
 
+    def at_hand(self, limit_bytes: int) -> bytes | None:
+        """Return None: even of what is here already aiohttp tells only to who waits."""
+        del limit_bytes
+
     async def read(self, limit_bytes: int) -> bytes:
         """Return the whole body; raises `UpstreamProtocol` over the limit, `UpstreamCut`, `UpstreamTimeout`."""
         body = bytearray()

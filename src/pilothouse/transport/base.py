@@ -99,6 +99,10 @@ class Response(Protocol):
     reused: bool
     """Whether the connection had served a call before."""
 
+    def at_hand(self, limit_bytes: int) -> bytes | None:
+        """Return what `read` would where that need not wait, else None; raises as `read`."""
+        ...
+
     async def read(self, limit_bytes: int) -> bytes:
         """Return the whole body and give the connection back; needs no `close` when it returns.
 

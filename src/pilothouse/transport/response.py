@@ -42,11 +42,18 @@ class PooledResponse:
         self._error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
+    def at_hand(self, limit_bytes: int) -> bytes | None:
+        """Return what `read` would where that need not wait, else None; raises as `read`."""
+        return self._taken(limit_bytes) if self._complete else None
+
     async def read(self, limit_bytes: int) -> bytes:
         """Return the whole body; raises `UpstreamProtocol` over the limit, `UpstreamCut`, `UpstreamTimeout`."""
-        parts = self._parts
         if not self._complete:
             await self._gather(limit_bytes)
+        return self._taken(limit_bytes)
+
+    def _taken(self, limit_bytes: int) -> bytes:
+        parts = self._parts
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         if len(body) > limit_bytes:
