@@ -99,8 +99,19 @@ async def newer(client: Any, queue_id: str, runs: list[str]) -> dict[str, Any]:
     placed = await queues.items.retrieve_placement(waiting[1].id, queue_id=queue_id)
     told["placed"] = [placed.section, placed.position]
     await queues.items.delete_all(queue_id, item_ids=[waiting[0].id])
-    await queues.update(queue_id, metadata={"a": 1}, rubric_items=[{"feedback_key": "right"}])
+    await queues.update(
+        queue_id, metadata={"a": 1}, rubric_items=[{"feedback_key": "right"}], num_reviewers_per_item=2,
+        enable_reservations=True, reservation_minutes=3,
+    )  # fmt: skip
     read = await queues.retrieve(queue_id)
+    (again,) = [one async for one in queues.items.list(queue_id, status="needs_others_review")]
+    told["several"] = [
+        read.num_reviewers_per_item,
+        read.enable_reservations,
+        read.reservation_minutes,
+        again.run_id,
+        len(again.completed_by),
+    ]
     told["changed"] = [read.metadata, read.rubric_items[0].feedback_key, read.rubric_items[0].description]
     told["left"] = (await queues.items.retrieve_count(queue_id, status="all")).count
     return told

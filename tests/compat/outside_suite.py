@@ -12,10 +12,11 @@ import tempfile
 from pathlib import Path
 
 from pilothouse.domain.access import Permission
+from pilothouse.store.telemetry.archive import Archive
 from tests.compat.pipeline import Pipeline, pipeline
 from tests.embedded_store import StoreProcess
 
-_EVERY = (Permission.INGEST, Permission.READ, Permission.WRITE)
+_EVERY = (Permission.INGEST, Permission.READ, Permission.WRITE, Permission.ADMIN)
 _IDLE_S = 0.1
 _OPTIONS = """
 def pytest_addoption(parser):
@@ -39,8 +40,9 @@ async def main(python: str, folder: str, *arguments: str) -> int:
         (Path(place) / "options_asked_for.py").write_text(_OPTIONS)
         store = StoreProcess(Path(place))
         store.start()
+        archive = Archive(store.options())
         try:
-            async with pipeline(Path(place), store) as line:
+            async with pipeline(Path(place), store, archive) as line:
                 line.ingest.on_experiments(line.run.parts.library.experiments.see)
                 done = asyncio.Event()
                 ingest = asyncio.create_task(_ingest(line, done))
@@ -58,6 +60,7 @@ async def main(python: str, folder: str, *arguments: str) -> int:
                 await ingest
                 return status
         finally:
+            await archive.close()
             store.kill()
 
 

@@ -50,6 +50,7 @@ async def test_queues_of_an_sdk(line: Pipeline, environment: str, tmp_path: Path
             "added": [["RUN", RUNS[0], None], ["THREAD", None, "t-1"]], "done": [True, "completed"],
             "waiting": [RUNS[2], RUNS[1], "t-1"], "archived": [[RUNS[0], True]], "counts": [4, 1], "queues": ["day"],
             "listed": [["day", 3]], "placed": ["needs_my_review", 1], "changed": [{"a": 1}, "right", None], "left": 3,
+            "several": [2, True, 3, RUNS[0], 1],
         }  # fmt: skip
 
 
@@ -158,12 +159,62 @@ async def test_a_changed_rubric_keeps_its_conditions_and_shows_how_feedback_is_t
     assert "visible_if" not in right
 
 
+async def test_several_reviewers_work_off_a_queue(line: Pipeline) -> None:
+    client, first, runs = await filled(line)
+    assert (await client.delete(first)).status_code == 200
+    place = await queue(client, num_reviewers_per_item=2, enable_reservations=True, reservation_minutes=5)
+    shown = (await client.get(place)).json()
+    assert (shown["num_reviewers_per_item"], shown["enable_reservations"], shown["reservation_minutes"]) == (2, True, 5)
+    added = (await client.post(f"{place}/runs", json=runs[:2])).json()
+    ada, bob, cy = [await sdk(line.run) for _ in range(3)]
+    items = f"/api/v1/platform{place}/items"
+
+    async def sections(who: Client) -> list[list[str]]:
+        names = ("needs_my_review", "needs_others_review", "archived")
+        found = [(await who.get(items, params={"status": one})).json()["items"] for one in names]
+        counts = [(await who.get(f"{items}/count", params={"status": one})).json()["count"] for one in names]
+        old = [(await who.get(f"{place}/runs", params={"status": one})).json() for one in names]
+        assert [len(one) for one in found] == [len(one) for one in old] == counts
+        return [[one["run_id"] for one in section] for section in found]
+
+    async def say(who: Client, status: str | None, expected: int = 200) -> None:
+        answer = await who.post(f"/annotation-queues/status/{added[0]['id']}", json={"status": status})
+        assert answer.status_code == expected, answer.text
+
+    async def reviewers() -> tuple[int, int]:
+        (one, _) = (await client.get(f"{place}/runs")).json()
+        return len(one["completed_by"]), len(one["reserved_by"])
+
+    await say(ada, "viewed")
+    await say(bob, "viewed")
+    await say(cy, "viewed", 409)
+    assert (await sections(cy), await reviewers()) == ([[runs[1]], [runs[0]], []], (0, 2))
+    assert (await cy.get(f"{place}/run/0")).json()["id"] == runs[1]
+    assert (await ada.get(f"{place}/run/0")).json()["id"] == runs[0]
+    await say(ada, "completed")
+    assert (await sections(ada), await reviewers()) == ([[runs[1]], [runs[0]], []], (1, 1))
+    placed = (await ada.get(f"{items}/{added[0]['id']}/placement")).json()
+    assert (placed["section"], placed["position"]) == ("needs_others_review", 0)
+    sizes = [(await bob.get(f"{place}/{one}")).json()["size"] for one in ("size", "total_size", "total_archived")]
+    assert sizes == [2, 2, 0]
+    await say(bob, "completed")
+    assert [await sections(one) for one in (ada, bob, cy)] == [[[runs[1]], [], [runs[0]]]] * 3
+    assert await reviewers() == (2, 0)
+    await say(bob, None)
+    assert (await sections(bob), await reviewers()) == ([runs[:2], [], []], (1, 0))
+    assert (await client.patch(place, json={"num_reviewers_per_item": 1})).status_code == 200
+    assert await sections(bob) == [[runs[1]], [], [runs[0]]]
+    changed = await client.patch(place, json={"enable_reservations": False, "num_reviewers_per_item": None})
+    assert (changed.json()["enable_reservations"], changed.json()["num_reviewers_per_item"]) == (False, 1)
+
+
 async def test_what_queues_cannot_do_here_is_refused(run: Running) -> None:
     client = await sdk(run)
     place = await queue(client, id=RUNS[0])
     assert (await client.post("/annotation-queues", json={"name": "q", "id": RUNS[0]})).status_code == 409
     bodies: list[dict[str, Any]] = [
-        {"name": ""}, {"name": "a", "num_reviewers_per_item": 2}, {"name": "a", "reviewer_access_mode": "assigned"},
+        {"name": ""}, {"name": "a", "num_reviewers_per_item": 51}, {"name": "a", "reviewer_access_mode": "assigned"},
+        {"name": "a", "num_reviewers_per_item": 0}, {"name": "a", "reservation_minutes": 0},
         {"name": "a", "id": "no"}, {"name": "a", "rubric_items": [{}]},
     ]  # fmt: skip
     for body in bodies:

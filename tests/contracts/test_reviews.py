@@ -7,14 +7,16 @@ import pytest
 
 from pilothouse.domain.access import Project
 from pilothouse.domain.dataset import Dataset
-from pilothouse.domain.review import Question, ReviewItem, ReviewPlace, ReviewQueue, ReviewState
+from pilothouse.domain.review import Question, ReviewItem, ReviewMark, ReviewPlace, ReviewQueue, ReviewState
 from pilothouse.store.metadata.database import Metadata, Transaction
 from pilothouse.store.metadata.options import MetadataOptions
+from pilothouse.store.metadata.review_marks import Turn
 from pilothouse.store.metadata.reviews import ItemFilter, QueueFilter
 
 QUEUE = ReviewQueue(
     id="q1", project_id="p1", name="naïve", description="d", instructions="**i**", dataset_id="d1",
     rubric=(Question(score="right", about="ü", required=True, details={"a": [1]}),), details={"x": {"y": None}},
+    reviewers_per_item=3, reservation_s=60,
     created_by="key:1", created_at_ns=2**60, updated_at_ns=2**60,
 )  # fmt: skip
 ITEM = ReviewItem(
@@ -113,6 +115,32 @@ async def test_what_stands_in_queues_is_found_and_goes_by_what_it_is(metadata: M
 
     assert await metadata.write(work) == [
         {ReviewPlace("t1", "s1"): "i1", ReviewPlace("", "", "s"): "n2"}, ["n1", "i1"], [], [1, 1, 0, 1],
+    ]  # fmt: skip
+
+
+async def test_marks_go_with_their_item_and_say_how_far_it_is(metadata: Metadata) -> None:
+    def mark(reviewer: str, at_ns: int, state: ReviewState = ReviewState.DONE) -> ReviewMark:
+        return ReviewMark(item_id="i1", reviewer=reviewer, state=state, at_ns=at_ns)
+
+    def work(tx: Transaction) -> list[object]:
+        tx.review_marks.put("i1", [mark("ada", 9)])
+        tx.review_marks.put("i1", [mark("bob", 2**60), mark("ada", 5, ReviewState.BEGUN)])
+        found: list[object] = [tx.review_marks.of(["i1", "i2"]), tx.review_marks.of([])]
+        for count in (1, 2):
+            tx.review_marks.settle("q1", count)
+            tx.review_marks.settle("q2", 9)
+            held = tx.review_items.get("p1", "i1")
+            found.append(held and held.state)
+        for mine in (True, False):
+            for since in (None, 4, 5):
+                turn = Turn(reviewer="cy", mine=mine, reviewers_per_item=2, reserved_since_ns=since)
+                found.append(tx.review_items.count(ItemFilter(queue_id="q1", turn=turn)))
+        tx.review_items.delete("q1", ["i1"])
+        return [*found, tx.review_marks.of(["i1"])]
+
+    assert await metadata.write(work) == [
+        [mark("ada", 5, ReviewState.BEGUN), mark("bob", 2**60)], [], ReviewState.DONE, ReviewState.BEGUN,
+        1, 0, 1, 0, 1, 0, [],
     ]  # fmt: skip
 
 

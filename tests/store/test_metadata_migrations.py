@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from pilothouse.errors import DataFolderNewer
@@ -38,6 +41,44 @@ def test_empty_to_head_gives_exactly_the_defined_tables(engine: Engine) -> None:
             assert found["constrained_columns"] == [column.name for column in table.primary_key]
             nullable = {column["name"]: column["nullable"] for column in inspector.get_columns(table.name)}
             assert nullable == {column.name: column.nullable for column in table.columns}
+    engine.dispose()
+
+
+def test_reviews_of_before_are_those_of_their_reviewers(engine: Engine) -> None:
+    script = ScriptDirectory(str(Path(tables.__file__).parent / "migrations"))
+
+    def steps(_revision: object, _context: MigrationContext) -> list[MigrationStep]:
+        before = reversed(list(script.iterate_revisions("0017", "base")))
+        return [MigrationStep.upgrade_from_script(script.revision_map, one) for one in before]
+
+    with engine.connect().execution_options(**{WRITE: True}) as connection, connection.begin():
+        with EnvironmentContext(Config(), script, fn=steps) as environment:
+            environment.configure(connection=connection, target_metadata=tables.metadata, render_as_batch=True)
+            environment.run_migrations()
+        connection.execute(text("INSERT INTO projects (id, name, created_at_ns) VALUES ('p', 'p', 1)"))
+        for queue_id, details in (("q1", '{"enable_reservations":true,"reservation_minutes":5}'), ("q2", "{}")):
+            connection.execute(
+                text(
+                    "INSERT INTO review_queues (id, project_id, name, description, instructions, rubric, details, "
+                    "created_by, created_at_ns, updated_at_ns) VALUES (:id, 'p', 'q', '', '', '[]', :details, '', 1, 1)"
+                ),
+                {"id": queue_id, "details": details},
+            )
+        for number, (state, by, at_ns) in enumerate((("done", "ada", 7), ("begun", "bob", None), ("waiting", "cy", 7))):
+            connection.execute(
+                text(
+                    "INSERT INTO review_items (id, project_id, queue_id, trace_id, span_id, session_id, subject_at_ns, "
+                    "state, added_by, added_at_ns, reviewed_by, reviewed_at_ns, details) VALUES "
+                    "(:id, 'p', 'q1', :id, '', '', 1, :state, '', 3, :by, :at_ns, '{}')"
+                ),
+                {"id": f"i{number}", "state": state, "by": by, "at_ns": at_ns},
+            )
+    migrate(engine)
+    with engine.connect() as connection:
+        marks = connection.execute(text("SELECT item_id, reviewer, state, at_ns FROM review_marks ORDER BY item_id"))
+        assert marks.all() == [("i0", "ada", "done", 7), ("i1", "bob", "begun", 3)]
+        queues = connection.execute(text("SELECT reviewers_per_item, reservation_s FROM review_queues ORDER BY id"))
+        assert queues.all() == [(1, 300), (1, None)]
     engine.dispose()
 
 

@@ -39,6 +39,10 @@ class ReviewQueue(msgspec.Struct, frozen=True, kw_only=True):
     rubric: tuple[Question, ...] = ()
     dataset_id: str | None = None
     """Where reviewed items go when nobody says otherwise."""
+    reviewers_per_item: int = 1
+    """How many have to be done with an item before it is."""
+    reservation_s: int | None = None
+    """For how long an item that somebody has opened is theirs; None reserves nothing."""
     details: dict[str, Any] = {}
     """What the product that made it keeps with it."""
     created_by: str
@@ -81,3 +85,13 @@ class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
     def place(self) -> ReviewPlace:
         """What is reviewed."""
         return ReviewPlace(self.trace_id, self.span_id, self.session_id)
+
+
+class ReviewMark(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one reviewer is with an item: has opened it, or is done."""
+
+    item_id: str
+    reviewer: str
+    """As the audit names them."""
+    state: ReviewState
+    at_ns: int

@@ -1,6 +1,6 @@
 """Queues for review: made and changed by those who may write, filled by applications and people, and worked off."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,18 +8,21 @@ from msgspec import UNSET, UnsetType
 
 from pilothouse.domain.clock import Clock
 from pilothouse.domain.ids import new_id
-from pilothouse.domain.review import Question, ReviewItem, ReviewPlace, ReviewQueue, ReviewState
+from pilothouse.domain.review import Question, ReviewItem, ReviewMark, ReviewPlace, ReviewQueue, ReviewState
 from pilothouse.errors import Conflict, InvalidRequest, NotFound
 from pilothouse.registry import naming
 from pilothouse.registry.datasets import found_dataset
 from pilothouse.registry.writer import Change, Outcome, Writer
 from pilothouse.store.metadata.database import Metadata, Transaction
+from pilothouse.store.metadata.review_marks import Turn
 from pilothouse.store.metadata.reviews import ItemFilter, QueueFilter
 
 MOST_AT_ONCE = 1_000
 """Items that are added or removed by one request."""
 _MOST_QUEUES = 2_000
 _MOST_QUESTIONS = 100
+_MOST_REVIEWERS = 50
+_LONGEST_S = 86_400
 
 
 class NewQueue(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,8 @@ class NewQueue(msgspec.Struct, frozen=True, kw_only=True):
     rubric: Sequence[Question] = ()
     dataset: str = ""
     """Id or name of the dataset where reviewed items go when nobody says otherwise."""
+    reviewers_per_item: int = 1
+    reservation_s: int | None = None
     details: dict[str, Any] = {}
 
 
@@ -45,6 +50,10 @@ class QueueChange(msgspec.Struct, frozen=True, kw_only=True):
     rubric: Sequence[Question] | UnsetType = UNSET
     dataset: str | UnsetType | None = UNSET
     """None for no dataset."""
+    reviewers_per_item: int | UnsetType = UNSET
+    """How far its items are follows anew from what reviewers have done."""
+    reservation_s: int | UnsetType | None = UNSET
+    """None to reserve nothing."""
     details: dict[str, Any] | UnsetType = UNSET
 
 
@@ -60,7 +69,6 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 class ItemChange(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be new of an item; what is unset stays as it is."""
 
-    state: ReviewState | UnsetType = UNSET
     added_at_ns: int | UnsetType = UNSET
     """Moves it in the order of its queue."""
     reviewed_at_ns: int | UnsetType | None = UNSET
@@ -106,6 +114,7 @@ class Reviews:
             id=naming.new_id(new.id) if new.id else new_id(), project_id=project_id, name=naming.name(new.name),
             description=naming.description(new.description),
             instructions=naming.description(new.instructions, "instructions"), rubric=_rubric(new.rubric),
+            reviewers_per_item=_reviewers(new.reviewers_per_item), reservation_s=_reservation(new.reservation_s),
             details=new.details, created_by=actor, created_at_ns=now_ns, updated_at_ns=now_ns,
         )  # fmt: skip
 
@@ -129,11 +138,11 @@ class Reviews:
             values["name"] = naming.name(values["name"])
         for name in {"description", "instructions"} & set(values):
             values[name] = naming.description(values[name], name)
-        if "rubric" in values:
-            values["rubric"] = _rubric(values["rubric"])
+        for name in _CHECKS.keys() & values.keys():
+            values[name] = _CHECKS[name](values[name])
 
         def work(tx: Transaction) -> Outcome[ReviewQueue]:
-            before = _queue(tx, project_id, queue_id)
+            before = _queue(tx, project_id, queue_id, to_change=True)
             if asked is not UNSET:
                 values["dataset_id"] = _dataset(tx, project_id, asked)
             after = msgspec.structs.replace(before, **values)
@@ -141,6 +150,8 @@ class Reviews:
                 return Outcome(before, changed=False)
             after = msgspec.structs.replace(after, updated_at_ns=now_ns)
             tx.review_queues.replace(after)
+            if after.reviewers_per_item != before.reviewers_per_item:
+                tx.review_marks.settle(queue_id, after.reviewers_per_item)
             return Outcome(after)
 
         detail = {"changed": sorted(values)}
@@ -209,24 +220,60 @@ class Reviews:
         wanted = sorted(set(trace_ids))
         return await self._metadata.read(lambda tx: tx.review_items.of_traces(project_id, wanted))
 
-    async def move(self, project_id: str, item_id: str, change: ItemChange, *, actor: str) -> ReviewItem:
-        """Change how far the review of an item is, or where it stands in its queue."""
-        now_ns = self._clock.now_ns()
+    async def move(self, project_id: str, item_id: str, change: ItemChange) -> ReviewItem:
+        """Change where an item stands in its queue, or when it was reviewed last."""
         values = {name: value for name in change.__struct_fields__ if (value := getattr(change, name)) is not UNSET}
 
         def work(tx: Transaction) -> ReviewItem:
-            before = _item(tx, project_id, item_id)
-            after = msgspec.structs.replace(before, **values)
-            if after.state is not before.state:
-                reviewed_at_ns = None if after.state is ReviewState.WAITING else now_ns
-                after = msgspec.structs.replace(
-                    after, reviewed_by=actor, reviewed_at_ns=values.get("reviewed_at_ns", reviewed_at_ns)
-                )
-            if after != before:
-                tx.review_items.replace(after)
+            after = msgspec.structs.replace(_item(tx, project_id, item_id), **values)
+            tx.review_items.replace(after)
             return after
 
         return await self._metadata.write(work)
+
+    async def mark(self, project_id: str, item_id: str, state: ReviewState, *, actor: str) -> ReviewItem:
+        """Say how far an actor is with an item; it is done once as many as its queue asks for are.
+
+        Where one review is enough, the last word counts, whoever says it. Raises `Conflict` for an actor who begins
+        what others have reserved.
+        """
+        now_ns = self._clock.now_ns()
+
+        def work(tx: Transaction) -> ReviewItem:
+            before = _item(tx, project_id, item_id)
+            # whoever reviews in the same queue waits, so that nobody's word is lost
+            queue = _queue(tx, project_id, before.queue_id, to_change=True)
+            others = [one for one in tx.review_marks.of([item_id]) if one.reviewer != actor]
+            if state is ReviewState.BEGUN:
+                _check_free(queue, others, now_ns)
+            marks = others if queue.reviewers_per_item > 1 else []
+            if state is not ReviewState.WAITING:
+                marks = [*marks, ReviewMark(item_id=item_id, reviewer=actor, state=state, at_ns=now_ns)]
+            tx.review_marks.put(item_id, marks)
+            after = msgspec.structs.replace(
+                before, state=_state(queue, marks), reviewed_by=actor,
+                reviewed_at_ns=now_ns if state is not ReviewState.WAITING else marks[-1].at_ns if marks else None,
+            )  # fmt: skip
+            tx.review_items.replace(after)
+            return after
+
+        return await self._metadata.write(work)
+
+    async def marks(self, queue: ReviewQueue, item_ids: Sequence[str]) -> Mapping[str, list[ReviewMark]]:
+        """Return by item who is done with it and who has it reserved now."""
+        since_ns = _reserved_since(queue, self._clock.now_ns())
+        found: dict[str, list[ReviewMark]] = {}
+        for one in await self._metadata.read(lambda tx: tx.review_marks.of(item_ids)):
+            if one.state is ReviewState.DONE or (since_ns is not None and one.at_ns > since_ns):
+                found.setdefault(one.item_id, []).append(one)
+        return found
+
+    def turn(self, queue: ReviewQueue, reviewer: str, *, mine: bool) -> Turn:
+        """Return the filter of items whose turn is a reviewer's now, or that of others."""
+        return Turn(
+            reviewer=reviewer, mine=mine, reviewers_per_item=queue.reviewers_per_item,
+            reserved_since_ns=_reserved_since(queue, self._clock.now_ns()),
+        )  # fmt: skip
 
     async def remove(self, project_id: str, queue_id: str, item_ids: Sequence[str]) -> int:
         """Take items out of a queue and return how many there were."""
@@ -260,6 +307,38 @@ def _dataset(tx: Transaction, project_id: str, said: str | None) -> str | None:
     return found_dataset(tx, project_id, said).id if said else None
 
 
+def _reserved_since(queue: ReviewQueue, now_ns: int) -> int | None:
+    return None if queue.reservation_s is None else now_ns - queue.reservation_s * 10**9
+
+
+def _check_free(queue: ReviewQueue, others: Sequence[ReviewMark], now_ns: int) -> None:
+    since_ns = _reserved_since(queue, now_ns)
+    if since_ns is None:
+        return
+    done = [one for one in others if one.state is ReviewState.DONE]
+    having = [one for one in others if one.state is ReviewState.BEGUN and one.at_ns > since_ns]
+    if having and len(done) + len(having) >= queue.reviewers_per_item:
+        raise Conflict(f"the item is being reviewed by {', '.join(one.reviewer for one in having)}")
+
+
+def _state(queue: ReviewQueue, marks: Sequence[ReviewMark]) -> ReviewState:
+    if sum(one.state is ReviewState.DONE for one in marks) >= queue.reviewers_per_item:
+        return ReviewState.DONE
+    return ReviewState.BEGUN if marks else ReviewState.WAITING
+
+
+def _reviewers(given: int) -> int:
+    if not 1 <= given <= _MOST_REVIEWERS:
+        raise InvalidRequest(f"an item has 1 to {_MOST_REVIEWERS} reviewers", param="reviewers_per_item")
+    return given
+
+
+def _reservation(given: int | None) -> int | None:
+    if given is not None and not 1 <= given <= _LONGEST_S:
+        raise InvalidRequest(f"a reservation lasts at most {_LONGEST_S // 60} minutes", param="reservation_s")
+    return given
+
+
 def _rubric(given: Sequence[Question]) -> tuple[Question, ...]:
     if len(given) > _MOST_QUESTIONS:
         raise InvalidRequest(f"a queue asks at most {_MOST_QUESTIONS} things", param="rubric")
@@ -272,3 +351,8 @@ def _rubric(given: Sequence[Question]) -> tuple[Question, ...]:
     if len({one.score for one in found}) < len(found):
         raise InvalidRequest("a queue asks for each score once", param="rubric")
     return found
+
+
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "rubric": _rubric, "reviewers_per_item": _reviewers, "reservation_s": _reservation,
+}  # fmt: skip

@@ -9,10 +9,9 @@ from litestar.params import FromPath
 from pilothouse.compat.langsmith import queued
 from pilothouse.compat.langsmith.asking import MOST, number, said_at, uuid_of
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep, actor_of
-from pilothouse.compat.langsmith.queue_runs import states_of
-from pilothouse.compat.langsmith.queues import queue_of
+from pilothouse.compat.langsmith.queues import queue_of, section_of
 from pilothouse.domain.access import VirtualKey
-from pilothouse.domain.review import ReviewItem, ReviewPlace, ReviewState
+from pilothouse.domain.review import ReviewItem, ReviewPlace, ReviewQueue, ReviewState
 from pilothouse.errors import InvalidRequest, NotFound
 from pilothouse.otlp.values import moment_ns
 from pilothouse.protocols.loose import listing, mapping, objects, scalar
@@ -52,19 +51,18 @@ async def list_all(langsmith: PartsDep, request: Request[Any, Any, Any], queue_i
     asked = request.query_params
     if scalar(asked.get("direction")) == "backward":
         raise InvalidRequest("pages go forward only", param="direction")
-    wanted = _wanted(request, held.id, scalar(asked.get("status")))
-    if wanted is None:
-        return {"items": [], "next_cursor": None}
+    wanted = _within(section_of(langsmith, key, held, scalar(asked.get("status"))), request)
     limit = min(max(number(request, "page_size", MOST), 1), MOST)
     cursor = scalar(asked.get("cursor"))
     wanted = msgspec.structs.replace(wanted, limit=limit + 1, after=_place(cursor) if cursor else None)
     found = await langsmith.library.reviews.items(key.project_id, wanted)
     items = found[:limit]
+    marks = await langsmith.library.reviews.marks(held, [one.id for one in items])
     return {
         "items": [
             {
-                **_shown(one), "effective_added_at": said_at(one.added_at_ns), "assigned_to": [], "reserved_by": [],
-                "completed_by": [one.reviewed_by] if one.state is ReviewState.DONE else [],
+                **_shown(one), "effective_added_at": said_at(one.added_at_ns), "assigned_to": [],
+                **queued.reviewers(marks.get(one.id, [])),
             }
             for one in items
         ],
@@ -78,8 +76,9 @@ async def count(langsmith: PartsDep, request: Request[Any, Any, Any], queue_id: 
     key = await langsmith.reader(request)
     held = await queue_of(langsmith, key, queue_id)
     status = scalar(request.query_params.get("status"))
-    wanted = _wanted(request, held.id, "" if status == "all" else status)
-    return {"count": 0 if wanted is None else await langsmith.library.reviews.count(key.project_id, wanted)}
+    section = section_of(langsmith, key, held, "" if status == "all" else status)
+    wanted = _within(section, request)
+    return {"count": await langsmith.library.reviews.count(key.project_id, wanted)}
 
 
 @get(f"{_ITEMS}/{{item_id:str}}/placement", include_in_schema=False)
@@ -89,10 +88,9 @@ async def placement(
     """Return where an item stands, and the cursor of what comes after it."""
     key = await langsmith.reader(request)
     item = await _item(langsmith, key, queue_id, item_id)
-    section = "archived" if item.state is ReviewState.DONE else "needs_my_review"
-    every = ItemFilter(queue_id=item.queue_id, states=states_of(section) or ())
-    later = msgspec.structs.replace(every, after=(item.added_at_ns, item.id))
     reviews = langsmith.library.reviews
+    section, every = await _section(langsmith, key, await queue_of(langsmith, key, queue_id), item)
+    later = msgspec.structs.replace(every, after=(item.added_at_ns, item.id))
     total, behind = await reviews.count(key.project_id, every), await reviews.count(key.project_id, later)
     return {
         "item_type": _RUN if item.trace_id else _THREAD, "section": section, "cursor": _cursor(item),
@@ -136,18 +134,28 @@ async def set_status(langsmith: PartsDep, request: Request[Any, Any, Any], item_
 PLATFORM_HANDLERS = (add, list_all, count, placement, change, remove, set_status)
 
 
-def _wanted(request: Request[Any, Any, Any], queue_id: str, status: str) -> ItemFilter | None:
-    """Return what is asked for; None when nothing has that status here."""
+async def _section(
+    langsmith: LangSmithParts, key: VirtualKey, queue: ReviewQueue, item: ReviewItem
+) -> tuple[str, ItemFilter]:
+    """Return in which section an item stands for the caller, and what finds that section."""
+    if item.state is ReviewState.DONE:
+        return "archived", section_of(langsmith, key, queue, "archived")
+    mine = section_of(langsmith, key, queue, "needs_my_review")
+    if await langsmith.library.reviews.count(key.project_id, msgspec.structs.replace(mine, ids=(item.id,))):
+        return "needs_my_review", mine
+    return "needs_others_review", section_of(langsmith, key, queue, "needs_others_review")
+
+
+def _within(section: ItemFilter, request: Request[Any, Any, Any]) -> ItemFilter:
+    """Return what is asked for of a section."""
     asked = request.query_params
     for name in _UNSERVED:
         if scalar(asked.get(name)):
-            raise InvalidRequest(f"one review is enough here, so there is no `{name}`", param=name)
-    states = states_of(status)
-    if states is None:
-        return None
+            raise InvalidRequest(f"the answers of reviewers are not compared here, so there is no `{name}`", param=name)
     kind = scalar(asked.get("item_type"))
-    return ItemFilter(
-        queue_id=queue_id, states=states, sessions=kind == _THREAD if kind else None,
+    return msgspec.structs.replace(
+        section,
+        sessions=kind == _THREAD if kind else None,
         subject_from_ns=moment_ns(asked.get("min_start_time")), subject_to_ns=moment_ns(asked.get("max_start_time")),
         reviewed_after_ns=moment_ns(asked.get("start_time")), reviewed_before_ns=moment_ns(asked.get("end_time")),
     )  # fmt: skip

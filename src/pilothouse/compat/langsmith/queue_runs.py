@@ -2,25 +2,20 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath
 
 from pilothouse.compat.langsmith import ids, queued
 from pilothouse.compat.langsmith.asking import said_at, uuid_of, window
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep, actor_of
-from pilothouse.compat.langsmith.queues import OPEN, queue_of
+from pilothouse.compat.langsmith.queues import OPEN, queue_of, section_of
 from pilothouse.domain.access import VirtualKey
-from pilothouse.domain.review import ReviewItem, ReviewState
+from pilothouse.domain.review import ReviewItem
 from pilothouse.errors import InvalidRequest, NotFound
 from pilothouse.protocols.loose import listing, mapping, scalar
 from pilothouse.registry.reviews import MOST_AT_ONCE
 from pilothouse.store.metadata.reviews import ItemFilter
-
-_STATES: dict[str, tuple[ReviewState, ...] | None] = {
-    "": (), "needs_my_review": OPEN, "needs_others_review": None, "completed": (ReviewState.DONE,),
-    "archived": (ReviewState.DONE,),
-}  # fmt: skip
-"""By status; None where there are none, because one review is enough here."""
 
 
 @post(
@@ -50,14 +45,11 @@ async def list_all(
     key = await langsmith.reader(request)
     held, asked = await queue_of(langsmith, key, queue_id), request.query_params
     archived = scalar(asked.get("archived")).lower()
-    states = states_of(scalar(asked.get("status")) or ("archived" if archived == "true" else ""))
-    if states is None:
-        return []
+    section = section_of(langsmith, key, held, scalar(asked.get("status")) or ("archived" * (archived == "true")))
     limit, offset = window(request)
-    wanted = ItemFilter(
-        queue_id=held.id, sessions=False, limit=limit, offset=offset,
-        states=OPEN if archived == "false" and not states else states,
-    )  # fmt: skip
+    wanted = msgspec.structs.replace(section, sessions=False, limit=limit, offset=offset)
+    if archived == "false" and not section.states:
+        wanted = msgspec.structs.replace(wanted, states=OPEN)
     items = await langsmith.library.reviews.items(key.project_id, wanted)
     return await queued.shown(langsmith, request, key, items)
 
@@ -66,10 +58,11 @@ async def list_all(
 async def find(
     langsmith: PartsDep, request: Request[Any, Any, Any], queue_id: FromPath[str], index: FromPath[int]
 ) -> dict[str, Any]:
-    """Return the run at a place among those that wait."""
+    """Return the run at a place among those that wait for the caller."""
     key = await langsmith.reader(request)
     held = await queue_of(langsmith, key, queue_id)
-    wanted = ItemFilter(queue_id=held.id, states=OPEN, sessions=False, limit=1, offset=max(index, 0))
+    section = section_of(langsmith, key, held, "needs_my_review")
+    wanted = msgspec.structs.replace(section, sessions=False, limit=1, offset=max(index, 0))
     items = await langsmith.library.reviews.items(key.project_id, wanted)
     if not items:
         raise NotFound(f"there is no run at the place {index} of the queue")
@@ -134,13 +127,6 @@ async def set_status(langsmith: PartsDep, request: Request[Any, Any, Any], item_
 
 
 HANDLERS = (add, list_all, find, change, remove, remove_many, set_status)
-
-
-def states_of(status: str) -> tuple[ReviewState, ...] | None:
-    """Return the states that a status means, none for all of them, and None when nothing has that status here."""
-    if status not in _STATES:
-        raise InvalidRequest(f"`status` must be one of {', '.join(filter(None, _STATES))}", param="status")
-    return _STATES[status]
 
 
 async def _items(langsmith: LangSmithParts, key: VirtualKey, queue_id: str, runs: list[str]) -> list[ReviewItem]:

@@ -17,7 +17,7 @@ from pilothouse.compat.langsmith.reads import addresses_of
 from pilothouse.compat.langsmith.runs import SESSION_ID
 from pilothouse.domain.access import VirtualKey
 from pilothouse.domain.reading import SpanDetail, SpanFilter
-from pilothouse.domain.review import ReviewItem, ReviewPlace, ReviewState
+from pilothouse.domain.review import ReviewItem, ReviewMark, ReviewPlace, ReviewState
 from pilothouse.errors import InvalidRequest, NotFound
 from pilothouse.otlp.values import moment_ns
 from pilothouse.registry.reviews import MOST_AT_ONCE, ItemChange, Subject
@@ -58,10 +58,21 @@ async def subjects_of(
 async def shown(
     langsmith: LangSmithParts, request: Request[Any, Any, Any], key: VirtualKey, items: Sequence[ReviewItem]
 ) -> list[dict[str, Any]]:
-    """Return items as the runs that they are, in their order."""
+    """Return items of one queue as the runs that they are, in their order."""
+    if not items:
+        return []
+    reviews = langsmith.library.reviews
+    queue = await reviews.queue(key.project_id, items[0].queue_id)
+    marks = await reviews.marks(queue, [one.id for one in items])
     spans = await _spans(langsmith, key.project_id, items)
     addresses = addresses_of(request, key)
-    return [_shown(one, spans.get(one.place), addresses) for one in items]
+    return [{**_shown(one, spans.get(one.place), addresses), **reviewers(marks.get(one.id, []))} for one in items]
+
+
+def reviewers(marks: Sequence[ReviewMark]) -> dict[str, list[str]]:
+    """Return who is done with an item, and who has it reserved."""
+    done = [one.reviewer for one in marks if one.state is ReviewState.DONE]
+    return {"completed_by": done, "reserved_by": [one.reviewer for one in marks if one.reviewer not in done]}
 
 
 def note(item: ReviewItem) -> dict[str, Any]:
@@ -90,20 +101,19 @@ async def moved(langsmith: LangSmithParts, key: VirtualKey, item_id: str, body: 
             raise InvalidRequest(f"`{theirs}` must be a time in ISO 8601", param=theirs)
         if at_ns is not None:
             values[ours] = at_ns
-    return await langsmith.library.reviews.move(key.project_id, item_id, ItemChange(**values), actor=actor_of(key))
+    return await langsmith.library.reviews.move(key.project_id, item_id, ItemChange(**values))
 
 
 async def reviewed(langsmith: LangSmithParts, key: VirtualKey, item_id: str, body: dict[str, Any]) -> ReviewItem:
-    """Say how far the review of an item is: viewed, completed, or, with null, not at all."""
+    """Say how far the caller is with an item: viewed, completed, or, with null, not at all."""
     states = {None: ReviewState.WAITING, "viewed": ReviewState.BEGUN, "completed": ReviewState.DONE}
     status = body.get("status")
     if status is not None and status not in states:
         raise InvalidRequest("`status` must be viewed, completed or null", param="status")
-    values: dict[str, Any] = {"state": states[status]}
+    reviews = langsmith.library.reviews
+    item = await reviews.mark(key.project_id, item_id, states[status], actor=actor_of(key))
     at_ns = moment_ns(body.get("override_added_at"))
-    if at_ns is not None:
-        values["added_at_ns"] = at_ns
-    return await langsmith.library.reviews.move(key.project_id, item_id, ItemChange(**values), actor=actor_of(key))
+    return item if at_ns is None else await reviews.move(key.project_id, item_id, ItemChange(added_at_ns=at_ns))
 
 
 async def _spans(
@@ -132,8 +142,6 @@ def _shown(item: ReviewItem, found: tuple[str, SpanDetail] | None, addresses: Ad
         "id": run_id(item),
         "queue_run_id": item.id,
         "effective_added_at": said_at(item.added_at_ns),
-        "completed_by": [item.reviewed_by] if item.state is ReviewState.DONE else [],
-        "reserved_by": [],
     }
     if found is not None:
         trace_id, detail = found

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath
 
@@ -18,7 +19,9 @@ from pilothouse.registry.reviews import MOST_AT_ONCE, NewQueue, QueueChange, Sub
 from pilothouse.store.metadata.reviews import ItemFilter, QueueFilter
 
 OPEN = (ReviewState.WAITING, ReviewState.BEGUN)
-_NOTED = ("metadata", "enable_reservations", "reservation_minutes")
+_RESERVED, _MINUTES, _REVIEWERS = "enable_reservations", "reservation_minutes", "num_reviewers_per_item"
+_MOST_REVIEWERS, _MOST_MINUTES = 50, 1_440
+_NOTED = ("metadata", _RESERVED, _MINUTES)
 """What is kept of a queue as it came."""
 _ASKED = ("feedback_key", "description", "is_required")
 """What a question says itself; all else of a rubric's item is kept as it came."""
@@ -57,6 +60,7 @@ async def create(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[s
     key = await langsmith.editor(request)
     body = mapping(await langsmith.body(request))
     _check(body)
+    details = {name: body[name] for name in _NOTED if body.get(name) is not None}
     made = await langsmith.library.reviews.create(
         key.project_id,
         NewQueue(
@@ -66,7 +70,9 @@ async def create(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[s
             instructions=scalar(body.get("rubric_instructions")),
             rubric=[_question(one, None) for one in objects(body.get("rubric_items"))],
             dataset=_dataset(body) or "",
-            details={name: body[name] for name in _NOTED if body.get(name) is not None},
+            reviewers_per_item=integer(body.get(_REVIEWERS)) or 1,
+            reservation_s=_reservation_s(details),
+            details=details,
         ),
         actor=actor_of(key),
     )
@@ -103,6 +109,9 @@ async def change(langsmith: PartsDep, request: Request[Any, Any, Any], queue_id:
     noted = {name: body[name] for name in _NOTED if name in body}
     if noted:
         values["details"] = {**held.details, **noted}
+        values["reservation_s"] = _reservation_s(values["details"])
+    if body.get(_REVIEWERS) is not None:
+        values["reviewers_per_item"] = integer(body[_REVIEWERS])
     done = await langsmith.library.reviews.change(key.project_id, held.id, QueueChange(**values), actor=actor_of(key))
     return await _detailed(langsmith, key, done)
 
@@ -125,12 +134,13 @@ async def size(langsmith: PartsDep, request: Request[Any, Any, Any], queue_id: F
     key = await langsmith.reader(request)
     held, asked = await queue_of(langsmith, key, queue_id), request.query_params
     what = request.url.path.rpartition("/")[2]
-    done = what == "total_archived" or scalar(asked.get("status")) == "completed"
-    states = (ReviewState.DONE,) if done else OPEN if what == "size" else ()
-    wanted = ItemFilter(
-        queue_id=held.id, states=states, reviewed_after_ns=moment_ns(asked.get("start_time")),
+    status = "archived" if what == "total_archived" else scalar(asked.get("status"))
+    wanted = msgspec.structs.replace(
+        section_of(langsmith, key, held, status), reviewed_after_ns=moment_ns(asked.get("start_time")),
         reviewed_before_ns=moment_ns(asked.get("end_time")),
     )  # fmt: skip
+    if what == "size" and not status:
+        wanted = msgspec.structs.replace(wanted, states=OPEN)
     return {"size": await langsmith.library.reviews.count(key.project_id, wanted)}
 
 
@@ -161,6 +171,23 @@ async def populate(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict
 HANDLERS = (list_all, create, find, change, remove, size, of_run, populate)
 
 
+_SECTIONS: dict[str, tuple[tuple[ReviewState, ...], bool | None]] = {
+    "": ((), None), "needs_my_review": (OPEN, True), "needs_others_review": (OPEN, False),
+    "completed": ((ReviewState.DONE,), None), "archived": ((ReviewState.DONE,), None),
+}  # fmt: skip
+"""By status: in which states items are, and whether it is the caller's turn."""
+
+
+def section_of(langsmith: LangSmithParts, key: VirtualKey, queue: ReviewQueue, status: str) -> ItemFilter:
+    """Return what a status means to the owner of a key, of which all are one reviewer; all items for none."""
+    if status not in _SECTIONS:
+        raise InvalidRequest(f"`status` must be one of {', '.join(filter(None, _SECTIONS))}", param="status")
+    states, mine = _SECTIONS[status]
+    reviews = langsmith.library.reviews
+    turn = None if mine is None else reviews.turn(queue, actor_of(key), mine=mine)
+    return ItemFilter(queue_id=queue.id, states=states, turn=turn)
+
+
 async def queue_of(langsmith: LangSmithParts, key: VirtualKey, queue_id: str) -> ReviewQueue:
     """Return the queue of an address; raises `NotFound`."""
     return await langsmith.library.reviews.queue(key.project_id, str(uuid_of(queue_id, "queue_id")))
@@ -187,10 +214,16 @@ async def _fill(langsmith: LangSmithParts, key: VirtualKey, queue_id: str, sessi
 
 
 def _check(body: dict[str, Any]) -> None:
-    if (integer(body.get("num_reviewers_per_item")) or 1) > 1:
-        raise InvalidRequest("one review is enough for an item here", param="num_reviewers_per_item")
+    for name, most in ((_REVIEWERS, _MOST_REVIEWERS), (_MINUTES, _MOST_MINUTES)):
+        said = body.get(name)
+        if said is not None and not 1 <= (integer(said) or 0) <= most:
+            raise InvalidRequest(f"`{name}` must be 1 to {most}", param=name)
     if scalar(body.get("reviewer_access_mode")) not in ("", "any"):
-        raise InvalidRequest("reviewers are not assigned to queues here", param="reviewer_access_mode")
+        raise InvalidRequest("reviewers are not assigned to queues here; any may review", param="reviewer_access_mode")
+
+
+def _reservation_s(details: dict[str, Any]) -> int | None:
+    return 60 * (integer(details.get(_MINUTES)) or 1) if details.get(_RESERVED) is True else None
 
 
 def _dataset(body: dict[str, Any]) -> str | None:
@@ -219,10 +252,10 @@ def _shown(queue: ReviewQueue) -> dict[str, Any]:
         "tenant_id": str(ids.tenant_id(queue.project_id)),
         "queue_type": "single",
         "default_dataset": queue.dataset_id,
-        "enable_reservations": bool(queue.details.get("enable_reservations")),
-        "reservation_minutes": queue.details.get("reservation_minutes"),
+        _RESERVED: queue.reservation_s is not None,
+        _MINUTES: queue.details.get(_MINUTES),
         "metadata": queue.details.get("metadata"),
-        "num_reviewers_per_item": 1,
+        _REVIEWERS: queue.reviewers_per_item,
         "reviewer_access_mode": "any",
         "assigned_reviewers": [],
         "run_rule_id": None,

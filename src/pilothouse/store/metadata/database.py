@@ -29,6 +29,7 @@ from pilothouse.store.metadata.receipts import Receipts
 from pilothouse.store.metadata.redaction import RedactionPolicies
 from pilothouse.store.metadata.removals import Deletions, Retentions
 from pilothouse.store.metadata.responses import Responses
+from pilothouse.store.metadata.review_marks import ReviewMarks
 from pilothouse.store.metadata.reviews import ReviewItems, ReviewQueues
 from pilothouse.store.metadata.revisions import Revisions
 from pilothouse.store.metadata.routing import Accounts, Aliases
@@ -80,6 +81,7 @@ class Transaction:
         self.comments = Comments(connection)
         self.review_queues = ReviewQueues(connection)
         self.review_items = ReviewItems(connection)
+        self.review_marks = ReviewMarks(connection)
 
 
 class Metadata:

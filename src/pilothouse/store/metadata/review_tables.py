@@ -1,6 +1,6 @@
 """The tables of queues for review and of what stands in them; see `tables`."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
 
 from pilothouse.store.metadata.tables import metadata
 
@@ -14,6 +14,8 @@ review_queues = Table(
     Column("instructions", Text, nullable=False),
     Column("rubric", Text, nullable=False),
     Column("dataset_id", Text, ForeignKey("datasets.id", ondelete="SET NULL")),
+    Column("reviewers_per_item", Integer, nullable=False, server_default="1"),
+    Column("reservation_s", Integer),
     Column("details", Text, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_at_ns", BigInteger, nullable=False),
@@ -43,3 +45,13 @@ review_items = Table(
     Index("ix_review_items_project_id_trace_id", "project_id", "trace_id"),
 )
 """A thing stands in a queue once; the queue is read by the time at which things were added."""
+
+review_marks = Table(
+    "review_marks",
+    metadata,
+    Column("item_id", Text, ForeignKey("review_items.id", ondelete="CASCADE"), primary_key=True),
+    Column("reviewer", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+"""What each reviewer has done with an item; the item's own state follows from it."""

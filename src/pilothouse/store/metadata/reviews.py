@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from pilothouse.domain.review import Question, ReviewItem, ReviewPlace, ReviewQueue, ReviewState
 from pilothouse.store.metadata.access import to_json
+from pilothouse.store.metadata.review_marks import Turn, whose
 from pilothouse.store.metadata.review_tables import review_items as _items
 from pilothouse.store.metadata.review_tables import review_queues as _queues
 
@@ -52,6 +53,8 @@ class ItemFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Whether whole sessions are reviewed; None takes both."""
     subject_from_ns: int | None = None
     subject_to_ns: int | None = None
+    turn: Turn | None = None
+    """Whose turn it is, of items that are not done."""
     reviewed_after_ns: int | None = None
     reviewed_before_ns: int | None = None
     after: tuple[int, str] | None = None
@@ -215,6 +218,8 @@ def _where(wanted: ItemFilter) -> list[ColumnElement[bool]]:
         where.append(_items.c.subject_at_ns >= wanted.subject_from_ns)
     if wanted.subject_to_ns is not None:
         where.append(_items.c.subject_at_ns <= wanted.subject_to_ns)
+    if wanted.turn is not None:
+        where.append(whose(wanted.turn))
     if wanted.reviewed_after_ns is not None:
         where.append(_items.c.reviewed_at_ns > wanted.reviewed_after_ns)
     if wanted.reviewed_before_ns is not None:
