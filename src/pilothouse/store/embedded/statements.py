@@ -46,7 +46,8 @@ class Insert(msgspec.Struct, frozen=True):
     head: bytes
     settings: bytes
     format: str
-    data: bytes
+    data: bytes | memoryview
+    """A view of the body where it is a part of that."""
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -154,11 +155,11 @@ def _data(query: bytes, body: bytes, keyword: re.Match[bytes], settings_at: int)
     if name is None:
         return None
     head_end = settings_at if settings_at >= 0 else keyword.start()
-    rest = source[name.end() :]
+    rest = memoryview(source)[name.end() :]
     return Insert(
         head=source[:head_end],
         settings=source[head_end : keyword.start()],
-        data=rest + body if query else rest,
+        data=bytes(rest) + body if query else rest,
         format=name.group(1).decode(),
     )
 
