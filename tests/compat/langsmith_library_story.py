@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from langsmith import Client
 from langsmith.evaluation import evaluate
-from langsmith.schemas import AttachmentsOperations
+from langsmith.schemas import AttachmentsOperations, DataType
 from langsmith.utils import LangSmithConflictError
 
 VERSION = tuple(int(part) for part in version("langsmith").split(".")[:2])
@@ -67,6 +67,35 @@ def dataset(client: Client) -> tuple[Any, dict[str, Any]]:
         "has": [client.has_dataset(dataset_name="qa"), client.has_dataset(dataset_name="none")],
     }
     return made, told
+
+
+def chosen(client: Client) -> dict[str, Any]:
+    """Find examples and datasets by what they are, and remove an example from every version."""
+    made = client.create_dataset("chosen", metadata={"team": "a"}, data_type=DataType.llm)
+    client.create_examples(
+        dataset_id=made.id, inputs=[{"n": n} for n in range(3)], metadata=[{"a": 1}, {"a": 2, "b": [1]}, {}]
+    )
+    found = [
+        sorted(one.inputs["n"] for one in client.list_examples(dataset_id=made.id, filter=text))
+        for text in ('exists(metadata, "b")', "has(\"metadata\", '{\"a\": 1}')", 'not(exists(metadata, "a"))',
+                     "or(has(metadata, '{\"a\": 1}'), has(metadata, '{\"b\": [1]}'))")
+    ]  # fmt: skip
+    told: dict[str, Any] = {
+        "found": found,
+        "datasets": [
+            [one.name for one in client.list_datasets(**asked)]
+            for asked in ({"data_type": "llm"}, {"metadata": {"team": "a"}}, {"metadata": {"team": "b"}})
+        ],
+    }
+    if VERSION >= (0, 8):
+        before = client.read_dataset_version(dataset_id=made.id, tag="latest").as_of
+        gone = next(one for one in client.list_examples(dataset_id=made.id) if one.inputs == {"n": 1})
+        client.delete_examples(example_ids=[gone.id], hard_delete=True)
+        told["left"] = [
+            sorted(one.inputs["n"] for one in client.list_examples(dataset_id=made.id, **asked))
+            for asked in ({}, {"as_of": before})
+        ]
+    return told
 
 
 def files(client: Client) -> dict[str, Any]:
@@ -198,6 +227,7 @@ def main(url: str, key: str) -> None:
     found = {"dataset": told, "evaluation": evaluation(client, made), "prompts": prompts(client)}
     if VERSION >= (0, 3):
         found["files"] = files(client)
+    found["chosen"] = chosen(client)
     found["uploaded"] = uploaded(client)
     client.delete_dataset(dataset_name="qa")
     found["gone"] = client.has_dataset(dataset_name="qa")

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -74,6 +75,8 @@ async def test_a_library_of_an_sdk(run: Running, environment: str, below: str, t
         "experiments": 2,
     }  # fmt: skip
     _files(said["files"])
+    assert said["chosen"].pop("left", [[0, 2], [0, 2]]) == [[0, 2], [0, 2]]
+    assert said["chosen"] == {"found": [[1], [0], [2], [0, 1]], "datasets": [["chosen"], ["chosen"], []]}
     assert said["uploaded"] == {
         "made": [["café.csv", None, "kv", 2], ["named", "d", "llm", 2], ["chat.csv", None, "chat", 1]],
         "again": "LangSmithConflictError",
@@ -135,6 +138,25 @@ async def test_a_change_of_examples_in_json_names_the_files_that_stay(run: Runni
     one = {"attachments_operations": {"retain": ["a", "none"]}}
     assert (await client.patch("/examples/bulk", json=[{"id": example, **one}])).json()["count"] == 1
     assert await left() == ["attachment.a"]
+
+
+async def test_examples_and_datasets_are_chosen_by_what_is_understood(run: Running) -> None:
+    client = run.client(headers={"x-api-key": await run.key(Permission.READ, Permission.WRITE)})
+    dataset = (await client.post("/datasets", json={"name": "qa"})).json()["id"]
+    for wrong in ('exists(inputs, "a")', "and()", "has(metadata, '[1]')", "eq(metadata, 1)", "exists(metadata)", "("):
+        answer = await client.get("/examples", params={"dataset": dataset, "filter": wrong})
+        assert (answer.status_code, bool(answer.json()["detail"])) == (400, True), wrong
+    assert (await client.get("/datasets", params={"metadata": "{"})).status_code == 400
+    found = [(await client.get("/datasets", params=asked)).json() for asked in (
+        {"name": "qa", "data_type": "llm"}, {"name": "qa", "data_type": "kv"}, {"name": "qa", "id": str(uuid4())},
+    )]  # fmt: skip
+    assert [len(one) for one in found] == [0, 1, 0]
+    place = "/v1/platform/datasets/examples/delete"
+    gone = {"example_ids": [str(uuid4())], "hard_delete": True}
+    assert (await client.post(place, json=gone)).status_code == 404
+    assert (await client.post(place, json={"example_ids": [], "hard_delete": True})).status_code == 400
+    reader = run.client(headers={"x-api-key": await run.key(Permission.READ)})
+    assert (await reader.post(place, json=gone)).status_code == 403
 
 
 @pytest.mark.timeout(60)

@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pilothouse.domain.clock import FakeClock
-from pilothouse.domain.dataset import ItemStatus
+from pilothouse.domain.comment import CommentOn, CommentPlace
+from pilothouse.domain.dataset import Attachment, ItemStatus
 from pilothouse.domain.experiment import derived_id
 from pilothouse.domain.media import MEDIA_PIECE_BYTES, MediaLink
 from pilothouse.errors import Conflict, InvalidRequest, NotFound
+from pilothouse.registry.comments import Author, Comments
 from pilothouse.registry.datasets import DatasetChange, Datasets, ItemPut, NewDataset
 from pilothouse.registry.experiments import ExperimentChange, Experiments, ItemLink, NewExperiment
 from pilothouse.registry.media import MediaLibrary
+from pilothouse.store.metadata.comments import CommentFilter
 from pilothouse.store.metadata.database import Metadata
 from pilothouse.store.metadata.datasets import DatasetFilter, ItemFilter
 from pilothouse.store.metadata.experiments import ExperimentFilter
@@ -60,6 +63,50 @@ async def test_each_version_stays_as_it_was(datasets: Datasets, project: str, cl
     assert [one.id for one in split] == ["one"]
     versions, total = await datasets.versions(project, "qa", 10)
     assert ([(one.number, one.removed) for one in versions], total) == ([(3, 1), (2, 0), (1, 0)], 3)
+
+
+async def test_an_item_is_erased_from_every_version_with_its_files_and_comments(
+    datasets: Datasets, project: str, metadata: Metadata, clock: FakeClock
+) -> None:
+    library, comments = MediaLibrary(metadata, clock), Comments(metadata, clock)
+    own = await library.keep(project, b"own", "text/plain")
+    both = await library.keep(project, b"both", "text/plain")
+    traced = await library.keep(
+        project,
+        b"traced",
+        "text/plain",
+        MediaLink(project_id=project, trace_id="t", span_id="", field="f", media_id=""),
+    )
+    files = tuple(Attachment(one.id, one.id, "text/plain") for one in (own, both, traced))
+    made = await datasets.create(
+        NewDataset(project_id=project, name="qa"),
+        [ItemPut(id="one", input=1, attachments=files), ItemPut(id="two", input=2, attachments=files[1:2])],
+        actor="test",
+    )
+    assert (made.version, made.item_count) == (1, 2)
+    await datasets.put_items(project, "qa", [ItemPut(id="one", input=3, attachments=())], actor="test")
+    for item in ("one", "two"):
+        place = CommentPlace(CommentOn.DATASET_ITEM, made.id, item)
+        await comments.add(project, place, "hm", Author("key:1", "a"))
+    await datasets.erase_items(project, ["one"], actor="test")
+    for version in range(4):
+        items, _ = await datasets.items(project, ItemFilter(dataset_id="qa", version=version))
+        assert [one.id for one in items] == ["two"][: min(version, 1)]
+    versions, _ = await datasets.versions(project, "qa", 1)
+    assert (versions[0].number, versions[0].removed) == (3, 1)
+    assert (await datasets.get(project, "qa")).item_count == 1
+    assert [await library.known(project, one.id) for one in (own, both, traced)] == [False, True, True]
+    left, _ = await comments.page(CommentFilter(project_id=project))
+    assert [one.part_id for one in left] == ["two"]
+    await datasets.remove_items(project, ["two"], actor="test")
+    await datasets.erase_items(project, ["two"], actor="test")
+    assert (await datasets.versions(project, "qa", 1))[1] == 4
+    for wrong in (["two"], ["none"]):
+        with pytest.raises(NotFound):
+            await datasets.erase_items(project, wrong, actor="test")
+    for many in ([], ["x"] * 1_001):
+        with pytest.raises(InvalidRequest):
+            await datasets.erase_items(project, many, actor="test")
 
 
 async def test_items_are_their_datasets_own(datasets: Datasets, project: str) -> None:

@@ -1,7 +1,7 @@
 """Datasets: every change of items makes a version, and no version ever changes."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,8 +19,10 @@ from pilothouse.store.metadata.datasets import DatasetFilter, ItemFilter
 
 MOST_ITEMS = 10_000
 """Items in one change."""
+_MOST_ERASED = 1_000
 _MICROSECOND_NS = 1000
 LATEST = "latest"
+T = TypeVar("T")
 
 
 class NewDataset(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,6 +269,34 @@ class Datasets:
         subject = item_ids[0] if len(item_ids) == 1 else ""
         await self._writer.change(work, Change(actor, "dataset.remove_items", subject, detail, for_gateway=False))
 
+    async def erase_items(self, project_id: str, item_ids: Sequence[str], *, actor: str) -> None:
+        """Remove items from every version, with their comments, and with their files where nothing else holds them.
+
+        Versions stay, and say how many items they added, changed and removed.
+        """
+        if not 1 <= len(item_ids) <= _MOST_ERASED:
+            raise InvalidRequest(f"1 to {_MOST_ERASED} items are erased at once", param="items")
+
+        def work(tx: Transaction) -> Outcome[None]:
+            forms = tx.datasets.forms(project_id, item_ids)
+            places = {one.id: one.dataset_id for one in forms}
+            current = tx.datasets.current(project_id, item_ids)
+            for item_id in item_ids:
+                _found_item(places, item_id)
+            for dataset_id in set(places.values()):
+                held = found_dataset(tx, project_id, dataset_id)
+                if gone := sum(one.dataset_id == dataset_id for one in current.values()):
+                    self._keep(tx, held, msgspec.structs.replace(self._next(tx, held, actor), removed=gone), [])
+            for item_id, dataset_id in places.items():
+                tx.datasets.erase_item(dataset_id, item_id)
+                tx.comments.delete_of(project_id, [CommentOn.DATASET_ITEM], [dataset_id], item_id)
+            tx.media.drop_unused(project_id, sorted({file.media_id for one in forms for file in one.attachments}))
+            return Outcome(None)
+
+        detail = {"items": len(item_ids)}
+        subject = item_ids[0] if len(item_ids) == 1 else ""
+        await self._writer.change(work, Change(actor, "dataset.erase_items", subject, detail, for_gateway=False))
+
     def _put(
         self, tx: Transaction, held: Dataset, items: Sequence[ItemPut], actor: str, *, must_exist: bool = False
     ) -> Changed:
@@ -320,7 +350,7 @@ def _bounded(items: Sequence[ItemPut], at_least: int = 1) -> None:
         raise InvalidRequest(f"one change has {at_least} to {MOST_ITEMS} items", param="items")
 
 
-def _found_item(known: dict[str, DatasetItem], item_id: str) -> DatasetItem:
+def _found_item(known: Mapping[str, T], item_id: str) -> T:
     if item_id not in known:
         raise NotFound(f"there is no item {item_id[:80]!r} in this project")
     return known[item_id]

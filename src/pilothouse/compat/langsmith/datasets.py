@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, delete, get, patch, post, put
 from litestar.params import FromPath
 
@@ -10,13 +11,14 @@ from pilothouse.compat.langsmith.asking import as_uuid, said_at, several, uuid_o
 from pilothouse.compat.langsmith.parts import LangSmithParts, PartsDep, actor_of
 from pilothouse.domain.access import VirtualKey
 from pilothouse.domain.dataset import Dataset, DatasetVersion
-from pilothouse.errors import InvalidRequest, NotFound
+from pilothouse.errors import InvalidJson, InvalidRequest, NotFound
 from pilothouse.protocols.loose import listing, mapping, scalar
 from pilothouse.registry.datasets import LATEST, DatasetChange, ItemPut, NewDataset
 from pilothouse.store.metadata.datasets import DatasetFilter, ItemFilter
 
 _KINDS = ("kv", "llm", "chat")
 _MOST_ITEMS = 100_000
+_MOST_DATASETS = 10_000
 _CHANGES = {
     "name": "name",
     "description": "description",
@@ -53,22 +55,30 @@ async def create(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[s
 async def list_all(langsmith: PartsDep, request: Request[Any, Any, Any]) -> list[dict[str, Any]]:
     """Return datasets by name."""
     key = await langsmith.sender(request)
-    name = scalar(request.query_params.get("name"))
-    if name:
+    asked = request.query_params
+    limit, offset = window(request)
+    wanted_ids, kind, metadata = several(request, "id"), scalar(asked.get("data_type")), _object(request, "metadata")
+    if name := scalar(asked.get("name")):
         try:
-            return [shown(await langsmith.library.datasets.get(key.project_id, name))]
+            found = [await langsmith.library.datasets.get(key.project_id, name)]
         except NotFound:
             return []
-    limit, offset = window(request)
-    wanted = DatasetFilter(
-        project_id=key.project_id,
-        part=scalar(request.query_params.get("name_contains")),
-        ids=tuple(several(request, "id")),
-        limit=limit,
-        offset=offset,
-    )
-    found, _ = await langsmith.library.datasets.page(wanted)
-    return [shown(one) for one in found]
+    else:
+        particular = bool(kind or metadata)
+        wanted = DatasetFilter(
+            project_id=key.project_id, part=scalar(asked.get("name_contains")), ids=tuple(wanted_ids),
+            limit=_MOST_DATASETS if particular else limit, offset=0 if particular else offset,
+        )  # fmt: skip
+        found, _ = await langsmith.library.datasets.page(wanted)
+        if not particular:
+            return [shown(one) for one in found]
+    kept = [
+        told
+        for told in map(shown, found)
+        if (not wanted_ids or told["id"] in wanted_ids) and kind in ("", told["data_type"])
+        if metadata.items() <= (told["metadata"] or {}).items()
+    ]
+    return kept[offset : offset + limit]
 
 
 @get("/datasets/{dataset:str}", include_in_schema=False)
@@ -228,6 +238,15 @@ def shown(dataset: Dataset) -> dict[str, Any]:
         "metadata": mapping(dataset.metadata) or None,
         "tenant_id": str(ids.tenant_id(dataset.project_id)),
     }
+
+
+def _object(request: Request[Any, Any, Any], name: str) -> dict[str, Any]:
+    """Return a JSON object of the query, an empty one when it says none."""
+    text = scalar(request.query_params.get(name))
+    try:
+        return mapping(msgspec.json.decode(text)) if text else {}
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidJson(f"`{name}` is not valid JSON: {error}") from error
 
 
 def _version(version: DatasetVersion, tags: dict[str, int], dataset: Dataset) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request, Router, delete, get, patch, post
 from litestar.params import FromPath
 
-from pilothouse.compat.langsmith import ids, multipart
+from pilothouse.compat.langsmith import example_filters, ids, multipart
 from pilothouse.compat.langsmith.answers import failed
 from pilothouse.compat.langsmith.asking import as_uuid, said_at, several, uuid_of, window
 from pilothouse.compat.langsmith.datasets import version_number
@@ -26,7 +26,7 @@ _SPLIT = "dataset_split"
 _ATTACHMENT = "attachment."
 _UNSAID = (b"null", b"{}")
 _EVERY = 100_000
-_UNSERVED = ("filter", "full_text_contains")
+_UNSERVED = ("full_text_contains",)
 
 
 @get("/examples", include_in_schema=False)
@@ -43,18 +43,20 @@ async def list_all(langsmith: PartsDep, request: Request[Any, Any, Any]) -> list
         found = await langsmith.library.datasets.current(key.project_id, wanted_ids)
         return [shown(request, key, one) for one in list(found.values())[offset : offset + limit]]
     dataset = await langsmith.library.datasets.get(key.project_id, str(uuid_of(asked["dataset"], "dataset")))
-    metadata = mapping(_decoded(scalar(asked.get("metadata"))))
+    tests = [example_filters.having(mapping(_decoded(text)))] if (text := scalar(asked.get("metadata"))) else []
+    if text := scalar(asked.get("filter")):
+        tests.append(example_filters.of(text))
     wanted = ItemFilter(
         dataset_id=dataset.id,
         version=await version_number(langsmith, key, dataset, scalar(asked.get("as_of")) or LATEST),
         ids=tuple(wanted_ids),
         splits=tuple(several(request, "splits")),
-        limit=_EVERY if metadata else limit,
-        offset=0 if metadata else offset,
+        limit=_EVERY if tests else limit,
+        offset=0 if tests else offset,
     )
     items, _ = await langsmith.library.datasets.items(key.project_id, wanted)
-    if metadata:
-        kept = [one for one in items if metadata.items() <= mapping(one.metadata).items()]
+    if tests:
+        kept = [one for one in items if all(fits(mapping(one.metadata)) for fits in tests)]
         items = kept[offset : offset + limit]
     return [shown(request, key, one) for one in items]
 
@@ -150,8 +152,20 @@ async def reload(langsmith: PartsDep, request: Request[Any, Any, Any], dataset: 
     return await _take_form(langsmith, request, dataset, must_exist=True)
 
 
+@post("/datasets/examples/delete", status_code=200, include_in_schema=False)
+async def erase(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Remove examples, with `hard_delete` from the versions before, too."""
+    key = await langsmith.editor(request)
+    body = mapping(await langsmith.body(request))
+    wanted = list(dict.fromkeys(str(uuid_of(one, "example_ids")) for one in listing(body.get("example_ids"))))
+    datasets = langsmith.library.datasets
+    remove_them = datasets.erase_items if body.get("hard_delete") is True else datasets.remove_items
+    await remove_them(key.project_id, wanted, actor=actor_of(key))
+    return {"message": f"{len(wanted)} examples deleted", "count": len(wanted)}
+
+
 HANDLERS = (list_all, find, create, create_many, change_many, change, remove, remove_many)
-PLATFORM_HANDLERS = (upload, reload)
+PLATFORM_HANDLERS = (upload, reload, erase)
 
 
 PLATFORM_ROUTER = Router("/v1/platform", route_handlers=[*PLATFORM_HANDLERS], exception_handlers={Exception: failed})

@@ -42,7 +42,7 @@ async def create(langsmith: PartsDep, request: Request[Any, Any, Any]) -> dict[s
     held = await _of_key(langsmith, key, draft.name)
     if held is None:
         return shown(await langsmith.library.scoring.put(key.project_id, draft, actor=actor_of(key)))
-    if _config(held) != mapping(body.get("feedback_config")):
+    if _said(_config(held)) != _said(mapping(body.get("feedback_config"))):
         raise Conflict(f"it is said already how feedback of the key {draft.name[:80]!r} is to be")
     return shown(held)
 
@@ -107,6 +107,10 @@ def _draft(name: str, config: dict[str, Any], body: dict[str, Any]) -> ConfigDra
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _said(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if value is not None}
 
 
 def _config(config: ScoreConfig) -> dict[str, Any]:

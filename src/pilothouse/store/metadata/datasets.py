@@ -160,6 +160,15 @@ class Datasets:
         held = _items.c.dataset_id == dataset_id, _items.c.id == item_id, _items.c.to_version.is_(None)
         self._connection.execute(update(_items).where(*held).values(to_version=version))
 
+    def forms(self, project_id: str, item_ids: Sequence[str]) -> list[DatasetItem]:
+        """Return every form that some thousand items ever had."""
+        found = select(_items).where(_items.c.project_id == project_id, _items.c.id.in_(item_ids))
+        return [_item(row) for row in self._connection.execute(found).mappings()]
+
+    def erase_item(self, dataset_id: str, item_id: str) -> None:
+        """Remove an item from every version."""
+        self._connection.execute(delete(_items).where(_items.c.dataset_id == dataset_id, _items.c.id == item_id))
+
     def _one(self, *kept: ColumnElement[bool]) -> Dataset | None:
         row = self._connection.execute(select(_datasets).where(*kept)).mappings().one_or_none()
         return _dataset(row) if row else None

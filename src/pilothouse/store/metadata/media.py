@@ -107,11 +107,21 @@ class MediaRows:
         these = _links.c.media_id.in_(taken)
         self._connection.execute(delete(_links).where(mine, which, these))
         linked = self._connection.execute(select(_links.c.media_id).where(mine, these).distinct()).scalars()
-        unused = taken.difference(linked)
-        unused -= self._named(project_id, unused)
+        return Unlinked(self._drop(project_id, taken.difference(linked)), more=len(taken) == _AT_ONCE)
+
+    def drop_unused(self, project_id: str, ids: Sequence[str]) -> None:
+        """Remove some thousand bodies, of those that no trace and no item of a dataset holds."""
+        mine = _links.c.project_id == project_id, _links.c.media_id.in_(ids)
+        self._drop(
+            project_id, set(ids).difference(self._connection.execute(select(_links.c.media_id).where(*mine)).scalars())
+        )
+
+    def _drop(self, project_id: str, unlinked: set[str]) -> int:
+        """Remove bodies that stand in no trace, apart from those of items, and return how many there were."""
+        unused = unlinked - self._named(project_id, unlinked)
         for table, media_id in ((_pieces, _pieces.c.media_id), (_media, _media.c.id)):
             self._connection.execute(delete(table).where(table.c.project_id == project_id, media_id.in_(unused)))
-        return Unlinked(len(unused), more=len(taken) == _AT_ONCE)
+        return len(unused)
 
     def _named(self, project_id: str, ids: Set[str]) -> set[str]:
         """Return those that any form of a dataset's item names; the items are gone over once, not for each id."""
