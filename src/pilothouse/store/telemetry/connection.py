@@ -18,7 +18,7 @@ from clickhouse_connect.driver import httputil
 from clickhouse_connect.driver.exceptions import Error
 
 from pilothouse import instruments
-from pilothouse.store.telemetry.columns import cleaned
+from pilothouse.store.telemetry.columns import cleaned, filled
 from pilothouse.store.telemetry.failures import Work, translate
 from pilothouse.store.telemetry.options import StoreOptions, parse_address
 
@@ -142,7 +142,10 @@ class Connection:
                     "exclude_materialize_skip_indexes_on_insert": LATE_INDEX}  # fmt: skip
 
         def call(client: _Client) -> None:
-            client.insert(table, build(), names, column_type_names=types, column_oriented=True, settings=settings)
+            said = filled(names, types, build())
+            client.insert(
+                table, said.values, said.names, column_type_names=said.types, column_oriented=True, settings=settings
+            )
 
         await self._writes.run("insert", "insert", call)
 
