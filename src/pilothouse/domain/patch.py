@@ -8,7 +8,7 @@ from pilothouse.domain.span import Level, SpanEvent, SpanKind, SpanLink, SpanSta
 from pilothouse.domain.usage import Usage
 
 
-class SpanPatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SpanPatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one source says of one span at one time; None and empty maps leave a thing unsaid.
 
     Ids are OpenTelemetry's: 32 and 16 hexadecimal digits in lower case. A source with ids of another form keeps its own

@@ -42,7 +42,7 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class SpanEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+class SpanEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Something that happened at one moment inside a span."""
 
     at_ns: int
@@ -50,7 +50,7 @@ class SpanEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     attributes: dict[str, str] = {}
 
 
-class SpanLink(msgspec.Struct, frozen=True, omit_defaults=True):
+class SpanLink(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Another span that this one follows from, or a further parent."""
 
     trace_id: str
@@ -58,7 +58,7 @@ class SpanLink(msgspec.Struct, frozen=True, omit_defaults=True):
     attributes: dict[str, str] = {}
 
 
-class AttemptDetail(msgspec.Struct, frozen=True):
+class AttemptDetail(msgspec.Struct, frozen=True, gc=False):
     """One upstream try inside a gateway span; times in milliseconds from the start of the span."""
 
     account: str
@@ -73,7 +73,7 @@ class AttemptDetail(msgspec.Struct, frozen=True):
     upstream_request_id: str = ""
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True):
+class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the store's span table."""
 
     project_id: str

@@ -27,7 +27,7 @@ _REFUSES = (QueryRefused, ValueError, TypeError, OverflowError)
 """How the store, or its client, says that it does not take these spans; `StoreUnavailable` says that it takes none."""
 
 
-class Piece(msgspec.Struct, frozen=True):
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """Rows of one span that belong together, and the records that they were made of."""
 
     rows: tuple[Span, ...]

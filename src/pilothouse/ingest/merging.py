@@ -269,7 +269,7 @@ class Merger:
                 batch.note(f"{key[2]}{wrapper}".encode())
 
 
-class _Made(msgspec.Struct):
+class _Made(msgspec.Struct, gc=False):
     row: Span
     before: list[Held]
     sources: list[Source]

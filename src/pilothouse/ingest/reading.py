@@ -27,7 +27,7 @@ _NONE: Mapping[int, RequestRead] = MappingProxyType({})
 _calls = msgspec.msgpack.Decoder(CallRecord)
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class Source(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record and who sent it."""
 
     item: Item
@@ -37,7 +37,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     sdk_version: str = ""
 
 
-class Arrived(msgspec.Struct):
+class Arrived(msgspec.Struct, gc=False):
     """What a batch brings of one span."""
 
     sources: list[Source]

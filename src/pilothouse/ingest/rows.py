@@ -68,7 +68,7 @@ _OF_CALLS = (
 """What only the gateway knows of a span."""
 
 
-class _Kept(msgspec.Struct, array_like=True, frozen=True):
+class _Kept(msgspec.Struct, array_like=True, frozen=True, gc=False):
     at_ns: int
     """When everything was said that has no other time."""
     whole: bool

@@ -15,7 +15,7 @@ from pilothouse.domain.usage import Usage
 from pilothouse.otlp.signals import OtelSpan, Reason
 
 
-class Said(msgspec.Struct, kw_only=True):
+class Said(msgspec.Struct, kw_only=True, gc=False):
     """What a vocabulary says of a span; None, and empty tags and metadata, leave a thing to the next one."""
 
     kind: SpanKind | None = None

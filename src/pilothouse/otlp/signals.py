@@ -43,7 +43,7 @@ class Sender(msgspec.Struct, frozen=True):
 NOBODY = Sender()
 
 
-class OtelScope(msgspec.Struct, frozen=True):
+class OtelScope(msgspec.Struct, frozen=True, gc=False):
     """The instrumentation that made an item."""
 
     name: str = ""
@@ -67,7 +67,7 @@ class OtelLink(msgspec.Struct, frozen=True):
     attributes: Attributes = {}
 
 
-class OtelSpan(msgspec.Struct, frozen=True, kw_only=True):
+class OtelSpan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A span as it was sent."""
 
     trace_id: str
