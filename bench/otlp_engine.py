@@ -14,6 +14,7 @@ from clickhouse_connect.driver.insert import InsertContext
 from clickhouse_connect.driver.transform import NativeTransform
 
 from bench.otlp_requests import SPANS, request
+from pilothouse.catalog.charges import Charges
 from pilothouse.catalog.prices import Catalog
 from pilothouse.ingest.rows import row_of_patch
 from pilothouse.otlp import decode
@@ -31,9 +32,9 @@ _LAYOUT = schema.Layout()
 
 def block(numbers: range) -> bytes:
     """Return an insert's bytes out of the requests of these numbers."""
-    catalog, now_ns = Catalog(), time.time_ns()
+    charges, now_ns = Charges(Catalog()), time.time_ns()
     rows = [
-        row_of_patch(patch, catalog, now_ns)
+        row_of_patch(patch, charges, now_ns)
         for number in numbers
         for patch in mapped(decode.spans(Received(request(number), Encoding.PROTOBUF, now_ns))).items
     ]

@@ -79,6 +79,7 @@ def same(catalog: Catalog, provider: str, account: str, names: Names, call: tupl
         assert told.price_version == cost.price_version
         assert (Decimal(told.amount_usd) if told.amount_usd else None) == cost.amount_usd
         assert told.amount_usd == "" or not told.amount_usd.endswith(".")
+        assert QUICK[id(catalog)].cost(provider, account, names, call) == cost
 
 
 @settings(max_examples=600)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pilothouse.catalog.charges import Charges
 from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.fold import fold_of, merged
 from pilothouse.domain.patch import SpanPatch
@@ -30,7 +31,10 @@ TRACES = [path for path in FILES if "resourceSpans" in json.loads(path.read_text
 def rows_of(path: Path) -> list[Span]:
     """Return the rows that an SDK's spans make."""
     patches = read(json.loads(path.read_text()), Encoding.JSON)
-    return [row_of_patch(msgspec.structs.replace(patch, project_id="p", key_id="k"), CATALOG, NOW) for patch in patches]
+    return [
+        row_of_patch(msgspec.structs.replace(patch, project_id="p", key_id="k"), Charges(CATALOG), NOW)
+        for patch in patches
+    ]
 
 
 def again(row: Span, mapping: Map = patch_of, redactor: Redactor | None = None) -> Span:
@@ -81,7 +85,7 @@ def one_row(**changes: Any) -> Span:
     )  # fmt: skip
     patch = patch_of(span)
     assert patch is not None
-    return row_of_patch(msgspec.structs.replace(patch, project_id="p", **changes), CATALOG, NOW)
+    return row_of_patch(msgspec.structs.replace(patch, project_id="p", **changes), Charges(CATALOG), NOW)
 
 
 def with_patch(row: Span, **said: Any) -> Span:

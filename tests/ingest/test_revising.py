@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pilothouse.catalog.charges import Charges
 from pilothouse.catalog.overrides import parse
 from pilothouse.catalog.prices import NO_OVERRIDES, Catalog
 from pilothouse.domain.clock import SystemClock
@@ -394,7 +395,7 @@ async def test_figures_of_rollups_follow_also_when_a_crash_comes_behind_the_writ
 
     # written an hour ago: what has just come is read from spans in any case
     hour_ago_us = (SystemClock().now_ns() - 3600 * S) // 1000
-    rows = [row_of_patch(call(desk.project, user_id="ada"), CATALOG, BASE_NS + WIDE_NS) for _ in range(120)]
+    rows = [row_of_patch(call(desk.project, user_id="ada"), Charges(CATALOG), BASE_NS + WIDE_NS) for _ in range(120)]
     await desk.past.rewrite([Held(row, hour_ago_us) for row in rows], desk.project)
     await built()
     cost = await desk.cost()

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from pilothouse.catalog.charges import Charges
 from pilothouse.domain.fold import Fold, fold_of
 from pilothouse.domain.money import CostStatus
 from pilothouse.domain.patch import SpanPatch
@@ -25,7 +26,7 @@ def bare(**changes: object) -> SpanPatch:
 
 
 def row(**changes: object) -> Span:
-    return row_of_patch(bare(**changes), CATALOG, NOW_NS)
+    return row_of_patch(bare(**changes), Charges(CATALOG), NOW_NS)
 
 
 def test_every_single_valued_field_of_a_patch_has_its_bit() -> None:
@@ -37,7 +38,7 @@ def test_every_single_valued_field_of_a_patch_has_its_bit() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_the_short_way_gives_what_the_fold_gives(seed: int) -> None:
     for patch in Sayings("p", seed).of_trace(spans=10, patches=10):
-        short = row_of_patch(patch, CATALOG, NOW_NS)
+        short = row_of_patch(patch, Charges(CATALOG), NOW_NS)
         assert short == row_of_fold(fold_of(patch), CATALOG, NOW_NS)
         assert _bytes(fold_of_row(short)) == _bytes(fold_of(patch))
 
@@ -79,7 +80,7 @@ def test_a_start_that_cannot_be_is_noted_and_another_stands_in(said_ns: int) -> 
 
 def test_when_no_time_can_be_it_is_now() -> None:
     patch = msgspec.structs.replace(bare(started_at_ns=5), at_ns=7)
-    assert row_of_patch(patch, CATALOG, NOW_NS).started_at_ns == NOW_NS
+    assert row_of_patch(patch, Charges(CATALOG), NOW_NS).started_at_ns == NOW_NS
 
 
 def test_two_months_ago_is_taken_as_it_is() -> None:

@@ -18,7 +18,7 @@ _DAY_NS = 86_400_000_000_000
 _REMEMBERED = 4096
 _ONE = Decimal(1)
 
-Names = tuple[str, str, str]
+Names = tuple[str, ...]
 """What a model is called, the most telling first; empty ones are passed over."""
 _Key = tuple[str, str, Names, str, int]
 """Provider, account, names, tier, and the day."""
@@ -53,13 +53,7 @@ class Charges:
     def of(self, provider: str, account: str, names: Names, usage: Usage | None, started_at_ns: int) -> Charge:
         """Return what the call costs, or why that is not known; never raises."""
         if usage is not None:
-            if self._overrides is not self._catalog.overrides:
-                self._overrides, self._plans = self._catalog.overrides, {}
-            key = (provider, account, names, usage.tier, started_at_ns // _DAY_NS)
-            try:
-                plan = self._plans[key]
-            except KeyError:
-                plan = self._remember(key, started_at_ns)
+            plan = self._known(provider, account, names, usage, started_at_ns)
             if isinstance(plan, Rates):
                 total = plan.total(usage)
                 if total is not None:
@@ -67,6 +61,28 @@ class Charges:
             elif plan is not None and counts_are_sound(usage):
                 return plan
         return _told(charge(self._catalog, provider, account, names, (usage, started_at_ns)))
+
+    def cost(self, provider: str, account: str, names: Names, call: tuple[Usage | None, int]) -> Cost:
+        """Return the same as `charge`."""
+        usage, started_at_ns = call
+        if usage is not None:
+            plan = self._known(provider, account, names, usage, started_at_ns)
+            if isinstance(plan, Rates):
+                total = plan.total(usage)
+                if total is not None:
+                    return Cost(CostStatus.PRICED, plan.amount(total), plan.version)
+        return charge(self._catalog, provider, account, names, call)
+
+    def _known(
+        self, provider: str, account: str, names: Names, usage: Usage, started_at_ns: int
+    ) -> Rates | Charge | None:
+        if self._overrides is not self._catalog.overrides:
+            self._overrides, self._plans = self._catalog.overrides, {}
+        key = (provider, account, names, usage.tier, started_at_ns // _DAY_NS)
+        try:
+            return self._plans[key]
+        except KeyError:
+            return self._remember(key, started_at_ns)
 
     def _remember(self, key: _Key, started_at_ns: int) -> Rates | Charge | None:
         plan = self._first_plan(key, started_at_ns)

@@ -68,6 +68,10 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
             total += said * step[8] + drawn * step[9]
         return None if total >= _NO_PRICE else total
 
+    def amount(self, total: int) -> Decimal:
+        """Return an amount in USD."""
+        return Decimal(total).scaleb(-self.places)
+
     def text(self, total: int) -> str:
         """Return an amount in USD as exact decimal digits, without superfluous zeros."""
         places = self.places

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from pilothouse.catalog.charges import Charges
 from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.clock import Clock
 from pilothouse.domain.fold import Fold, encode, fold_of, merged
@@ -80,6 +81,7 @@ class Merger:
     ) -> None:
         self._holdings = holdings
         self._catalog = catalog
+        self._charges = Charges(catalog)
         self.recent = recent
         self.open_spans = open_spans
         self._rows = OpenRows(_ROWS_BYTES)
@@ -99,7 +101,7 @@ class Merger:
             if _is_one_patch(one):
                 # What no row can be made of is told of when it is its turn.
                 with contextlib.suppress(Exception):
-                    one.row = row_of_patch(one.patches[0], self._catalog, now_ns)
+                    one.row = row_of_patch(one.patches[0], self._charges, now_ns)
 
     async def merge(self, arrived: Mapping[SpanKey, Arrived], work: Work) -> Merged:
         """Return the rows that the store must get so that each span is the fold of all that was ever said of it.
@@ -226,7 +228,7 @@ class Merger:
         if one.call is not None and not one.patches and not any(held.span.fold for held in before):
             return one.call
         if not before and _is_one_patch(one):
-            return one.row or row_of_patch(one.patches[0], self._catalog, now_ns)
+            return one.row or row_of_patch(one.patches[0], self._charges, now_ns)
         last = max(before, key=lambda held: held.version).span if before else None
         known = {id(held.span): fold_of_row(held.span) for held in before}
         fold = _all([*known.values(), *([fold_of_row(one.call)] if one.call else []), *map(fold_of, one.patches)])

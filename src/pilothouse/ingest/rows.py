@@ -8,12 +8,13 @@ twice, and a patch of tomorrow merges with a row of today as if both had come to
 import logging
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from pilothouse.catalog.charges import charge
+from pilothouse.catalog.charges import Charges, Names, charge
 from pilothouse.catalog.prices import Catalog
 from pilothouse.domain.fold import Fold, fold_of, patch_of
 from pilothouse.domain.money import Cost, CostStatus
@@ -68,6 +69,10 @@ _OF_CALLS = (
 """What only the gateway knows of a span."""
 
 
+_Price = Callable[[str, str, Names, tuple[Usage | None, int]], Cost]
+"""Prices a call as `charge` does."""
+
+
 class _Kept(msgspec.Struct, array_like=True, frozen=True, gc=False):
     at_ns: int
     """When everything was said that has no other time."""
@@ -84,16 +89,16 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Kept)
 
 
-def row_of_patch(patch: SpanPatch, catalog: Catalog, now_ns: int) -> Span:
+def row_of_patch(patch: SpanPatch, charges: Charges, now_ns: int) -> Span:
     """Return the row of a span that one patch is all of; the same as that of its fold, but quicker."""
-    row = _row(patch, patch.at_ns, catalog, now_ns)
+    row = _row(patch, patch.at_ns, charges.cost, now_ns)
     return _folded(row, _kept(patch, row, patch.at_ns))
 
 
 def row_of_fold(fold: Fold, catalog: Catalog, now_ns: int, base: Span | None = None) -> Span:
     """Return the row of a span; `base` is a row of it before, or the gateway's own, whose knowledge is taken over."""
     patch = patch_of(fold)
-    row = _row(patch, _first_word(fold), catalog, now_ns)
+    row = _row(patch, _first_word(fold), partial(charge, catalog), now_ns)
     if base is not None:
         row = _with_base(row, base, catalog)
     at_ns = fold.at_ns
@@ -194,7 +199,7 @@ def _kept(patch: SpanPatch, row: Span, at_ns: int) -> _Kept:
     return _Kept(at_ns, patch.whole, bits, values, {}, {})
 
 
-def _row(patch: SpanPatch, first_word_ns: int, catalog: Catalog, now_ns: int) -> Span:
+def _row(patch: SpanPatch, first_word_ns: int, price: _Price, now_ns: int) -> Span:
     attributes = dict(patch.attributes)
     started_ns = _start(patch, first_word_ns, now_ns, attributes)
     ended_ns = _end(patch, attributes, started_ns)
@@ -205,8 +210,8 @@ def _row(patch: SpanPatch, first_word_ns: int, catalog: Catalog, now_ns: int) ->
     running = patch.ended_at_ns is None and not patch.whole
     if patch.usage is not None:
         attributes.update(usage_units(patch.usage))
-    cost = _cost(patch, kind, started_ns, catalog)
-    texts: dict[str, Any] = dict(zip(_TEXTS, [value or "" for value in _texts_of(patch)], strict=True))
+    cost = _cost(patch, kind, started_ns, price)
+    texts: dict[str, Any] = {name: text for name, text in zip(_TEXTS, _texts_of(patch), strict=True) if text}
     return Span(
         **texts,
         project_id=patch.project_id,
@@ -226,7 +231,7 @@ def _row(patch: SpanPatch, first_word_ns: int, catalog: Catalog, now_ns: int) ->
         output_size_bytes=_size(patch.output),
         usage=patch.usage,
         **cost_fields(cost),
-        tags=tuple(sorted(set(patch.tags))),
+        tags=tuple(sorted(set(patch.tags))) if patch.tags else (),
         metadata=patch.metadata,
         attributes=attributes,
         running=running,
@@ -317,7 +322,7 @@ def cost_of_row(row: Span, catalog: Catalog) -> Cost:
     if not row.fold:
         return cost_of_call(row, usage_of(row), catalog)
     said = _patch_of_cost(row)
-    cost = _cost(said, row.kind, row.started_at_ns, catalog)
+    cost = _cost(said, row.kind, row.started_at_ns, partial(charge, catalog))
     if is_of_gateway(row) and said.cost_usd is None:
         return cost_of_call(row, said.usage, catalog)
     return cost
@@ -338,8 +343,8 @@ def _patch_of_cost(row: Span) -> SpanPatch:
     return SpanPatch(trace_id=row.trace_id, span_id=row.span_id, source=row.source, at_ns=0, **said)
 
 
-def _cost(patch: SpanPatch, kind: SpanKind, started_ns: int, catalog: Catalog) -> Cost:
-    ours = _priced(patch, started_ns, catalog) if kind in CALLS else Cost(CostStatus.UNMETERED)
+def _cost(patch: SpanPatch, kind: SpanKind, started_ns: int, price: _Price) -> Cost:
+    ours = _priced(patch, started_ns, price) if kind in CALLS else Cost(CostStatus.UNMETERED)
     said = patch.cost_usd
     if said is None:
         return ours
@@ -349,11 +354,13 @@ def _cost(patch: SpanPatch, kind: SpanKind, started_ns: int, catalog: Catalog) -
     return Cost(CostStatus.PRICED, said, SAID_BY_SOURCE, detail)
 
 
-def _priced(patch: SpanPatch, started_ns: int, catalog: Catalog) -> Cost:
-    names = patch.model_served or "", patch.model_requested or ""
-    # an application that calls through a gateway may know its model only behind the name of an account
-    names += tuple(name.partition("/")[2] for name in names)
-    return charge(catalog, patch.provider or "", "", names, (patch.usage, started_ns))
+def _priced(patch: SpanPatch, started_ns: int, price: _Price) -> Cost:
+    served, requested = patch.model_served or "", patch.model_requested or ""
+    names = served, requested
+    if "/" in served or "/" in requested:
+        # an application that calls through a gateway may know its model only behind the name of an account
+        names += tuple(name.partition("/")[2] for name in names)
+    return price(patch.provider or "", "", names, (patch.usage, started_ns))
 
 
 def _in_order(items: Sequence[Any], key: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:

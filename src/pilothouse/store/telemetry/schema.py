@@ -164,7 +164,7 @@ _FEWER_MERGES = """
 ALTER TABLE `$database`.spans$local $on_cluster
     MODIFY SETTING merge_selector_base = 8
 """
-"""The engine's own is 5. A merge writes a row anew, words for the search included, which takes more than its insert did:
+"""The engine's own is 5. A merge writes a row anew, words for the search included, which takes more than its insert:
 rows go through fewer merges, for some more parts. Nothing that is there is written."""
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "spans", (_SPANS_1,), (_SPANS_1_DISTRIBUTED,)),
