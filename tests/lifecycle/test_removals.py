@@ -263,7 +263,9 @@ async def test_a_project_of_langsmith_goes_with_the_traces_that_began_before(
     below = make_span(project, trace_id=old.trace_id)
     later_ns = setup.clock.now_ns() + DAY_NS
     again = make_span(project, attributes=own, started_at_ns=later_ns)
-    await telemetry.insert([old, below, beside, again], project)
+    # of the other project by its root
+    astray = make_span(project, trace_id=beside.trace_id, parent_span_id=beside.span_id, attributes=own)
+    await telemetry.insert([old, below, beside, again, astray], project)
     asked = await setup.deletions.request(project, Subject.PROJECT, "shop", actor="test")
     done = await setup.carry_out(project, asked)
     assert (done.state, done.traces, done.removed["spans"]) == (DeletionState.DONE, 1, 2)

@@ -35,6 +35,11 @@ _BODIES = {
     Kind.LOGS: ("body",),
 }
 _TRACES_OF = "SELECT DISTINCT trace_id FROM spans WHERE project_id = {project_id:String} AND %COLUMN% = {it:String}"
+_TRACES_OF_PROJECT = " ".join((
+    "SELECT trace_id FROM spans WHERE project_id = {project_id:String} AND trace_id IN (%THESE%) GROUP BY trace_id",
+    "HAVING countIf(parent_span_id = '' AND attributes['langsmith.session_id'] NOT IN ('', {it:String})) = 0",
+))  # fmt: skip
+"""A trace is of the project that its root names; what is below may say another, or say none and be of the usual one."""
 _SESSIONS_OF = " ".join((
     "SELECT DISTINCT session_id FROM spans WHERE project_id = {project_id:String} AND session_id != ''",
     "AND trace_id IN (", _TRACES_OF.replace("%COLUMN%", "user_id"), ")",
@@ -77,7 +82,9 @@ async def traces(connection: Connection, wanted: Places) -> list[str]:
     parameters: dict[str, Parameter] = {"project_id": sound(wanted.project_id), "it": sound(wanted.subject_id)}
     if wanted.subject is Subject.PROJECT:
         # a name may be taken again while what had it goes
-        sql += " AND started_at < fromUnixTimestamp64Nano({before_ns:Int64})"
+        sql = _TRACES_OF_PROJECT.replace(
+            "%THESE%", f"{sql} AND started_at < fromUnixTimestamp64Nano({{before_ns:Int64}})"
+        )
         parameters["before_ns"] = wanted.before_ns
     found = await connection.select(Query("traces of", sql, parameters), _Trace)
     return [one.trace_id for one in found]
