@@ -309,6 +309,29 @@ async def test_words_of_an_earlier_version_of_a_span_find_nothing(telemetry: Tel
     assert await _found(connection, span.project_id, Words("ANOTHER")) == {span.span_id}
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("refund of order-77", True), ("EFUND OF ORDER-7", True), ("order-77, please", True), ("grüße, straße", True),
+        ("refund order", False), ("of refund", False), ("77 please", False), ("-- ", False),
+        ("refund of ordner", False),
+    ],
+)  # fmt: skip
+async def test_several_words_are_found_as_they_stand_and_with_words_cut_at_their_ends(
+    telemetry: Telemetry, connection: Connection, text: str, found: bool
+) -> None:
+    span = make_span(new_project(), output="A refund of order-77, please. Grüße, Straße 5")
+    await telemetry.insert([span], uuid.uuid4().hex)
+    assert await _found(connection, span.project_id, Words(text)) == ({span.span_id} if found else set())
+
+
+def test_of_several_words_those_at_the_ends_are_asked_for_alone_too() -> None:
+    asked = condition_of(Words("refund of order-77"), "p")
+    assert {"%refund of order-77%", "%refund%"} <= set(asked.parameters.values())
+    assert sum("%" in str(one) for one in asked.parameters.values()) == 2, "77 is too short to be worth a look"
+    assert len(condition_of(Words("refund"), "p").parameters) == 1
+
+
 class _Step(msgspec.Struct):
     explain: str
 

@@ -19,6 +19,8 @@ from pilothouse.store.telemetry.search import EXACT
 MAX_LIMIT = 200
 _FIRST_WINDOW_NS = 60 * 10**9
 _WIDENING = 8
+_WIDENING_OF_TEXTS = 512
+"""To look for a text in a window takes about as long as in all that is merged together with it."""
 _MOST_CARRIED = 24
 """Traces that a cursor names; each makes it 120 characters longer."""
 _LAST = 2**62
@@ -87,6 +89,7 @@ class _Scan:
         self._from_ns, self._to_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
         self._upper_ns = min(self._to_ns, cursor.upper_ns if cursor else _LAST)
         self._pool: dict[str, _Found] = {}
+        self._searches = query_matches.text_of(wanted) != ""
 
     async def page(self) -> TracePage:
         """Return the page; each window takes one query for candidates and one for the summaries of new ones."""
@@ -103,7 +106,7 @@ class _Scan:
                 settled_ns = self._upper_ns = last.key + 1
                 continue
             settled_ns = self._upper_ns = floor_ns
-            window_ns *= _WIDENING
+            window_ns *= _WIDENING_OF_TEXTS if self._searches else _WIDENING
             floor_ns = max(self._from_ns, floor_ns - window_ns)
         exhausted = self._upper_ns <= self._from_ns
         ready = self._settled(-_LAST if exhausted else settled_ns)

@@ -11,7 +11,6 @@ from pilothouse.domain.reading import TraceFilter, TraceSummary
 from pilothouse.store.telemetry.clause import sound
 from pilothouse.store.telemetry.conditions import nanoseconds, within
 from pilothouse.store.telemetry.connection import Connection, Query
-from pilothouse.store.telemetry.search import EXACT, SEARCHED, anywhere
 from pilothouse.store.telemetry.summaries import REACH_NS
 
 _BEFORE, _LENGTH = 40, 160
@@ -24,7 +23,7 @@ _SQL = "\n".join((
     "in_output > 0, substringUTF8(output, greatest(toInt64(in_output) - {before:UInt8}, 1), {length:UInt8}), '')",
     "AS part",
     "FROM spans FINAL WHERE %WHERE%",
-    ") WHERE part != '' GROUP BY trace_id", EXACT,
+    ") WHERE part != '' GROUP BY trace_id",
 ))  # fmt: skip
 _ESCAPES = re.compile(r"\\[nrt]|\s+")
 
@@ -36,19 +35,22 @@ class _Row(msgspec.Struct):
 
 async def shown(connection: Connection, wanted: TraceFilter, traces: Sequence[TraceSummary]) -> list[TraceSummary]:
     """Return the summaries with the place where each holds the text of the search, where it is in a body."""
-    text = wanted.text or _text(wanted.query)
+    text = text_of(wanted)
     if not text or not traces:
         return list(traces)
     starts = [nanoseconds(trace.started_at) for trace in traces]
-    test, parameters = anywhere(SEARCHED, sound(text), "text", wild=False)
     where = within(wanted.project_id, min(starts), max(starts) + REACH_NS).plus(
-        "has({trace_ids:Array(String)}, trace_id)", test,
-        **parameters, trace_ids=[sound(trace.trace_id) for trace in traces],
+        "has({trace_ids:Array(String)}, trace_id)", trace_ids=[sound(trace.trace_id) for trace in traces],
         wanted=sound(text), before=_BEFORE, length=_LENGTH,
     )  # fmt: skip
     rows = await connection.select(Query("matches", _SQL.replace("%WHERE%", where.sql), where.parameters), _Row)
     parts = {row.trace_id: _ESCAPES.sub(" ", row.part).strip() for row in rows}
     return [msgspec.structs.replace(trace, match=parts.get(trace.trace_id, "")) for trace in traces]
+
+
+def text_of(wanted: TraceFilter) -> str:
+    """Return the text that is looked for, empty where there is none."""
+    return wanted.text or _text(wanted.query)
 
 
 def _text(node: Node | None) -> str:

@@ -5,6 +5,7 @@ to stand in a query exactly as it does in the index, or the index is not used.
 """
 
 import json
+import re
 
 from pilothouse.store.telemetry.connection import LATE_INDEX, Parameter
 
@@ -33,11 +34,32 @@ def like(text: str, *, wild: bool) -> str:
     return escaped.replace("*", "%") if wild else escaped
 
 
+_WORD = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
+"""As the index takes a text apart: letters and digits, and whatever is not ASCII."""
+_SHORTEST = 3
+"""Shorter ones are in so many words that to look for them takes longer than it spares."""
+
+
+def _ends(form: str) -> tuple[str, ...]:
+    """Return the first and last word of a text of several.
+
+    The index knows whole words. Of a text that may stand anywhere these two can be parts of longer ones, and are passed
+    over; asked for alone, they are looked for in all words that the index has.
+    """
+    words = _WORD.findall(form)
+    ends = dict.fromkeys(word for word in (words[0], words[-1]) if len(word) >= _SHORTEST) if words else ()
+    return tuple(word for word in ends if word != form)
+
+
 def anywhere(expression: str, text: str, name: str, *, wild: bool) -> tuple[str, dict[str, Parameter]]:
     """Return the test whether a text, or its form inside JSON text, stands in an expression of small letters."""
     forms = dict.fromkeys((text, json.dumps(text, ensure_ascii=False)[1:-1]))
-    parameters: dict[str, Parameter] = {
-        f"{name}_{number}": f"%{like(form, wild=wild)}%" for number, form in enumerate(forms)
-    }
-    tests = [f"{expression} LIKE lowerUTF8({{{parameter}:String}})" for parameter in parameters]
-    return tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})", parameters
+    parameters: dict[str, Parameter] = {}
+    tests: list[str] = []
+    for number, form in enumerate(forms):
+        patterns = {f"{name}_{number}": form}
+        if expression == SEARCHED and not wild:
+            patterns |= {f"{name}_{number}_end_{place}": end for place, end in enumerate(_ends(form))}
+        parameters |= {key: f"%{like(pattern, wild=wild)}%" for key, pattern in patterns.items()}
+        tests.append(" AND ".join(f"{expression} LIKE lowerUTF8({{{key}:String}})" for key in patterns))
+    return (tests[0], parameters) if len(tests) == 1 else (f"(({') OR ('.join(tests)}))", parameters)
