@@ -47,6 +47,7 @@ async def test_every_field_holds_its_own_value() -> None:
 
     async def answer(call: Call) -> Reply:
         call.key, call.body, call.head = key, body, read_head(body)
+        call.model, call.streamed = "requested", True
         call.routing = Routing("alias", Target("account", "upstream"), deployment)
         call.exchange = Exchange(
             11, "served", "stop", usage, True, 12, 13, "upstream_dialect", (Loss("seed", "none there"),),

@@ -36,7 +36,8 @@ async def _admitted_later(call: Call, following: Next, index: Index, key: Virtua
 def _admit(call: Call, index: Index, key: VirtualKey, body: bytes) -> None:
     arrival, call.body = call.arrival, body
     head = call.head = arrival.dialect.read_head(body, arrival.ask)
-    model = head.model_name or arrival.ask.model
+    model = call.model = head.model_name or arrival.ask.model
+    call.streamed = head.streamed
     if not model:
         field = arrival.dialect.model_field
         raise ModelMissing(f"the request names no model; set the field {field!r}", param=field)

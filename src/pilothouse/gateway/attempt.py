@@ -9,6 +9,7 @@ from pilothouse.transport.base import Request, Response
 
 _REQUEST_IDS = (b"x-request-id", b"request-id", b"x-amzn-requestid", b"apim-request-id", b"x-ms-request-id")
 """Headers by which providers name a call, the most telling first."""
+_REQUEST_ID_NAMES = frozenset(_REQUEST_IDS)
 
 
 class AttemptClock(msgspec.Struct):
@@ -49,9 +50,9 @@ class AttemptClock(msgspec.Struct):
         self._first_byte_ns = self._received_ns = self._call.elapsed_ns()
         self._status = response.status
         headers = dict(response.headers)
-        name = next(filter(headers.get, _REQUEST_IDS), None)
-        if name is not None:
-            self._upstream_request_id = headers[name].decode("latin-1")[:128]
+        if not _REQUEST_ID_NAMES.isdisjoint(headers):
+            name = next(filter(headers.get, _REQUEST_IDS), None)
+            self._upstream_request_id = headers[name].decode("latin-1")[:128] if name is not None else ""
 
     def first_content(self, now_ns: int) -> None:
         """Note the first byte of a streamed answer's content."""

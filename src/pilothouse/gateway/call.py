@@ -104,9 +104,12 @@ class Call(msgspec.Struct):
     """The body where it is here already, else what waits for it."""
     monotonic_ns: Callable[[], int]
     key: VirtualKey | None = None
-    """Written by admit as soon as it is known, like `body` and `head`: a refused call is recorded with them too."""
+    """Written by admit as soon as it is known, like all up to `streamed`: a refused call is recorded with them too."""
     body: bytes = b""
     head: Head | None = None
+    model: str = ""
+    """As the caller names it, in the body or the path."""
+    streamed: bool = False
     admission: Admission | None = None
     """Remember writes it anew for a call that goes on from an earlier one."""
     kept: bool = False

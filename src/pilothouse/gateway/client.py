@@ -22,15 +22,12 @@ class Watch:
         self._loop: asyncio.AbstractEventLoop | None = None
         """Set while there is a next look."""
 
-    def add(self, client: "Client") -> asyncio.Task[Any] | None:
-        """Watch from the second look on; returns the running task, which is the call's."""
+    def add(self, client: "Client") -> None:
+        """Watch from the second look on."""
         self._new[client] = None
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-            loop.call_later(_WATCH_AFTER_S, self._look)
-        # Not told its loop, `current_task` makes a system call to find it.
-        return asyncio.current_task(loop)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_later(_WATCH_AFTER_S, self._look)
 
     def drop(self, client: "Client") -> None:
         """Forget a client whose call is over."""
@@ -53,6 +50,8 @@ class Served(Protocol):
 
     kept: dict[str, Any]
     """For the application, as long as the connection lives."""
+    task: asyncio.Task[None] | None
+    """In which the application runs."""
 
     def whole_body(self) -> bytes | None:
         """Return the whole body, in place of `receive`; None when it has not come whole yet."""
@@ -87,12 +86,14 @@ class Client:
         Raises `BodyTooLarge`, `InvalidRequest` for an encoded body, or `ClientDisconnected`.
         """
         self._check_headers()
-        body = self._served.whole_body() if self._served is not None else None
-        if body is None:
+        served = self._served
+        body = served.whole_body() if served is not None else None
+        if served is None or body is None:
             return self._receive_body()
         if len(body) > self._limit_bytes:
             raise self._too_large()
-        self._task = self._watch.add(self)
+        self._task = served.task
+        self._watch.add(self)
         return body
 
     async def _receive_body(self) -> bytes:
@@ -102,7 +103,8 @@ class Client:
             body = await self._read_more(message, body)
         elif len(body) > self._limit_bytes:
             raise self._too_large()
-        self._task = self._watch.add(self)
+        self._task = asyncio.current_task()
+        self._watch.add(self)
         return body
 
     def watch(self) -> None:

@@ -103,14 +103,14 @@ class Provide:
         else:
             body, content_type = way.converted.body, JSON
         outbound = Outbound(
-            way.spoken.name, body, model, admission.head.streamed, content_type, variant,
+            way.spoken.name, body, model, call.streamed, content_type, variant,
             render_traceparent(arrival.trace_id, arrival.span_id), arrival.said.passed_on, self._timeouts,
         )  # fmt: skip
         return way.routing.deployment.provider.request(outbound)
 
     def _body(self, call: Call, admission: Admission, model: str) -> bytes:
         dialect, head, body = call.arrival.dialect, admission.head, admission.body
-        ask_usage = dialect.asks_usage and head.streamed and not head.wants_usage
+        ask_usage = dialect.asks_usage and call.streamed and not head.wants_usage
         call.exchange.usage_asked_for_caller = ask_usage
         if ask_usage or model != head.model_name or dialect.needs_canonical(body):
             if dialect.multipart:
@@ -124,7 +124,7 @@ class Provide:
             if response.status != 200:
                 body = await response.read(_ERROR_BODY_BYTES)
                 raise way.routing.deployment.provider.failure(response.status, response.headers, body)
-            if admitted(call).head.streamed and way.spoken.scan is not None and not _came_whole(way.spoken, response):
+            if call.streamed and way.spoken.scan is not None and not _came_whole(way.spoken, response):
                 return await self._stream(call, way, attempt, response)
             body = response.at_hand(self._reply_limit_bytes)
             if body is None:

@@ -95,7 +95,7 @@ class Record:
             exchange.first_token_ns, exchange.last_token_ns,
             ending.outcome, _status(reply, ending), error.code if error else "", error.detail if error else "",
             dialect.operation, dialect.name, arrival.path or dialect.path,
-            head.streamed if head else False, (head.model_name or arrival.ask.model) if head else arrival.ask.model,
+            call.streamed, call.model or arrival.ask.model,
             exchange.model_served,
             routing.target.account if routing else "", routing.deployment.account.provider if routing else "",
             routing.alias if routing else "",

@@ -57,10 +57,10 @@ class Telling:
         return call.arrival.dialect.stream_note(name, value)
 
     def _told(self, call: Call, model_served: str, usage: Usage | None) -> tuple[bytes, bytes]:
-        routing, head = call.routing, call.head
-        if routing is None or head is None:
+        routing = call.routing
+        if routing is None:
             raise AssertionError("a call was answered without a route")
-        names = (model_served, routing.target.model, head.model_name or call.arrival.ask.model)
+        names = (model_served, routing.target.model, call.model)
         account = routing.deployment.account
         charge = self._charges.of(account.provider, account.name, names, usage, call.arrival.started_at_ns)
         if not charge.amount_usd:

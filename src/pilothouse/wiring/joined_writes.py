@@ -68,7 +68,6 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         if isinstance(self.cycle, JoinedCycle):
             self.cycle.wake()
 
-    @property
     def default_lines(self) -> bytes:
         """The header lines of every answer, such as its date, rendered anew only when the server has changed them."""
         headers = self.server_state.default_headers
@@ -180,7 +179,10 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         """Leave the timer alone: it finds out by itself what has happened meanwhile."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self.tasks.add(self.loop.create_task(cycle.run_asgi(app)))
+        task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        if isinstance(cycle, JoinedCycle):
+            cycle.task = task
 
 
 class JoinedCycle(RequestResponseCycle):
@@ -199,6 +201,8 @@ class JoinedCycle(RequestResponseCycle):
     _untold = b""
     _told_end = False
     _waiter: asyncio.Future[None] | None = None
+    task: asyncio.Task[None] | None = None
+    """In which the application runs; asking the event loop for it would cost more."""
 
     def __init__(self, protocol: JoinedWritesProtocol, scope: Any, *, keep_alive: bool) -> None:  # pyright: ignore[reportMissingSuperCall]
         self.scope: Any = scope
@@ -223,9 +227,7 @@ class JoinedCycle(RequestResponseCycle):
             if not self.response_complete and not self.disconnected:
                 await self._give_up("ASGI callable returned without completing response.", None)
         finally:
-            # Not told its loop, `current_task` makes a system call to find it.
-            protocol = self._protocol
-            protocol.tasks.discard(asyncio.current_task(protocol.loop))  # type: ignore[arg-type]
+            self._protocol.tasks.discard(self.task)  # type: ignore[arg-type]
 
     async def _give_up(self, why: str, error: BaseException | None) -> None:
         self._protocol.logger.error(why, exc_info=error)
@@ -287,7 +289,7 @@ class JoinedCycle(RequestResponseCycle):
         lines = _lines(headers)
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
-        start = (STATUS_LINE[status], self._protocol.default_lines, lines)
+        start = (STATUS_LINE[status], self._protocol.default_lines(), lines)
         end = b"\r\n" if self.keep_alive else _CLOSE + b"\r\n"
         self._burst.write(self.transport, b"%b%b%bcontent-length: %d\r\n%b%b" % (*start, len(body), end, body))
         self._complete()
@@ -324,7 +326,7 @@ class JoinedCycle(RequestResponseCycle):
             self.keep_alive = False
         elif not self.keep_alive:
             framing += _CLOSE
-        self._head = STATUS_LINE[status] + self._protocol.default_lines + _lines(headers) + framing + b"\r\n"
+        self._head = STATUS_LINE[status] + self._protocol.default_lines() + _lines(headers) + framing + b"\r\n"
 
     def _take_body(self, body: bytes, *, more: bool) -> None:
         head, self._head = self._head, b""
