@@ -63,7 +63,7 @@ async def test_every_field_holds_its_own_value() -> None:
         return b""
 
     spool = Kept()
-    arrival = Arrival("id", "trace", "span", "parent", 21, 22, DIALECT, headers, batch_id="batch", said=read(headers))
+    arrival = Arrival("id", "trace", "span", "parent", 21, 22, DIALECT, headers, read(headers), batch_id="batch")
     call = Call(arrival, no_body, lambda: 52)
     reply = await Record(spool, GatewayOptions(record_body_bytes=8))(call, answer)  # type: ignore[arg-type]
     error = UpstreamCut("cut off")

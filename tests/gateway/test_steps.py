@@ -49,7 +49,7 @@ def counting() -> Generator[Counter[str]]:
         sys.settrace(before)
 
 
-@pytest.mark.parametrize(("account", "budget"), [("up", 4600), ("claude", 7100)])
+@pytest.mark.parametrize(("account", "budget"), [("up", 4250), ("claude", 6800)])
 async def test_a_call_stays_within_its_steps(tmp_path: Path, account: str, budget: int) -> None:
     async with gateway(tmp_path) as running, running.client() as client:
         running.accounts.append(running.account("claude", running.fake.base_url, provider="anthropic"))

@@ -78,8 +78,8 @@ class GatewayApp:
         if context is not None:
             trace_id, parent_span_id = context.trace_id, context.parent_span_id
         return Arrival(
-            call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers, ask,
-            scope["path"], scope["query_string"], said=said,
+            call_id, trace_id, span_id, parent_span_id, now_ns, self._monotonic_ns(), spoken, headers, said,
+            ask, scope["path"], scope["query_string"],
         )  # fmt: skip
 
     def _answer(self, call: Call, reply: Reply, served: Served) -> bool:

@@ -23,6 +23,7 @@ class AttemptClock(msgspec.Struct):
     _status: int = 0
     _upstream_request_id: str = ""
     _ended: bool = False
+    ready_ns: int = 0
     request: Request | None = None
     """What was sent."""
 
@@ -43,7 +44,8 @@ class AttemptClock(msgspec.Struct):
     def ready(self) -> None:
         """Note that the first event can go out, and so what the gateway itself has cost."""
         exchange = self._call.exchange
-        exchange.overhead_ns = self._started_ns + self._call.elapsed_ns() - self._received_ns - exchange.fetch_ns
+        self.ready_ns = self._call.elapsed_ns()
+        exchange.overhead_ns = self._started_ns + self.ready_ns - self._received_ns - exchange.fetch_ns
 
     def answered(self, response: Response) -> None:
         """Note the head of the answer."""
@@ -58,12 +60,12 @@ class AttemptClock(msgspec.Struct):
         """Note the first byte of a streamed answer's content."""
         self._first_byte_ns = self._received_ns = now_ns
 
-    def end(self, error: PilothouseError | None) -> None:
-        """Add the attempt to the call, once."""
+    def end(self, error: PilothouseError | None, at_ns: int | None = None) -> None:
+        """Add the attempt to the call, once; it ends now, or at the moment given."""
         if self._ended:
             return
         self._ended = True
-        target, now_ns = self._routing.target, self._call.elapsed_ns()
+        target, now_ns = self._routing.target, self._call.elapsed_ns() if at_ns is None else at_ns
         self._call.attempts.append(
             Attempt(
                 target.account,

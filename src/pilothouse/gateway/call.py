@@ -35,6 +35,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     dialect: Dialect
     headers: dict[bytes, bytes]
     """Names in lower case; of a repeated header the last."""
+    said: CallerHeaders
+    """What they say."""
     ask: Ask = NO_ASK
     path: str = ""
     """As the caller wrote it; empty stands for the dialect's own."""
@@ -44,8 +46,6 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     """Of a deferred call: the virtual key in whose name it is made, since no secret comes with it."""
     batch_id: str = ""
     """Of a deferred call: the batch that it is a line of."""
-    said: CallerHeaders = CallerHeaders()
-    """What the headers say."""
 
 
 class Admission(msgspec.Struct, frozen=True, gc=False):

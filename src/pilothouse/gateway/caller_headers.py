@@ -12,15 +12,11 @@ _SIGNED = re.compile(rb"AWS4-HMAC-SHA256 +Credential=([^/, ]+)/")
 _OF_ONE_CALL = (b"content-length", b"traceparent", b"tracestate", b"x-request-id", b"idempotency-key")
 """Headers that differ from call to call: nothing that is kept depends on them."""
 _RECORDED = {name.encode(): name for name in (
-    "user-agent", "content-type", "accept", "openai-organization", "openai-project", "openai-beta", "x-stainless-lang",
-    "x-stainless-package-version", "x-stainless-runtime", "x-stainless-retry-count", "x-pilothouse-user-id",
-    "x-pilothouse-session-id", "x-pilothouse-environment",
+    "user-agent", "content-type", "accept", "traceparent", "tracestate", "x-request-id", "openai-organization",
+    "openai-project", "openai-beta", "x-stainless-lang", "x-stainless-package-version", "x-stainless-runtime",
+    "x-stainless-retry-count", "x-pilothouse-user-id", "x-pilothouse-session-id", "x-pilothouse-environment",
 )}  # fmt: skip
-_RECORDED_OF_ONE_CALL = (
-    (b"traceparent", "traceparent"),
-    (b"tracestate", "tracestate"),
-    (b"x-request-id", "x-request-id"),
-)
+_RECORDED_OF_ONE_CALL = frozenset(name for name in _OF_ONE_CALL if name in _RECORDED)
 _PASSED_ON = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 
 
@@ -70,8 +66,10 @@ def read(headers: dict[bytes, bytes], known: CallerHeaders | None = None) -> Cal
 
 def recorded(headers: dict[bytes, bytes], said: CallerHeaders) -> dict[str, str]:
     """Return the headers that the record shows, those of one call among them."""
-    own = {shown: headers[name].decode("latin-1") for name, shown in _RECORDED_OF_ONE_CALL if name in headers}
-    return said.recorded | own if own else said.recorded
+    if _RECORDED_OF_ONE_CALL.isdisjoint(headers):
+        return said.recorded
+    own = {_RECORDED[name]: headers[name].decode("latin-1") for name in _RECORDED_OF_ONE_CALL if name in headers}
+    return said.recorded | own
 
 
 def secret_of(headers: dict[bytes, bytes], query: bytes = b"") -> bytes:

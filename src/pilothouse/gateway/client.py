@@ -85,10 +85,12 @@ class Client:
 
         Raises `BodyTooLarge`, `InvalidRequest` for an encoded body, or `ClientDisconnected`.
         """
-        self._check_headers()
+        if b"content-encoding" in self._headers:
+            self._check_encoding(self._headers[b"content-encoding"])
         served = self._served
         body = served.whole_body() if served is not None else None
         if served is None or body is None:
+            self._check_length()
             return self._receive_body()
         if len(body) > self._limit_bytes:
             raise self._too_large()
@@ -120,12 +122,13 @@ class Client:
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def _check_headers(self) -> None:
+    def _check_length(self) -> None:
         length = self._headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > self._limit_bytes:
             raise self._too_large()
-        encoding = self._headers.get(b"content-encoding")
-        if encoding is not None and encoding.lower() != b"identity":
+
+    def _check_encoding(self, encoding: bytes) -> None:
+        if encoding.lower() != b"identity":
             raise InvalidRequest(
                 f"the gateway takes no content-encoding {encoding.decode('latin-1')!r}; send the body as it is",
                 param="content-encoding",

@@ -120,8 +120,8 @@ class Deferred:
         call_id, trace_id, span_id = self._ids.of_call(now_ns)
         arrival = Arrival(
             work.id or call_id, work.trace_id or trace_id, span_id, work.parent_span_id, now_ns,
-            self._clock.monotonic_ns(), dialect, work.headers, path=work.path, key_id=work.key_id,
-            batch_id=work.batch_id, said=caller_headers.read(work.headers),
+            self._clock.monotonic_ns(), dialect, work.headers, caller_headers.read(work.headers),
+            path=work.path, key_id=work.key_id, batch_id=work.batch_id,
         )  # fmt: skip
 
         reply = await self._handle(Call(arrival, lambda: work.body, self._clock.monotonic_ns))

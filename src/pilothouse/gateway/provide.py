@@ -86,6 +86,11 @@ class Provide:
                 attempt.sent(request)
                 response = await self._transport.send(request)
                 attempt.answered(response)
+                body = None
+                if response.status == 200 and not call.streamed:
+                    body = response.at_hand(self._reply_limit_bytes)
+                if body is not None:
+                    return self._whole(call, way, attempt, response, body)
                 return await self._read(call, way, attempt, response)
             except PilothouseError as error:
                 attempt.end(error)
@@ -126,10 +131,8 @@ class Provide:
                 raise way.routing.deployment.provider.failure(response.status, response.headers, body)
             if call.streamed and way.spoken.scan is not None and not _came_whole(way.spoken, response):
                 return await self._stream(call, way, attempt, response)
-            body = response.at_hand(self._reply_limit_bytes)
-            if body is None:
-                body = await response.read(self._reply_limit_bytes)
-                attempt.received()
+            body = await response.read(self._reply_limit_bytes)
+            attempt.received()
         except BaseException:
             await response.close()
             raise
@@ -148,8 +151,8 @@ class Provide:
         exchange.model_served, exchange.usage, exchange.finish_reason = found.model, found.usage, found.finish_reason
         if way.converted is not None:
             body = _checked(call, way.converted, body)
-        attempt.end(None)
         reply = _reply(call, response, attempt, body, b"" if way.converted is None else JSON)
+        attempt.end(None, attempt.ready_ns)
         if self._telling is not None:
             reply.about += self._telling.headers(call)
         if way.converted is not None:

@@ -81,7 +81,9 @@ class KeyedAccount:
     def _post(self, origin: Origin, target: bytes, call: Outbound, auth: Auth, more: Headers = ()) -> Request:
         accept = ANYTHING if call.dialect == "openai_speech" else EVENT_STREAM if call.streamed else JSON
         headers = self._headers(self._ring.pick(), auth, accept, call.content_type)
-        return Request(origin, b"POST", target, headers, call.body, call.timeouts, (*more, *traced(call)))
+        if call.trace:
+            more = (*more, (b"traceparent", call.trace.encode()))
+        return Request(origin, b"POST", target, headers, call.body, call.timeouts, more)
 
     def _get(self, origin: Origin, target: bytes, auth: Auth, more: Headers = ()) -> Request:
         key = self._ring.pick()

@@ -94,7 +94,8 @@ class PooledResponse:
             self._complete = True
         else:
             self._error = error
-        self.wake()
+        if self._waiter is not None:
+            self.wake()
 
     def wake(self) -> None:
         """Let a waiting reader look again."""
