@@ -100,7 +100,9 @@ class Connection(asyncio.Protocol):
         self._deadline = deadline if deadline < total_at else total_at
         # The timer is armed no later than the nearest deadline this call can come to have, so that most calls on a
         # busy connection never touch it.
-        soonest = min(now + self._least_s, total_at)
+        soonest = now + self._least_s
+        if soonest > total_at:
+            soonest = total_at
         if self._timer is None or self._timer_at > soonest:
             self._arm(soonest)
         body = request.body

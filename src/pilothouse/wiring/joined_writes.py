@@ -126,15 +126,15 @@ class JoinedWritesProtocol(HttpToolsProtocol):
         """Tell the application that the body is whole."""
         cycle = self.cycle
         if isinstance(cycle, JoinedCycle) and not cycle.response_complete:
-            cycle.more_body = False
-            cycle.wake()
+            cycle.end_body()
 
     def on_response_complete(self) -> None:
         """Go on with the next request that waits on this connection, else note that it is idle."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
@@ -247,6 +247,12 @@ class JoinedCycle(RequestResponseCycle):
             self.wake()
         return len(untold)
 
+    def end_body(self) -> None:
+        """Note that the body is whole."""
+        self.more_body = False
+        if self._waiter is not None:
+            self.wake()
+
     def wake(self) -> None:
         """Let a waiting `receive` look again."""
         waiter = self._waiter
@@ -350,7 +356,8 @@ class JoinedCycle(RequestResponseCycle):
         if self.expected_content_length != 0:
             raise RuntimeError("the answer is shorter than its content-length")
         self.response_complete = True
-        self.wake()
+        if self._waiter is not None:
+            self.wake()
         if not self.keep_alive:
             self._close()
         self._protocol.on_response_complete()
