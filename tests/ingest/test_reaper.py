@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -14,7 +15,9 @@ from pilothouse.domain.reading import SpanDetail
 from pilothouse.ingest.options import IngestOptions
 from pilothouse.ingest.reaper import Reaper
 from pilothouse.ingest.recent import OpenSpans, RecentTraces
+from pilothouse.store.telemetry import held
 from pilothouse.store.telemetry.client import Telemetry
+from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from tests.embedded_store import StoreProcess
 from tests.ingest.patches import S, Writer, whole
 from tests.spans import BASE_NS
@@ -127,6 +130,33 @@ async def test_more_open_spans_than_fit_into_memory_are_closed_too(store: Teleme
         await house.reaper.sweep()
     assert await store.unended(100) == []
     assert [(await the_span(store, patch)).abandoned for patch in patches] == [True] * 17
+
+
+async def test_of_millions_of_traces_the_last_are_known_without_putting_all_in_order(
+    store_process: StoreProcess,
+) -> None:
+    database = f"recent_{uuid.uuid4().hex}"
+    store = Telemetry(store_process.options(database=database))
+    await store.migrate()
+    await store.close()
+    now_s = time.time()
+    connection = Connection(store_process.options(database=database, max_query_memory_bytes=40_000_000))
+    for age_s, count in ((3000, 400_000), (20, 50)):
+        # In one statement: to make so many spans here would take minutes.
+        rows = (
+            "INSERT INTO spans (project_id, trace_id, span_id, started_at, inserted_at)"
+            " SELECT 'p', concat({mark:String}, toString(number)), 'a', toDateTime64({at_s:Float64}, 9, 'UTC'),"
+            " toDateTime64({at_s:Float64}, 6, 'UTC') FROM numbers({count:UInt64})"
+        )
+        parameters: dict[str, Parameter] = {"mark": f"{age_s}-", "at_s": now_s - age_s, "count": count}
+        await connection.change(Query("many", rows, parameters), {"max_insert_threads": 1})
+    after = datetime.fromtimestamp(now_s - 7200, UTC)
+    for limit in (20, 50, 500):
+        found = await held.recent(connection, after, limit)
+        assert len(set(found)) == limit
+        assert sum(trace_id.startswith("20-") for _, trace_id in found[:50]) == min(limit, 50)
+    assert await held.recent(connection, datetime.fromtimestamp(now_s + 60, UTC), 10) == []
+    await connection.close()
 
 
 def test_recent_traces_are_bounded_and_say_where_evicted_ones_are() -> None:

@@ -58,8 +58,12 @@ class Reaper:
             return
         options = self._options
         after = datetime.fromtimestamp(self._clock.now_ns() / 1e9 - options.recent_s, UTC)
-        for key in reversed(await self._store.recent(after, options.recent_traces)):
-            self._recent.mark(key)
+        try:
+            for key in reversed(await self._store.recent(after, options.recent_traces)):
+                self._recent.mark(key)
+        except QueryRefused as error:
+            # Not to take anything in would be worse than to take a late patch for the whole of its span.
+            _log.warning("the traces of the last hours cannot be read: %s", error.detail)
         await self._refill()
         self._filled = True
 

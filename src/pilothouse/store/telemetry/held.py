@@ -1,5 +1,6 @@
 """What ingest asks of the rows that are there: rows to merge with, the shape of traces, and spans without an end."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -75,12 +76,16 @@ _OPEN = "\n".join((
     "SELECT project_id, trace_id, span_id, toUnixTimestamp64Nano(started_at) AS started_at_ns,",
     f"toUnixTimestamp64Nano({VERSION}) AS heard_at_ns",
     "FROM spans FINAL WHERE running AND NOT deleted",
+    # All versions of a span agree in these, and few spans are open: no other rows have to be merged.
+    "AND (project_id, toStartOfFiveMinutes(started_at), trace_id) IN",
+    "(SELECT project_id, toStartOfFiveMinutes(started_at), trace_id FROM spans WHERE running)",
     f"ORDER BY {VERSION} LIMIT {{limit:UInt32}}",
 ))  # fmt: skip
 _RECENT = "\n".join((
-    "SELECT project_id, trace_id FROM spans WHERE inserted_at >= fromUnixTimestamp64Nano({after_ns:Int64})",
-    "GROUP BY project_id, trace_id ORDER BY max(inserted_at) DESC LIMIT {limit:UInt32}",
+    "SELECT DISTINCT project_id, trace_id FROM spans WHERE inserted_at >= fromUnixTimestamp64Nano({after_ns:Int64})",
+    "AND inserted_at < fromUnixTimestamp64Nano({until_ns:Int64}) LIMIT {limit:UInt32}",
 ))  # fmt: skip
+_FIRST_STRETCH_NS, _WIDENING = 60 * 10**9, 4
 
 
 class _ShapeRow(msgspec.Struct):
@@ -152,9 +157,23 @@ async def unended(connection: Connection, limit: int) -> list[Place]:
 
 
 async def recent(connection: Connection, after: datetime, limit: int) -> list[tuple[str, str]]:
-    """Return project and id of the traces that something came of since `after`, the newest first."""
-    query = Query("recent", _RECENT, {"after_ns": nanoseconds(after), "limit": limit})
-    return [(row.project_id, row.trace_id) for row in await connection.select(query, _RecentRow)]
+    """Return project and id of the traces that something came of since `after`, those of the last minutes first.
+
+    Looked for from now on back, in stretches of which each gives no more than are still wanted: millions of traces may
+    have come since, and to put all of them in order would need more memory than a query may take.
+    """
+    found: dict[tuple[str, str], None] = {}
+    # What is stamped ahead of the clock is in the first stretch.
+    until_ns, low_ns, stretch_ns = LATEST_NS, time.time_ns() - _FIRST_STRETCH_NS, _FIRST_STRETCH_NS
+    floor_ns = nanoseconds(after)
+    while len(found) < limit and until_ns > floor_ns:
+        after_ns = max(low_ns, floor_ns)
+        bounds: dict[str, Parameter] = {"after_ns": after_ns, "until_ns": until_ns, "limit": limit}
+        for row in await connection.select(Query("recent", _RECENT, bounds), _RecentRow):
+            found[row.project_id, row.trace_id] = None
+        stretch_ns *= _WIDENING
+        until_ns, low_ns = after_ns, after_ns - stretch_ns
+    return list(found)[:limit]
 
 
 def _put(shape: Shape, row: _ShapeRow) -> None:
