@@ -62,6 +62,8 @@ class Writer:
                 one.call = item
             else:
                 one.patches.append(item)
+            # As in the loop, where what comes later of a span may find its row made already.
+            await self.merger.prepare([one], Inline())
         try:
             done = await self.merger.merge(arrived, Inline())
             assert done.unfit == []

@@ -18,12 +18,13 @@ from pilothouse.domain.span import Span
 from pilothouse.errors import StoreUnavailable
 from pilothouse.ingest.loop import IngestLoop
 from pilothouse.ingest.options import IngestOptions
+from pilothouse.ingest.reading import Arrived
 from pilothouse.ingest.rows import fold_of_row, row_of_fold
 from pilothouse.spool import SpoolWriter
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.connection import Connection
 from tests.embedded_store import StoreProcess
-from tests.ingest.patches import CATALOG, S, Sayings, Writer, fold_all, whole
+from tests.ingest.patches import CATALOG, Inline, S, Sayings, Writer, fold_all, whole
 from tests.spans import BASE_NS, new_project
 
 WIDE_NS = 90 * 86_400 * S
@@ -235,3 +236,19 @@ async def test_patches_of_the_same_spans_in_two_spools_meet_in_one_row(
             await loop.stop()
     await check(telemetry, patches)
     assert [one.reason for one in noted if one.outcome is ReceiptOutcome.SET_ASIDE] == ["undecodable"]
+
+
+async def test_a_row_is_made_ahead_and_only_of_what_one_patch_is_all_of(telemetry: Telemetry, project: str) -> None:
+    writer = Writer(telemetry)
+    alone = Arrived([], [whole(project, "1" * 32, "1" * 16)])
+    twice = Arrived([], [whole(project, "1" * 32, "2" * 16), whole(project, "1" * 32, "2" * 16, name="later")])
+    broken = Arrived([], [whole(project, "1" * 32, "3" * 16, tags=(1, "a"))])
+    await writer.merger.prepare([alone, twice, broken], Inline())
+    assert alone.row is not None
+    assert (twice.row, broken.row) == (None, None)
+    key = project, "1" * 32
+    spans = {(*key, "1" * 16): alone, (*key, "2" * 16): twice, (*key, "3" * 16): broken}
+    done = await writer.merger.merge(spans, Inline())
+    assert [piece.rows[0].name for piece in done.pieces] == [alone.row.name, "later"]
+    assert done.pieces[0].rows[0] is alone.row
+    assert [one for one, _ in done.unfit] == [broken]
