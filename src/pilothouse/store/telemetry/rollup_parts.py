@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from pilothouse.domain.span import Span
+from pilothouse.store.telemetry.batches import LATEST_NS
 from pilothouse.store.telemetry.clause import sound
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.rollup_tables import FIVE_S, MINUTE_S, PART_S, PARTS
@@ -223,7 +224,8 @@ class Voided:
     async def of(self, rows: Collection[Span]) -> None:
         """Void the parts of what these rows are in; call it before they are written."""
         after_s = time.time() - _VOIDED_S
-        fresh = {(row.project_id, row.started_at_ns // 10**9 // FIVE_S * FIVE_S) for row in rows} - self._known
+        starts = ((row.project_id, max(0, min(row.started_at_ns, LATEST_NS)) // 10**9) for row in rows)
+        fresh = {(project_id, at_s // FIVE_S * FIVE_S) for project_id, at_s in starts} - self._known
         wanted: dict[str, set[int]] = {}
         for project_id, at_s in fresh:
             if at_s >= after_s:
