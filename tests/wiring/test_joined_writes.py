@@ -57,7 +57,9 @@ class Echo:
             return
         else:
             body = await read_whole(receive)
-        if path == "/wait":
+        if path in ("/leave", "/answer-leave"):
+            scope["extensions"][SERVED].when_gone(self.gone.set)
+        if path in ("/wait", "/leave"):
             await self.go.wait()
         headers = [(b"x-path", path.encode()), *EXTRA.get(path, ())]
         if path.startswith("/answer") and self.answer(scope, headers, body):
@@ -249,6 +251,26 @@ async def test_an_application_is_told_that_its_client_went_away(echo):
         async with asyncio.timeout(5):
             await app.gone.wait()
         await until(lambda: not server.server_state.tasks)
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+async def test_a_client_that_leaves_is_told_of_without_being_asked_for(echo, size):
+    app, port, _ = echo
+    async with peer(port, post(b"/leave", b"x" * size)) as client:
+        await client.writer.drain()
+        await until(lambda: bool(app.scopes))
+        client.writer.close()
+        async with asyncio.timeout(5):
+            await app.gone.wait()
+    app.go.set()
+
+
+async def test_a_client_that_leaves_behind_its_answer_is_not_told_of(echo):
+    app, port, server = echo
+    async with peer(port, post(b"/answer-leave", b"x")) as client:
+        await client.head()
+    await until(lambda: not server.server_state.connections)
+    assert not app.gone.is_set()
 
 
 @pytest.mark.parametrize("path", [b"/raise", b"/broken", b"/long"])

@@ -11,7 +11,7 @@ from pilothouse.errors import ClientDisconnected, InternalError, PilothouseError
 from pilothouse.gateway import caller_headers
 from pilothouse.gateway.call import Arrival, Call, Ending, Receive, Reply, Send
 from pilothouse.gateway.caller_headers import CallerHeaders
-from pilothouse.gateway.client import Client, Served, Watch
+from pilothouse.gateway.client import Client, Served
 from pilothouse.gateway.pipeline import Parts, fold, stages
 from pilothouse.gateway.replies import identity_headers
 from pilothouse.gateway.router import Router
@@ -36,7 +36,6 @@ class GatewayApp:
         self._dialects = self._router.exact
         self._now_ns, self._monotonic_ns = parts.clock.now_ns, parts.clock.monotonic_ns
         self._ids = IdSource(self._now_ns)
-        self._watch = Watch()
         self._max_body_bytes = parts.options.max_body_bytes
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -53,7 +52,7 @@ class GatewayApp:
             return
         served: Served | None = scope.get("extensions", _NO_EXTENSIONS).get(_SERVED)
         arrival = self._arrive(spoken, ask, headers, _said(headers, served), scope)
-        client = Client(receive, self._max_body_bytes, headers, self._watch, served)
+        client = Client(receive, self._max_body_bytes, headers, served)
         call = Call(arrival, client.read_body, self._monotonic_ns)
         try:
             reply = await self._handle(call)

@@ -1,48 +1,11 @@
 """The caller's side of one call: its body, and whether it is still there."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from pilothouse.errors import BodyTooLarge, ClientDisconnected, InvalidRequest
 from pilothouse.gateway.call import Headers, Receive
-
-_WATCH_AFTER_S = 0.02
-
-
-class Watch:
-    """Looks every 20 ms for calls that were already open the time before, and watches their clients.
-
-    A call that is answered sooner costs no timer and no task of its own.
-    """
-
-    def __init__(self) -> None:
-        self._new: dict[Client, None] = {}
-        self._seen: dict[Client, None] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        """Set while there is a next look."""
-
-    def add(self, client: "Client") -> None:
-        """Watch from the second look on."""
-        self._new[client] = None
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._loop.call_later(_WATCH_AFTER_S, self._look)
-
-    def drop(self, client: "Client") -> None:
-        """Forget a client whose call is over."""
-        if self._new.pop(client, client) is not None:
-            self._seen.pop(client, None)
-
-    def _look(self) -> None:
-        for client in self._seen:
-            client.watch()
-        self._seen = self._new
-        self._new = {}
-        if self._loop is not None and self._seen:
-            self._loop.call_later(_WATCH_AFTER_S, self._look)
-        else:
-            self._loop = None
 
 
 class Served(Protocol):
@@ -57,6 +20,10 @@ class Served(Protocol):
         """Return the whole body, in place of `receive`; None when it has not come whole yet."""
         ...
 
+    def when_gone(self, leave: Callable[[], None] | None) -> None:
+        """Have `leave` called when the client goes away before the end of its answer; None calls it off."""
+        ...
+
     def answer(self, status: int, headers: Headers, body: bytes) -> bool:
         """Send a whole answer at once; False, with nothing sent, where only `send` can."""
         ...
@@ -65,16 +32,13 @@ class Served(Protocol):
 class Client:
     """One caller for the length of one call."""
 
-    __slots__ = ("_headers", "_limit_bytes", "_receive", "_served", "_task", "_watch", "_watcher", "gone")
+    __slots__ = ("_headers", "_limit_bytes", "_receive", "_served", "_task", "_watcher", "gone")
 
-    def __init__(
-        self, receive: Receive, limit_bytes: int, headers: dict[bytes, bytes], watch: Watch, served: Served | None
-    ) -> None:
+    def __init__(self, receive: Receive, limit_bytes: int, headers: dict[bytes, bytes], served: Served | None) -> None:
         self._receive = receive
         self._served = served
         self._limit_bytes = limit_bytes
         self._headers = headers
-        self._watch = watch
         self._task: asyncio.Task[Any] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self.gone = False
@@ -94,8 +58,7 @@ class Client:
             return self._receive_body()
         if len(body) > self._limit_bytes:
             raise self._too_large()
-        self._task = served.task
-        self._watch.add(self)
+        self._watch()
         return body
 
     async def _receive_body(self) -> bytes:
@@ -105,22 +68,31 @@ class Client:
             body = await self._read_more(message, body)
         elif len(body) > self._limit_bytes:
             raise self._too_large()
-        self._task = asyncio.current_task()
-        self._watch.add(self)
+        self._watch()
         return body
-
-    def watch(self) -> None:
-        """Begin to wait for the client's end of the connection."""
-        if self._watcher is None and self._task is not None:
-            self._watcher = asyncio.ensure_future(self._wait_for_disconnect(self._task))
 
     def release(self) -> None:
         """Stop watching; the call is over."""
-        if self._task is not None:
-            self._task = None
-            self._watch.drop(self)
+        self._task = None
+        if self._served is not None:
+            self._served.when_gone(None)
         if self._watcher is not None:
             self._watcher.cancel()
+
+    def _watch(self) -> None:
+        """From now on have the call cancelled when its client goes away."""
+        served = self._served
+        if served is None:
+            self._task = asyncio.current_task()
+            self._watcher = asyncio.ensure_future(self._wait_for_disconnect())
+        else:
+            self._task = served.task
+            served.when_gone(self._leave)
+
+    def _leave(self) -> None:
+        if self._task is not None:
+            self.gone = True
+            self._task.cancel()
 
     def _check_length(self) -> None:
         length = self._headers.get(b"content-length")
@@ -153,9 +125,7 @@ class Client:
             f"the body is larger than {self._limit_bytes} bytes; raise gateway.max_body_bytes to allow it"
         )
 
-    async def _wait_for_disconnect(self, task: asyncio.Task[Any]) -> None:
+    async def _wait_for_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if self._task is not None:
-            self.gone = True
-            task.cancel()
+        self._leave()

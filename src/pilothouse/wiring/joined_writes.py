@@ -8,6 +8,7 @@ idle, in place of one for each answer.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,7 +23,7 @@ _LINE_END = b"\r\n"
 _BODILESS = (204, 304)
 _CLOSE = b"connection: close\r\n"
 SERVED = "pilothouse.served"
-"""The ASGI extension by which an application finds the `JoinedCycle`: its `kept`, `whole_body` and `answer`."""
+"""The ASGI extension by which an application finds the `JoinedCycle`: what it has beyond ASGI."""
 
 
 class JoinedWritesProtocol(HttpToolsProtocol):
@@ -66,7 +67,7 @@ class JoinedWritesProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
         if isinstance(self.cycle, JoinedCycle):
-            self.cycle.wake()
+            self.cycle.lost()
 
     def default_lines(self) -> bytes:
         """The header lines of every answer, such as its date, rendered anew only when the server has changed them."""
@@ -200,6 +201,7 @@ class JoinedCycle(RequestResponseCycle):
     _head = b""
     _untold = b""
     _told_end = False
+    _leave: Callable[[], None] | None = None
     _waiter: asyncio.Future[None] | None = None
     task: asyncio.Task[None] | None = None
     """In which the application runs; asking the event loop for it would cost more."""
@@ -246,6 +248,20 @@ class JoinedCycle(RequestResponseCycle):
         if self._waiter is not None:
             self.wake()
         return len(untold)
+
+    def when_gone(self, leave: Callable[[], None] | None) -> None:
+        """Have `leave` called when the client goes away before the end of its answer; None calls it off."""
+        self._leave = leave
+        if leave is not None:
+            self.flow.resume_reading()
+            if self.disconnected:
+                leave()
+
+    def lost(self) -> None:
+        """Note that the connection is gone."""
+        self.wake()
+        if self.disconnected and self._leave is not None:
+            self._leave()
 
     def end_body(self) -> None:
         """Note that the body is whole."""
