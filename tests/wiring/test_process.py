@@ -1,5 +1,6 @@
 """What every process does: no secret in its logs."""
 
+import platform
 import subprocess
 import sys
 
@@ -43,3 +44,36 @@ def test_the_limit_of_open_files_is_raised_to_what_the_system_allows() -> None:
         "assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+
+_HEAPS = (
+    "import ctypes, os, sys, tempfile, threading\n"
+    "from pilothouse.wiring.process import keep_one_heap\n"
+    "if sys.argv[1] == 'one':\n"
+    "    keep_one_heap()\n"
+    "taken = threading.Barrier(5)\n"
+    "def take():\n"
+    "    texts = [bytes(20_000) for _ in range(50)]\n"
+    "    taken.wait(10)\n"
+    "threads = [threading.Thread(target=take) for _ in range(4)]\n"
+    "[one.start() for one in threads]\n"
+    "library = ctypes.CDLL(None)\n"
+    "library.fdopen.restype = ctypes.c_void_p\n"
+    "with tempfile.NamedTemporaryFile() as file:\n"
+    "    out = ctypes.c_void_p(library.fdopen(os.dup(file.fileno()), b'w'))\n"
+    "    taken.wait(10)\n"
+    "    library.malloc_info(0, out)\n"
+    "    library.fclose(out)\n"
+    "    print(open(file.name).read().count('<heap '))\n"
+)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have one heap anyway")
+def test_all_threads_take_memory_from_one_heap() -> None:
+    heaps = {
+        name: int(
+            subprocess.run([sys.executable, "-c", _HEAPS, name], check=True, capture_output=True, timeout=30).stdout
+        )
+        for name in ("many", "one")
+    }
+    assert heaps["one"] == 1 < heaps["many"]

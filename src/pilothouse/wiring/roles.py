@@ -54,6 +54,7 @@ def run(settings: Settings, roles: Sequence[str], *, supervised: bool) -> None:
     """Be these roles until SIGTERM or SIGINT; blocks. `supervised` ends them with the parent and within seconds."""
     process.keep_private()
     process.raise_file_limit()
+    process.keep_one_heap()
     process.start_logging(settings)
     if supervised:
         process.end_with_parent()
