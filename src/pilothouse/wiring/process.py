@@ -41,9 +41,9 @@ def raise_file_limit() -> None:
 def keep_one_heap() -> None:
     """Have all threads of this process take memory from one heap; call it before there are threads.
 
-    glibc gives threads heaps of their own, and none of what one of them frees is there for the others: under load ingest
-    took 200 MB more than it needs, the store 250. The interpreter's lock lets only one of them take memory at a time.
-    Other C libraries have no such heaps.
+    glibc gives threads heaps of their own, and none of what one of them frees is there for the others: under load
+    ingest took 200 MB more than it needs, the store 250. The interpreter's lock lets only one of them take memory at a
+    time. Other C libraries have no such heaps.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
