@@ -9,6 +9,7 @@ from pilothouse.store.telemetry import rollup_parts
 from pilothouse.store.telemetry.batches import LATEST_NS
 from pilothouse.store.telemetry.clause import sound
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
+from pilothouse.store.telemetry.rollup_parts import listed
 from pilothouse.store.telemetry.rollup_tables import DAY_S, FIVE_S, HOUR_S, MINUTE_S
 
 SETTLED = (
@@ -194,8 +195,3 @@ def bounds(of: Range) -> dict[str, Parameter]:
     """Return the whole days around a range; what marks a day may lie outside the range."""
     low, high = (max(0, min(ns, (2**32 - DAY_S) * 10**9)) // (DAY_S * 10**9) for ns in (of.from_ns, of.to_ns))
     return {"low_s": low * DAY_S, "high_s": min((high + 1) * DAY_S, 2**32 - 1)}
-
-
-def listed(values: Sequence[int]) -> str:
-    """Return a list of numbers as a parameter."""
-    return f"[{','.join(map(str, values))}]"

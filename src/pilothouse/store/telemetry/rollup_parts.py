@@ -115,7 +115,7 @@ class Cut(msgspec.Struct, frozen=True):
     def parameters(self) -> dict[str, Parameter]:
         """What the conditions name."""
         named: dict[str, Parameter] = {
-            "part_fives": _listed(self.fives), "part_edges": _listed(self.edges),
+            "part_fives": listed(self.fives), "part_edges": listed(self.edges),
             "part_low_s": self.low_s, "part_high_s": self.high_s,
         }  # fmt: skip
         for number, one in enumerate(self.parts):
@@ -244,5 +244,6 @@ async def _insert(connection: Connection, rows: Sequence[tuple[str, int, int, in
         await connection.insert(PARTS, names, types, lambda: columns, token or f"void-{time.time_ns()}")
 
 
-def _listed(values: Sequence[int]) -> str:
+def listed(values: Sequence[int]) -> str:
+    """Return a list of numbers as a parameter."""
     return f"[{','.join(map(str, values))}]"
