@@ -1,7 +1,7 @@
 """What of a range of time rollups tell, and what has to be read from the spans."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import msgspec
 
