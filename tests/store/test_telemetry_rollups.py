@@ -236,8 +236,8 @@ class Lately:
         self.spans += fresh
         await self._telemetry.insert(fresh, uuid.uuid4().hex, [])
 
-    async def change(self) -> None:
-        before = self.rnd.choice(self.spans)
+    async def change(self, before: Span | None = None) -> None:
+        before = before or self.rnd.choice(self.spans)
         after = msgspec.structs.replace(before, duration_ns=self.rnd.randrange(10**9), model_served="other")
         self.spans[self.spans.index(before)] = after
         await self._telemetry.insert([after], uuid.uuid4().hex)
@@ -289,15 +289,20 @@ async def test_five_minutes_that_are_not_over_are_read_from_parts_until_a_row_is
     for _ in range(2):
         await lately.come()
         await lately.build()
-    its = (await rollups.figures(connection, during, [_by_model(60)])).parameters
-    assert len(msgspec.json.decode(str(its["part_fives"]).encode())) == 3
+    told = await _in_parts(connection, during)
+    assert len(told) == 3
     await lately.agree()
-    await lately.change()
-    its = (await rollups.figures(connection, during, [_by_model(60)])).parameters
-    assert len(msgspec.json.decode(str(its["part_fives"]).encode())) == 2
+    changed = next(span for span in lately.spans if span.started_at_ns // (300 * 10**9) * 300 in told)
+    await lately.change(changed)
+    assert changed.started_at_ns // (300 * 10**9) * 300 not in await _in_parts(connection, during)
     await lately.build()
     await tidy(connection, Layout(), stale_s=0)
     await lately.agree()
+
+
+async def _in_parts(connection: Connection, during: Range) -> list[int]:
+    its = (await rollups.figures(connection, during, [_by_model(60)])).parameters
+    return msgspec.json.decode(str(its["part_fives"]).encode(), type=list[int])
 
 
 async def test_what_may_still_be_coming_in_is_read_from_spans(telemetry: Telemetry, connection: Connection) -> None:
