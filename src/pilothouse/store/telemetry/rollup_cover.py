@@ -121,6 +121,7 @@ class Reading(msgspec.Struct, frozen=True):
             "first_s": self.cover.first_s, "end_s": self.cover.end_s, "raw": listed(self.cover.raw),
             "days_apart": listed(self.cover.days_apart), "hours_apart": listed(self.cover.hours_apart),
             "fives": listed(self.merged), "single": listed(self.single),
+            "unmerged": listed((*self.single, *(self.cut.fives if self.cut is not None else ()))),
             **(self.cut.parameters if self.cut is not None else {}),
         }  # fmt: skip
 

@@ -50,8 +50,7 @@ _VOID_BEFORE = " ".join((
     "WHERE", _PROJECT, "AND at <= toDateTime({before_s:UInt32}, 'UTC')",
 ))  # fmt: skip
 _ROWS = " ".join((
-    "SELECT %COLUMNS% toDateTime64(at, 9, 'UTC') AS started_at, %FIGURES% FROM rollup_rows WHERE", _PROJECT,
-    f"AND aspect = %ASPECT% AND unit_s = {PART_S} AND toStartOfFiveMinutes(at) IN {{part_fives:Array(UInt32)}}",
+    f"unit_s = {PART_S} AND toStartOfFiveMinutes(at) IN {{part_fives:Array(UInt32)}}",
     "AND at >= toDateTime({part_low_s:UInt32}, 'UTC') AND at < toDateTime({part_high_s:UInt32}, 'UTC')",
     "AND at NOT IN {part_edges:Array(UInt32)} AND (toStartOfFiveMinutes(at), build) IN",
     "(SELECT at, build FROM rollup_parts WHERE", _PROJECT,
@@ -124,7 +123,7 @@ class Cut(msgspec.Struct, frozen=True):
 
     @property
     def rows(self) -> str:
-        """What selects the rows of parts, with `%COLUMNS%`, `%FIGURES%` and `%ASPECT%` to be filled in."""
+        """The condition of the rows of parts among all rows of rollups."""
         known = (
             f"(toStartOfFiveMinutes(at) = toDateTime({{part_{number}:UInt32}}, 'UTC')"
             f" AND build <= {{build_{number}:UInt64}})"
@@ -133,20 +132,15 @@ class Cut(msgspec.Struct, frozen=True):
         return _ROWS.replace("%KNOWN%", " OR ".join(known))
 
     @property
-    def spans(self) -> list[tuple[str, ...]]:
-        """Conditions of the spans that are in no part: what came since, and the minutes at the edges."""
-        inside = f"{_FIVE} IN {{part_fives:Array(UInt32)}}"
+    def spans(self) -> str:
+        """The condition of the spans that are in no part: what came since, and the minutes at the edges."""
         since = " OR ".join(
             f"({_FIVE} = toDateTime({{part_{number}:UInt32}}, 'UTC')"
             f" AND inserted_at >= fromUnixTimestamp64Micro({{upper_{number}:Int64}}))"
             for number in range(len(self.parts))
         )
-        # The earliest of them stands by itself, for only so the index over times of insertion is used.
-        earliest = min(range(len(self.parts)), key=lambda number: self.parts[number].upper)
-        newest = f"inserted_at >= fromUnixTimestamp64Micro({{upper_{earliest}:Int64}})"
-        edges = "{part_edges:Array(UInt32)}"
-        found: list[tuple[str, ...]] = [(inside, newest, f"({since})", f"{_MINUTE} NOT IN {edges}")]
-        return [*found, (inside, f"{_MINUTE} IN {edges}")] if self.edges else found
+        at_edges = f"{_FIVE} IN {{part_fives:Array(UInt32)}} AND {_MINUTE} IN {{part_edges:Array(UInt32)}}"
+        return f"({since} OR ({at_edges}))"
 
 
 async def known(connection: Connection, project_id: str, from_ns: int, to_ns: int) -> list[Part]:
