@@ -4,6 +4,7 @@ import asyncio
 import json
 import struct
 import zlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -42,9 +43,11 @@ def form(parts: list[tuple[str, str, bytes]]) -> bytes:
 async def test_files_beside_a_run_are_seen_and_saved(house: House, ada: Person) -> None:
     project = await house.project("Files")
     secret = await project.create_key("tracing", permissions=["ingest"])
+    began = datetime.now(UTC) - timedelta(seconds=2)
     run: dict[str, Any] = {
-        "id": RUN, "trace_id": RUN, "name": "look", "run_type": "chain", "start_time": "2026-11-28T15:24:53Z",
-        "end_time": "2026-11-28T15:24:54Z", "dotted_order": f"20261128T152453000000Z{RUN}", "inputs": {"q": "what?"},
+        "id": RUN, "trace_id": RUN, "name": "look", "run_type": "chain", "start_time": began.isoformat(),
+        "end_time": (began + timedelta(seconds=1)).isoformat(),
+        "dotted_order": f"{began:%Y%m%dT%H%M%S%f}Z{RUN}", "inputs": {"q": "what?"},
     }  # fmt: skip
     square, sound = picture(64), b"RIFF" + bytes(40)
     body = form([

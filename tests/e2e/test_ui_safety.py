@@ -64,7 +64,7 @@ async def _unfold(panel: Locator) -> None:
 async def _hover(ada: Person, chart: str) -> None:
     """Move over the end of a chart until it says what is there; the first move may come before it is drawn."""
     drawn = ada.page.get_by_role("img", name=chart)
-    for step in range(50):
+    for step in range(150):
         await drawn.scroll_into_view_if_needed()
         box = await drawn.bounding_box()
         assert box is not None
