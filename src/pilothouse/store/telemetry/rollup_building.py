@@ -87,32 +87,33 @@ _BUILD = "\n".join((
     "WITH toStartOfFiveMinutes(started_at) AS five, toStartOfMinute(started_at) AS minute",
     "SELECT project_id, %ASPECT%, %UNIT% AS unit, %AT% AS start, {now_us:UInt64},",
     ", ".join((*DIMENSIONS, *OF_SPANS.values())),
-    "FROM spans FINAL WHERE project_id = {project_id:String}",
-    "AND toStartOfFiveMinutes(started_at) >= toDateTime({low_s:UInt32}, 'UTC')",
-    "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')",
-    "AND toStartOfFiveMinutes(started_at) IN {starts:Array(UInt32)} AND NOT deleted",
+    "FROM %SOURCE% WHERE project_id = {project_id:String} AND %WHERE% AND NOT deleted",
     "GROUP BY GROUPING SETS (%SETS%)",
 )).replace("%ASPECT%", "multiIf(GROUPING(user_id) = 0, 2, GROUPING(key_id) = 0, 1, 0)")  # fmt: skip
 _FIVES = tuple(f"(project_id, five, {', '.join(names)})" for names in ASPECTS)
 _MINUTES = tuple(f"(project_id, five, minute, {', '.join(names)})" for names in ASPECTS)
+_BUILD_WHOLE = _BUILD.replace("%SOURCE%", "spans FINAL").replace(
+    "%WHERE%",
+    "toStartOfFiveMinutes(started_at) >= toDateTime({low_s:UInt32}, 'UTC')"
+    " AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')"
+    " AND toStartOfFiveMinutes(started_at) IN {starts:Array(UInt32)}",
+)
 _BUILD_FIVES = (
-    _BUILD.replace("%UNIT%", f"toUInt32({FIVE_S})").replace("%AT%", "five").replace("%SETS%", ", ".join(_FIVES))
+    _BUILD_WHOLE.replace("%UNIT%", f"toUInt32({FIVE_S})").replace("%AT%", "five").replace("%SETS%", ", ".join(_FIVES))
 )
 _BUILD_MINUTES = (
-    _BUILD.replace("%UNIT%", f"toUInt32(if(GROUPING(minute) = 0, {MINUTE_S}, {FIVE_S}))")
+    _BUILD_WHOLE.replace("%UNIT%", f"toUInt32(if(GROUPING(minute) = 0, {MINUTE_S}, {FIVE_S}))")
     .replace("%AT%", "if(GROUPING(minute) = 0, minute, five)")
     .replace("%SETS%", ", ".join((*_FIVES, *_MINUTES)))
 )
 _BUILD_PART = (
     _BUILD.replace("%UNIT%", f"toUInt32({PART_S})").replace("%AT%", "minute").replace("%SETS%", ", ".join(_MINUTES))
-    .replace("spans FINAL", "spans")
+    .replace("%SOURCE%", "spans")
     .replace(
-        "AND toStartOfFiveMinutes(started_at) >= toDateTime({low_s:UInt32}, 'UTC')\n"
-        "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')\n"
-        "AND toStartOfFiveMinutes(started_at) IN {starts:Array(UInt32)} AND NOT deleted",
-        "AND toStartOfFiveMinutes(started_at) = toDateTime({at_s:UInt32}, 'UTC') AND NOT deleted\n"
-        "AND inserted_at >= fromUnixTimestamp64Micro({since_us:Int64})\n"
-        "AND inserted_at < fromUnixTimestamp64Micro({upper_us:Int64})",
+        "%WHERE%",
+        "toStartOfFiveMinutes(started_at) = toDateTime({at_s:UInt32}, 'UTC')"
+        " AND inserted_at >= fromUnixTimestamp64Micro({since_us:Int64})"
+        " AND inserted_at < fromUnixTimestamp64Micro({upper_us:Int64})",
     )
 )  # fmt: skip
 _JOIN = "\n".join((

@@ -139,7 +139,7 @@ async def look(connection: Connection, of: Range, least_s: int) -> Reading | Non
     unheld = {one.at_s for one in dirty if one.unit_s in (least_s, FIVE_S)}
     single = tuple(five for five in found.fives if five in unmerged and five not in unheld)
     told = [one for one in parts if one.at_s in unheld and one.at_s in found.fives]
-    cut = rollup_parts.cut((of.from_ns, of.to_ns), (of.from_ns, of.to_ns, *of.cuts_ns), told)
+    cut = rollup_parts.cut((of.from_ns, of.to_ns), _edges(of, MINUTE_S), told)
     elsewhere = {*single, *(one.at_s for one in told)}
     merged = tuple(five for five in found.fives if five not in elsewhere)
     return Reading(found, merged, single, cut, kept=any(one.unit_s == 0 for one in dirty))

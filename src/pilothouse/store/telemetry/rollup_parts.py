@@ -18,6 +18,7 @@ from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.rollup_tables import FIVE_S, MINUTE_S, PART_S, PARTS
 
 VOID_US = 2**64 - 1
+"""How far the parts go that nobody is to read."""
 _BUILT_S = 45 * 60
 _READ_S = 60 * 60
 _VOIDED_S = 2 * 3600
@@ -30,7 +31,7 @@ _PROJECT = "project_id = {project_id:String}"
 _KNOWN = " ".join((
     "SELECT toUnixTimestamp(at) AS at_s, max(upper_us) AS upper, max(build) AS build FROM rollup_parts WHERE", _PROJECT,
     "AND at >= toDateTime({low_s:UInt32}, 'UTC') AND at < toDateTime({high_s:UInt32}, 'UTC')",
-    "GROUP BY at HAVING upper < 18446744073709551615 ORDER BY at DESC LIMIT {most:UInt32}",
+    f"GROUP BY at HAVING upper < {VOID_US} ORDER BY at DESC LIMIT {{most:UInt32}}",
 ))  # fmt: skip
 _BUSY = " ".join((
     "SELECT project_id, toUnixTimestamp(five) AS at_s FROM (",
@@ -46,7 +47,7 @@ _LAST = " ".join((
 ))  # fmt: skip
 _VOID_BEFORE = " ".join((
     "INSERT INTO rollup_parts (project_id, at, build, upper_us)",
-    "SELECT DISTINCT project_id, at, toUInt64(0), toUInt64(18446744073709551615) FROM rollup_parts",
+    "SELECT DISTINCT project_id, at, toUInt64(0), {void_us:UInt64} FROM rollup_parts",
     "WHERE", _PROJECT, "AND at <= toDateTime({before_s:UInt32}, 'UTC')",
 ))  # fmt: skip
 _ROWS = " ".join((
@@ -71,14 +72,8 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A part whose rows are written and not yet to be read."""
+    """Five minutes of which a part is made, whose rows nobody reads yet."""
 
-    project_id: str
-    at_s: int
-    since_us: int
-
-
-class _Busy(msgspec.Struct):
     project_id: str
     at_s: int
 
@@ -156,11 +151,11 @@ async def known(connection: Connection, project_id: str, from_ns: int, to_ns: in
 
 
 def cut(times_ns: tuple[int, int], edges_ns: Iterable[int], parts: Sequence[Part]) -> Cut | None:
-    """Return what parts tell of a range with these edges inside or at its ends; None where there are none."""
+    """Return what parts tell of a range; None where there are none. Edges are those that divide a minute."""
     if not parts:
         return None
     fives = {one.at_s for one in parts}
-    minutes = {edge // 10**9 // MINUTE_S * MINUTE_S for edge in edges_ns if edge % (MINUTE_S * 10**9)}
+    minutes = {edge // 10**9 // MINUTE_S * MINUTE_S for edge in edges_ns}
     low_s, high_s = times_ns[0] // 10**9 // MINUTE_S * MINUTE_S, -(-times_ns[1] // (MINUTE_S * 10**9)) * MINUTE_S
     return Cut(
         tuple(parts),
@@ -177,7 +172,7 @@ async def build(connection: Connection, of: Stretch, build_us: int, sql: str) ->
         "seen_us": of.seen_us, "upper_us": of.upper_us, "from_s": max(of.from_s, now_s - _BUILT_S), "rows": of.rows,
     }  # fmt: skip
     made: list[Made] = []
-    for one in await connection.select(Query("busy minutes", _BUSY, named), _Busy):
+    for one in await connection.select(Query("busy minutes", _BUSY, named), Made):
         its: dict[str, Parameter] = {"project_id": sound(one.project_id), "at_s": one.at_s}
         last = await connection.select(Query("rollup parts", _LAST, its), Part)
         since_us = last[0].upper if last else 0
@@ -186,7 +181,7 @@ async def build(connection: Connection, of: Stretch, build_us: int, sql: str) ->
             continue
         its |= {"since_us": since_us, "upper_us": of.upper_us, "now_us": build_us}
         await connection.change(Query("build rollups", sql, its), {"async_insert": 0, "max_threads": 1})
-        made.append(Made(one.project_id, one.at_s, since_us))
+        made.append(one)
     return made
 
 
@@ -204,7 +199,7 @@ async def void(connection: Connection, project_id: str, fives: Iterable[int]) ->
 
 async def void_before(connection: Connection, project_id: str, before_s: int) -> None:
     """Have nobody read the parts of what began before."""
-    named: dict[str, Parameter] = {"project_id": sound(project_id), "before_s": before_s}
+    named: dict[str, Parameter] = {"project_id": sound(project_id), "before_s": before_s, "void_us": VOID_US}
     await connection.change(Query("void rollups", _VOID_BEFORE, named), {"async_insert": 0})
 
 
@@ -217,18 +212,16 @@ class Voided:
 
     async def of(self, rows: Collection[Span]) -> None:
         """Void the parts of what these rows are in; call it before they are written."""
-        after_s = time.time() - _VOIDED_S
         starts = ((row.project_id, max(0, min(row.started_at_ns, LATEST_NS)) // 10**9) for row in rows)
         fresh = {(project_id, at_s // FIVE_S * FIVE_S) for project_id, at_s in starts} - self._known
         wanted: dict[str, set[int]] = {}
         for project_id, at_s in fresh:
-            if at_s >= after_s:
-                wanted.setdefault(project_id, set()).add(at_s)
+            wanted.setdefault(project_id, set()).add(at_s)
         for project_id, fives in wanted.items():
             await void(self._connection, project_id, fives)
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
-        self._known |= {(project_id, at_s) for project_id, fives in wanted.items() for at_s in fives}
+        self._known |= fresh
 
 
 async def _insert(connection: Connection, rows: Sequence[tuple[str, int, int, int]], token: str) -> None:
