@@ -82,9 +82,9 @@ function Cost({ trace }: { trace: TraceSummary }) {
 export const COLUMNS: readonly Column[] = [
   column("time", "Time", 108, (trace, { now }) => <Time at={trace.started_at} now={now} />, { sort: "started_at" }),
   column("status", "Status", 136, (trace) => <Status status={trace.status} code={trace.error_code} quiet />),
-  column("name", "Name", 168, (trace, { commentsOf }) => <span title={trace.name}><CommentCount count={commentsOf(trace.trace_id)} /> {trace.name}</span>),
+  column("name", "Name", 148, (trace, { commentsOf }) => <span title={trace.name}><CommentCount count={commentsOf(trace.trace_id)} /> {trace.name}</span>),
   column("model", "Model", 148, (trace) => <ModelNames models={trace.models} />),
-  column("input", "Input", 136, (trace) => (trace.match ? <span className={classes.match} title={trace.match}>{trace.match}</span> : <span title={trace.input_preview}>{quiet(trace.input_preview || NONE)}</span>), { minSize: 96, stretch: true }),
+  column("input", "Input", 128, (trace) => (trace.match ? <span className={classes.match} title={trace.match}>{trace.match}</span> : <span title={trace.input_preview}>{quiet(trace.input_preview || NONE)}</span>), { minSize: 96, stretch: true }),
   column("latency", "Latency", 116, (trace, { longestMs }) => <Latency ms={trace.duration_ms} longestMs={longestMs} />, { sort: "duration", right: true }),
   column("ttft", "TTFT", 72, (trace) => <span title={exactDuration(trace.ttft_ms)}>{quiet(duration(trace.ttft_ms))}</span>, { sort: "ttft", right: true }),
   column("tokens", "Tokens", 112, (trace) => <Tokens trace={trace} />, { sort: "tokens", right: true }),
