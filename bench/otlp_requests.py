@@ -33,7 +33,7 @@ def request(number: int) -> bytes:
         words = _WORDS * 18
         for key, text in {
             "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini",
-            "gen_ai.response.model": "gpt-4o-mini-2024-07-18", "session.id": f"session {number % 50}",
+            "gen_ai.response.model": "gpt-4o-mini-2024-07-18", "session.id": _session(number),
             "gen_ai.input.messages": f'[{{"role":"user","parts":[{{"type":"text","content":"{words}"}}]}}]',
             "gen_ai.output.messages": f'[{{"role":"assistant","parts":[{{"type":"text","content":"{words}"}}]}}]',
         }.items():  # fmt: skip
@@ -43,8 +43,15 @@ def request(number: int) -> bytes:
     return made.SerializeToString()
 
 
+def _session(number: int) -> str:
+    return f"session {number:09}"
+
+
 class Requests:
-    """Makes such requests fast, so that a sender takes little of the processor: traces and times are new in each."""
+    """Makes such requests fast, so that a sender takes little of the processor.
+
+    Traces, times and the session are new in each.
+    """
 
     def __init__(self) -> None:
         self._forms = [_Form(request(number)) for number in range(_FORMS)]
@@ -53,7 +60,7 @@ class Requests:
     def next(self) -> bytes:
         """Return a request of which all spans began a second ago."""
         self._made += 1
-        return self._forms[self._made % _FORMS].filled()
+        return self._forms[self._made % _FORMS].filled(self._made)
 
 
 class _Form:
@@ -66,10 +73,13 @@ class _Form:
         self._times = [
             struct.pack("<Q", at_ns) for at_ns in (spans[0].start_time_unix_nano, spans[0].end_time_unix_nano)
         ]
-        self._pieces = re.split(b"(" + b"|".join(map(re.escape, [*self._traces, *self._times])) + b")", body)
+        self._session = next(one.value.string_value for one in spans[0].attributes if one.key == "session.id").encode()
+        changing = [*self._traces, *self._times, self._session]
+        self._pieces = re.split(b"(" + b"|".join(map(re.escape, changing)) + b")", body)
 
-    def filled(self) -> bytes:
+    def filled(self, number: int) -> bytes:
         now_ns = time.time_ns()
         new = {trace_id: os.urandom(16) for trace_id in self._traces}
         new |= {old: struct.pack("<Q", at_ns) for old, at_ns in zip(self._times, (now_ns - 10**9, now_ns), strict=True)}
+        new[self._session] = _session(number).encode()
         return b"".join([new.get(piece, piece) for piece in self._pieces])

@@ -28,6 +28,8 @@ from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.options import StoreOptions
 
 DAYS = 30
+_SESSIONS, _TRACES = 50, 6
+"""How many sessions go on at the same time, and how many traces one has on average."""
 _BOOT = (
     "import sys; from pathlib import Path; from pilothouse.store.embedded.options import EmbeddedOptions as O;"
     "from pilothouse.store.embedded.server import run;"
@@ -46,6 +48,8 @@ class Spans:
             for _ in range(5000)
         ]
         self._pairs = [self._pair(words) for _ in range(20_000)]
+        self._sessions = list(range(_SESSIONS))
+        self._begun = _SESSIONS
 
     def _pair(self, words: list[str]) -> tuple[str, str]:
         question = " ".join(self._random.choices(words, k=self._random.randint(15, 400)))
@@ -59,6 +63,14 @@ class Spans:
             json.dumps({"model": "gpt-5", "messages": messages, "stream": True}),
             json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice]}),
         )
+
+    def _session(self) -> str:
+        """Return one of those that go on at the same time; each ends after some traces."""
+        place = self._random.randrange(_SESSIONS)
+        if self._random.random() < 1 / _TRACES:
+            self._sessions[place] = self._begun
+            self._begun += 1
+        return f"s-{self._sessions[place]}"
 
     def make(self, at_ns: int) -> Span:
         """Return one span that started at `at_ns`."""
@@ -81,7 +93,7 @@ class Spans:
             cost_usd=None if failed else Decimal(len(asked) * 2 + len(answered) * 8) / 10**7,
             cost_status=CostStatus.UNMETERED if failed else CostStatus.PRICED, price_version="genai-prices",
             key_id=f"key-{rnd.randint(1, 20)}", user_id=f"user-{int(rnd.paretovariate(1.1))}",
-            session_id=f"s-{rnd.randint(1, 100_000)}", environment="production", request_id=os.urandom(16).hex(),
+            session_id=self._session(), environment="production", request_id=os.urandom(16).hex(),
             tags=("a", "b"), metadata={"team": "search", "feature": "chat"}, attempts=(attempt,),
             request_headers={"user-agent": "openai/python", "content-type": "application/json"},
             response_headers={"content-type": "text/event-stream", "x-request-id": os.urandom(8).hex()},

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type PointerEvent } from "react";
+import { useCallback, useEffect, useRef, useState, type PointerEvent } from "react";
 import classes from "./chart.module.css";
 import { crosshair } from "./crosshair";
 import { init, type EChartsType } from "./engine";
@@ -27,27 +27,31 @@ export default function TimeChart(props: TimeChartProps) {
     latest.current = props;
   });
 
+  const draw = useCallback(() => {
+    const [made, element] = [chart.current, host.current];
+    if (made === null || element === null) return;
+    const styles = getComputedStyle(document.documentElement);
+    const resolve = (colour: string) => /^var\((--[\w-]+)\)$/.exec(colour)?.[1] ?? colour;
+    made.setOption(
+      option(latest.current, element.clientWidth, (colour) => {
+        const name = resolve(colour);
+        return name.startsWith("--") ? styles.getPropertyValue(name).trim() : name;
+      }),
+      { notMerge: true },
+    );
+    const { points, times, stepMs } = latest.current;
+    const pixel = (finder: "xAxisIndex" | "yAxisIndex", value: number) => Number(made.convertToPixel({ [finder]: 0 }, value));
+    const scale = { x: (index: number) => pixel("xAxisIndex", index), y: (value: number) => pixel("yAxisIndex", value), top: TOP_PX - EDGE_PX };
+    setPlaces({ all: placed(points ?? [], times, stepMs, scale), width: element.clientWidth });
+  }, []);
+
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
     const made = init(element, null, { renderer: "canvas" });
     chart.current = made;
-    const draw = () => {
-      const styles = getComputedStyle(document.documentElement);
-      const resolve = (colour: string) => /^var\((--[\w-]+)\)$/.exec(colour)?.[1] ?? colour;
-      made.setOption(
-        option(latest.current, element.clientWidth, (colour) => {
-          const name = resolve(colour);
-          return name.startsWith("--") ? styles.getPropertyValue(name).trim() : name;
-        }),
-        { notMerge: true },
-      );
-      const { points, times, stepMs } = latest.current;
-      const pixel = (finder: "xAxisIndex" | "yAxisIndex", value: number) => Number(made.convertToPixel({ [finder]: 0 }, value));
-      const scale = { x: (index: number) => pixel("xAxisIndex", index), y: (value: number) => pixel("yAxisIndex", value), top: TOP_PX - EDGE_PX };
-      setPlaces({ all: placed(points ?? [], times, stepMs, scale), width: element.clientWidth });
-    };
     const observer = new ResizeObserver(() => {
+      if (made.getWidth() === element.clientWidth && made.getHeight() === element.clientHeight) return;
       made.resize();
       draw();
     });
@@ -57,7 +61,10 @@ export default function TimeChart(props: TimeChartProps) {
       made.dispose();
       chart.current = null;
     };
-  }, [props.dark, props.series, props.times, props.points]);
+  }, [draw]);
+
+  // In the same turn as the chart is made: one without an option cannot say where something is.
+  useEffect(draw, [draw, props.dark, props.series, props.times, props.points]);
 
   useEffect(
     () =>
