@@ -23,6 +23,8 @@ from bench.report import Figure, machine, median, quantile, show
 from bench.steady import exporting
 from bench.store import DAYS, Spans
 from pilothouse.domain.dashboard import Chart
+from pilothouse.domain.span import Span
+from pilothouse.errors import StoreUnavailable
 from pilothouse.registry.ready_dashboards import READY
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.options import StoreOptions
@@ -51,10 +53,19 @@ async def _fill(stack: Stack, project: str, count: int) -> list[str]:
             msgspec.structs.replace(spans.make(start_ns + (made + place) * step_ns), project_id=project)
             for place in range(min(_FILL, count - made))
         ]
-        await telemetry.insert(batch, f"reads-{made}")
+        await _put(telemetry, batch, f"reads-{made}")
         known += [span.trace_id for span in batch[:: _FILL // 20]]
     await telemetry.close()
     return known
+
+
+async def _put(telemetry: Telemetry, batch: list[Span], token: str) -> None:
+    """Insert as ingest does: again and again while the store cannot."""
+    while True:
+        try:
+            return await telemetry.insert(batch, token)
+        except StoreUnavailable:
+            await asyncio.sleep(1)
 
 
 def _question(chart: Chart, days: float) -> dict[str, object]:

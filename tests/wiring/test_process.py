@@ -77,3 +77,34 @@ def test_all_threads_take_memory_from_one_heap() -> None:
         for name in ("many", "one")
     }
     assert heaps["one"] == 1 < heaps["many"]
+
+
+_FREED = (
+    "import os, sys, time, psutil\n"
+    "from pilothouse.wiring.process import give_memory_back\n"
+    "kept = []\n"
+    "def work():\n"
+    "    batch = [bytes(50_000) for _ in range(4_000)]\n"
+    "    kept.extend(batch[::100])\n"
+    "work()\n"
+    "def held():\n"
+    "    return psutil.Process().memory_info().rss / 1e6\n"
+    "before = held()\n"
+    "if sys.argv[1] == 'back':\n"
+    "    give_memory_back(0.05)\n"
+    "end = time.monotonic() + 5\n"
+    "while held() > before - 100 and time.monotonic() < end and sys.argv[1] == 'back':\n"
+    "    time.sleep(0.02)\n"
+    "print(before - held())\n"
+)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are not asked")
+def test_freed_memory_between_kept_blocks_is_given_back() -> None:
+    given = {
+        name: float(
+            subprocess.run([sys.executable, "-c", _FREED, name], check=True, capture_output=True, timeout=30).stdout
+        )
+        for name in ("kept", "back")
+    }
+    assert given["back"] > 100 > 10 > given["kept"], given

@@ -23,7 +23,7 @@ from pilothouse.wiring.http_server import HttpOptions, HttpServer
 from pilothouse.wiring.metadata import metadata_options
 from pilothouse.wiring.prices import price_file, priced_by
 from pilothouse.wiring.probes import Probes
-from pilothouse.wiring.process import calm_collector
+from pilothouse.wiring.process import calm_collector, give_memory_back
 from pilothouse.wiring.revisions import revising
 from pilothouse.wiring.telemetry import open_telemetry, telemetry_options
 
@@ -46,6 +46,7 @@ async def serve_apart(settings: Settings, layout: Layout, drain_s: float) -> Asy
     async with AsyncExitStack() as parts:
         problem = await parts.enter_async_context(_draining(settings, layout, drain_s))
         calm_collector()
+        give_memory_back()
         yield await parts.enter_async_context(HttpServer(Probes(problem, address.secret), options))
 
 

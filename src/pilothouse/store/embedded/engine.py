@@ -81,6 +81,8 @@ class Engine:
         self._address = "&".join((
             f"{options.path}?max_server_memory_usage={options.max_server_memory_bytes}",
             f"background_pool_size={options.background_threads}",
+            # Twice as many would take turns, and twice the memory.
+            "background_merges_mutations_concurrency_ratio=1",
         ))  # fmt: skip
         self._lock = -1
         self._root: _Handle | None = None

@@ -26,7 +26,7 @@ from pilothouse.domain.activity import (
     UserSummary,
 )
 from pilothouse.errors import InvalidRequest
-from pilothouse.store.telemetry import cursors, summaries
+from pilothouse.store.telemetry import cursors, nearby, summaries
 from pilothouse.store.telemetry.batches import BUCKETS
 from pilothouse.store.telemetry.conditions import Conditions, moment, nanoseconds, sound, within
 from pilothouse.store.telemetry.connection import Connection, Query
@@ -34,11 +34,10 @@ from pilothouse.store.telemetry.figures import COUNTED, FIRST, ROOT_FIRST, UNPRI
 from pilothouse.store.telemetry.overview import choose_step
 from pilothouse.store.telemetry.query import condition_of
 from pilothouse.store.telemetry.search import EXACT
-from pilothouse.store.telemetry.summaries import REACH_NS
 
 MAX_LIMIT = 200
-_FIRST_WINDOW_NS = 3600 * 10**9
-_WIDENING = 8
+_FIRST_WINDOW_NS = 120 * 10**9
+_WIDENING = 16
 _LAST = 2**62
 """Sorts what has no cost behind every other."""
 
@@ -76,12 +75,6 @@ class _Figures(msgspec.Struct):
     unpriced_count: int
     error_count: int
     previews: tuple[str, str]
-
-
-class _Bounds(msgspec.Struct):
-    first_ns: int
-    last_ns: int
-    spans: int
 
 
 class _Step(msgspec.Struct):
@@ -151,13 +144,17 @@ def _per_trace(columns: tuple[str, ...], own: str = _OWN_TRACES) -> str:
     return sql.replace("%OWN%", own)
 
 
-_FIGURES = "\n".join((
-    "SELECT", ", ".join(_COLUMNS),
-    f"FROM ({_per_trace(_TRACE_COLUMNS)})",
-    "WHERE has({ids:Array(String)}, id)",
-    # To look for hundreds of thousands of traces in an index takes far longer than to read them.
-    "GROUP BY id SETTINGS use_skip_indexes = 0",
-))  # fmt: skip
+def _figures_of(own: str) -> str:
+    return "\n".join((
+        "SELECT", ", ".join(_COLUMNS),
+        f"FROM ({_per_trace(_TRACE_COLUMNS, own)})",
+        "WHERE has({ids:Array(String)}, id) GROUP BY id",
+    ))  # fmt: skip
+
+
+_FIGURES = _figures_of("PREWHERE project_id = {project_id:String} AND has({trace_ids:Array(String)}, trace_id)")
+# To look for hundreds of thousands of traces in an index takes far longer than to read them.
+_FIGURES_OF_MANY = _figures_of(_OWN_TRACES) + " SETTINGS use_skip_indexes = 0"
 _RECENT = "\n".join((
     "SELECT %GROUP% AS id, toUnixTimestamp64Nano(max(started_at)) AS key",
     "FROM spans FINAL WHERE %WHERE% AND %GROUP% != ''",
@@ -210,16 +207,15 @@ async def session(
 ) -> SessionDetail | None:
     """Return a session with a page of its traces, None when there is none."""
     after = _read_cursor(cursor, ("turns", session_id, False))
-    bounds = await _bounds(connection, project_id, session_id)
-    if not bounds.spans:
+    range_ns = await nearby.around_session(connection, project_id, session_id)
+    if range_ns is None:
         return None
-    range_ns = bounds.first_ns - REACH_NS, bounds.last_ns + REACH_NS
     where = _of(within(project_id, *range_ns), [session_id])
     limit = max(1, min(limit, MAX_LIMIT))
     place = (after.key, after.id) if after else (-_LAST, "")
     turns = where.plus(after_key=place[0], after_id=sound(place[1]), limit=limit + 1)
     rows, found = await asyncio.gather(
-        _figures(connection, "session_id", where),
+        _figures(connection, "session_id", project_id, range_ns, [session_id]),
         connection.select(Query("turns", _filled(_TURNS, "session_id", turns.sql), turns.parameters), _Candidate),
     )
     if not rows:
@@ -242,7 +238,7 @@ async def user(connection: Connection, wanted: ActivityFilter) -> UserDetail | N
     series = where.plus(step_ns=step_ns)
     sql = _filled(_SERIES, "user_id", series.sql)
     rows, steps = await asyncio.gather(
-        _figures(connection, "user_id", where),
+        _figures(connection, "user_id", wanted.project_id, (from_ns, to_ns), [wanted.user_id]),
         connection.select(Query("user series", sql, series.parameters), _Step),
     )
     if not rows:
@@ -263,8 +259,8 @@ async def _page(connection: Connection, group: Group, wanted: ActivityFilter) ->
     if not page:
         return [], None
     range_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
-    where = _of(within(wanted.project_id, *range_ns), [one.id for one in page])
-    rows = {row.id: row for row in await _figures(connection, group, where)}
+    found_ids = [one.id for one in page]
+    rows = {row.id: row for row in await _figures(connection, group, wanted.project_id, range_ns, found_ids)}
     # One that is only named by the later spans of others' traces has no trace of its own, and no figures.
     figures = [rows[one.id] for one in page if one.id in rows]
     return figures, _write_cursor(place, page[-1]) if len(found) > limit else None
@@ -297,22 +293,14 @@ async def _candidates(
         window_ns *= _WIDENING
 
 
-async def _figures(connection: Connection, group: Group, where: Conditions) -> list[_Figures]:
-    return await connection.select(
-        Query(f"{group} figures", _filled(_FIGURES, group, where.sql), where.parameters), _Figures
-    )
-
-
-async def _bounds(connection: Connection, project_id: str, session_id: str) -> _Bounds:
-    """Return between which starts a session lies, at most too wide: rows that were replaced count here."""
-    query = Query(
-        "session bounds",
-        "SELECT toUnixTimestamp64Nano(min(started_at)) AS first_ns,"
-        " toUnixTimestamp64Nano(max(started_at)) AS last_ns, count() AS spans FROM spans"
-        " WHERE project_id = {project_id:String} AND session_id = {session_id:String}",
-        {"project_id": sound(project_id), "session_id": sound(session_id)},
-    )
-    return (await connection.select(query, _Bounds))[0]
+async def _figures(
+    connection: Connection, group: Group, project_id: str, range_ns: tuple[int, int], ids: list[str]
+) -> list[_Figures]:
+    near = await nearby.of_sessions(connection, project_id, range_ns, ids) if group == "session_id" else None
+    where, sql = (near, _FIGURES) if near is not None else (within(project_id, *range_ns), _FIGURES_OF_MANY)
+    where = _of(where, ids)
+    query = Query(f"{group} figures", _filled(sql, group, where.sql), where.parameters)
+    return await connection.select(query, _Figures)
 
 
 def _of(where: Conditions, ids: list[str]) -> Conditions:

@@ -8,7 +8,7 @@ from string import Template
 
 import msgspec
 
-from pilothouse.store.telemetry import rollup_tables, scores, search, signals
+from pilothouse.store.telemetry import nearby, rollup_tables, scores, search, signals
 
 SPANS = "spans"
 
@@ -166,6 +166,15 @@ ALTER TABLE `$database`.spans$local $on_cluster
 """
 """The engine's own is 5. A merge writes a row anew, words for the search included, which takes more than its insert:
 rows go through fewer merges, for some more parts. Nothing that is there is written."""
+_SMALLER_MERGES = """
+ALTER TABLE `$database`.spans$local $on_cluster
+    MODIFY SETTING
+        max_parts_to_merge_at_once = 16,
+        vertical_merge_algorithm_min_rows_to_activate = 8192,
+        number_of_free_entries_in_pool_to_lower_max_size_of_merge = 2
+"""
+"""A merge takes some 25 MB for each of its parts, and twice that when it goes over all columns at once. The last one
+keeps a place free for small merges while a large one runs."""
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "spans", (_SPANS_1,), (_SPANS_1_DISTRIBUTED,)),
     Migration(2, "patched spans", (_SPANS_2,), (_SPANS_2_DISTRIBUTED,)),
@@ -178,6 +187,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(9, "exemplars", signals.EXEMPLARS, signals.EXEMPLARS_DISTRIBUTED),
     Migration(10, "rollups in parts", rollup_tables.IN_PARTS, rollup_tables.IN_PARTS_DISTRIBUTED),
     Migration(11, "fewer merges", (_FEWER_MERGES,)),
+    Migration(12, "smaller merges", (_SMALLER_MERGES,)),
+    Migration(13, "index of sessions", nearby.SESSION_INDEX_MIGRATION),
 )
 LATEST = MIGRATIONS[-1].version
 

@@ -57,21 +57,23 @@ _SAME = tuple(name for name in _Row.__struct_fields__ if name in SpanDetail.__st
 
 async def fetch(connection: Connection, project_id: str, trace_id: str, around: datetime | None) -> Trace | None:
     """Return the trace, None when there is none; `around` is a time near it, which makes the search cheap."""
-    async for from_ns, to_ns in ranges(connection, project_id, trace_id, around):
-        where = within(project_id, from_ns, to_ns).plus(
+    looked = ranges(connection, project_id, trace_id, around)
+    # Scores of a trace need no range, and the store runs few queries at a time.
+    place, given = await asyncio.gather(anext(looked, None), scores.fetch(connection, project_id, [trace_id]))
+    while place is not None:
+        where = within(project_id, *place).plus(
             "trace_id = {trace_id:String}", trace_id=sound(trace_id), max_spans=MAX_SPANS
         )
         query = Query("trace", _SQL.replace("%WHERE%", where.sql), where.parameters)
-        rows, found, given = await asyncio.gather(
-            connection.select(query, _Row),
-            summaries.fetch(connection, project_id, [trace_id], from_ns, to_ns),
-            scores.fetch(connection, project_id, [trace_id]),
+        rows, found = await asyncio.gather(
+            connection.select(query, _Row), summaries.fetch(connection, project_id, [trace_id], *place)
         )
         if rows and trace_id in found:
             started_ns, summary = found[trace_id]
             starts = {row.span_id: row.started_ns for row in rows}
             spans = [_detail(row, started_ns, starts.get(row.parent_span_id, 0)) for row in _parents_first(rows)]
             return Trace(summary=summary, spans=spans, scores=given)
+        place = await anext(looked, None)
     return None
 
 

@@ -88,16 +88,18 @@ _attempts = msgspec.json.Decoder(tuple[AttemptDetail, ...])
 
 async def first(connection: Connection, project_id: str, trace_id: str, around: datetime | None) -> TreePage | None:
     """Return the first page with summary and scores, None when there is no such trace."""
-    async for from_ns, to_ns in traces.ranges(connection, project_id, trace_id, around):
-        rows, found, given = await asyncio.gather(
-            _rows(connection, _where(project_id, trace_id, from_ns, to_ns), FIRST_PAGE + 1),
-            summaries.fetch(connection, project_id, [trace_id], from_ns, to_ns),
-            scores.fetch(connection, project_id, [trace_id]),
+    looked = traces.ranges(connection, project_id, trace_id, around)
+    place, given = await asyncio.gather(anext(looked, None), scores.fetch(connection, project_id, [trace_id]))
+    while place is not None:
+        rows, found = await asyncio.gather(
+            _rows(connection, _where(project_id, trace_id, *place), FIRST_PAGE + 1),
+            summaries.fetch(connection, project_id, [trace_id], *place),
         )
         if rows and trace_id in found:
             started_ns, summary = found[trace_id]
-            spans, cursor = _page(rows, FIRST_PAGE, _Place(started_ns, from_ns, to_ns, 0, ""))
+            spans, cursor = _page(rows, FIRST_PAGE, _Place(started_ns, *place, 0, ""))
             return TreePage(summary=summary, spans=spans, next_cursor=cursor, scores=given)
+        place = await anext(looked, None)
     return None
 
 
