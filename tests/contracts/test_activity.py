@@ -13,6 +13,7 @@ from pilothouse.domain.money import CostStatus
 from pilothouse.domain.span import Span, SpanKind, SpanStatus
 from pilothouse.domain.usage import Usage
 from pilothouse.errors import InvalidRequest
+from pilothouse.store.telemetry import nearby
 from pilothouse.store.telemetry.client import Telemetry
 from tests.embedded_store import StoreProcess
 from tests.spans import BASE_NS, Traffic, make_span, new_project
@@ -166,6 +167,16 @@ async def test_a_long_session_is_read_page_by_page(store: Telemetry, project: st
         seen += [trace.trace_id for trace in detail.traces]
         cursor = detail.next_cursor
     assert seen == [span.trace_id for span in spans]
+
+
+async def test_a_session_of_very_many_traces_is_counted_as_well(store: Telemetry, project: str) -> None:
+    count = nearby.MAX_TRACES + 10
+    await keep(store, turn(project, 5, "small"), *(turn(project, 5 + i / count, "large") for i in range(count)))
+    found = {one.session_id: one for one in (await store.sessions(whole(project))).items}
+    assert {name: one.trace_count for name, one in found.items()} == {"small": 1, "large": count}
+    detail = await store.session(project, "large", 10, "")
+    assert detail is not None
+    assert (detail.session.trace_count, len(detail.traces)) == (count, 10)
 
 
 async def test_a_user_over_time_has_every_step(store: Telemetry, project: str) -> None:
