@@ -7,7 +7,7 @@ import uuid
 import msgspec
 import pytest
 
-from pilothouse.errors import DataFolderNewer
+from pilothouse.errors import DataFolderNewer, QueryRefused
 from pilothouse.store.telemetry import batches, schema
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.connection import Connection, Query
@@ -83,6 +83,33 @@ async def test_many_processes_may_migrate_at_the_same_time(store_process: StoreP
     assert (await clients[0].stats()).schema_version == schema.LATEST
     for client in clients:
         await client.close()
+
+
+async def test_a_migration_does_not_wait_for_the_rows_that_are_there(store_process: StoreProcess) -> None:
+    options = store_process.options(database=f"waiting_{uuid.uuid4().hex}")
+    client, connection = Telemetry(options), Connection(options)
+    await client.migrate()
+    await client.insert([full_span("p")], "one")
+    await connection.command("SYSTEM STOP MERGES spans")
+    try:
+        async with asyncio.timeout(20):
+            for migration in schema.MIGRATIONS:
+                for statement in schema.render(migration, schema.Layout(options.database)):
+                    if "MATERIALIZE INDEX" in statement:
+                        await connection.command(statement)
+    finally:
+        await connection.command("SYSTEM START MERGES spans")
+    await client.close()
+    await connection.close()
+
+
+async def test_what_changes_rows_is_run_with_its_settings(telemetry: Telemetry, store_process: StoreProcess) -> None:
+    connection = Connection(store_process.options())
+    statement = Query("none", "ALTER TABLE spans DELETE WHERE project_id = {it:String}", {"it": uuid.uuid4().hex})
+    await connection.change(statement, {"mutations_sync": 2})
+    with pytest.raises(QueryRefused):
+        await connection.change(statement, {"no_such_setting": 1})
+    await connection.close()
 
 
 async def test_a_newer_schema_is_refused(store_process: StoreProcess) -> None:

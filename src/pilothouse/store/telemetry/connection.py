@@ -67,7 +67,7 @@ class _Client(Protocol):
     ) -> object: ...
 
     def command(
-        self, cmd: str, parameters: dict[str, Parameter], settings: dict[str, Any], *, use_database: bool
+        self, cmd: str, parameters: dict[str, Parameter], *, settings: dict[str, Any], use_database: bool
     ) -> object: ...
 
     def close(self) -> None: ...
@@ -150,10 +150,10 @@ class Connection:
         await self._writes.run("insert", "insert", call)
 
     async def command(self, sql: str, *, use_database: bool = True) -> None:
-        """Run a statement that changes the schema."""
+        """Run a statement that changes the schema; what the store is to do with its rows goes on behind it."""
 
         def call(client: _Client) -> None:
-            client.command(sql, {}, {}, use_database=use_database)
+            client.command(sql, {}, settings={"mutations_sync": 0}, use_database=use_database)
 
         await self._writes.run("schema", "schema", call)
 
@@ -161,7 +161,7 @@ class Connection:
         """Run a statement that removes or rewrites rows which are there."""
 
         def call(client: _Client) -> None:
-            client.command(query.sql, dict(query.parameters), dict(settings), use_database=True)
+            client.command(query.sql, dict(query.parameters), settings=dict(settings), use_database=True)
 
         await self._writes.run(query.name, "schema", call)
 
