@@ -1,7 +1,6 @@
 """The store process as ClickHouse's HTTP clients see it."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from pilothouse.errors import DataFolderUnwritable
 from pilothouse.store.embedded.options import EmbeddedOptions
-from pilothouse.store.embedded.priorities import MERGE_NICE
 from tests.embedded_store import SECRET, StoreProcess, running
 
 AUTH = {"X-ClickHouse-User": "default", "X-ClickHouse-Key": SECRET}
@@ -290,23 +288,6 @@ def test_a_crash_inside_the_engine_ends_the_process_at_once(tmp_path: Path) -> N
     with running(tmp_path) as store:
         store.process.send_signal(signal.SIGSEGV)
         assert store.process.wait(5) == -signal.SIGSEGV
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priorities of their own")
-async def test_merges_give_way_to_queries(store_process: StoreProcess, http: httpx.AsyncClient) -> None:
-    await http.post("/", content="CREATE TABLE merged (a Int64) ENGINE = MergeTree ORDER BY a")
-    pid = store_process.process.pid
-    async with asyncio.timeout(15):
-        while not (merging := _nice_of(pid, "MergeMutate")) or set(merging) != {MERGE_NICE}:
-            await asyncio.sleep(0.05)
-    assert set(_nice_of(pid, "ThreadPool")) == {os.getpriority(os.PRIO_PROCESS, pid)}
-
-
-def _nice_of(pid: int, name: str) -> list[int]:
-    threads = [Path(one.path) for one in os.scandir(f"/proc/{pid}/task")]
-    return [
-        os.getpriority(os.PRIO_PROCESS, int(one.name)) for one in threads if (one / "comm").read_text() == name + "\n"
-    ]
 
 
 def test_the_secret_is_not_shown() -> None:

@@ -13,7 +13,6 @@ from pilothouse.errors import PortInUse
 from pilothouse.store.embedded.engine import Engine
 from pilothouse.store.embedded.http import Front
 from pilothouse.store.embedded.options import EmbeddedOptions
-from pilothouse.store.embedded.priorities import keep_merges_low
 
 
 def run(options: EmbeddedOptions) -> None:
@@ -24,7 +23,6 @@ def run(options: EmbeddedOptions) -> None:
     """
     engine = Engine(options)
     engine.open()
-    keep_merges_low()
     try:
         with _listen(options.host, options.port) as listener:
             front = Front(engine, options)
