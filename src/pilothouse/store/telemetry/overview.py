@@ -74,7 +74,10 @@ async def fetch(connection: Connection, wanted: OverviewFilter, *, rolled: bool 
     from_ns, to_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
     length_ns = max(to_ns - from_ns, 1)
     step_s = choose_step(length_ns / 1e9)
-    during = Range(project_id=wanted.project_id, from_ns=from_ns - length_ns, to_ns=to_ns, cuts_ns=(from_ns,))
+    during = Range(
+        project_id=wanted.project_id, from_ns=from_ns - length_ns, to_ns=to_ns, cuts_ns=(from_ns,),
+        whole_before_ns=from_ns,
+    )  # fmt: skip
     asked = Wanted(
         keys=_KEYS, step_s=step_s, filter=of_calls(wanted).plus(middle_ns=from_ns, step_ns=step_s * 10**9),
         columns=frozenset({"model", "is_call", "wrapper", "model_requested", "model_served"}),

@@ -83,7 +83,7 @@ _DUE = "\n".join((
 has to rest first, or it would be built each time."""
 _COLUMNS = ", ".join((*DIMENSIONS, *OF_SPANS))
 _BUILD = "\n".join((
-    f"INSERT INTO rollup_rows (project_id, aspect, unit_s, at, build, {_COLUMNS})",
+    f"INSERT INTO rollup_figures (project_id, aspect, unit_s, at, build, {_COLUMNS})",
     "WITH toStartOfFiveMinutes(started_at) AS five, toStartOfMinute(started_at) AS minute",
     "SELECT project_id, %ASPECT%, %UNIT% AS unit, %AT% AS start, {now_us:UInt64},",
     ", ".join((*DIMENSIONS, *OF_SPANS.values())),
@@ -117,10 +117,10 @@ _BUILD_PART = (
     )
 )  # fmt: skip
 _JOIN = "\n".join((
-    f"INSERT INTO rollup_rows (project_id, aspect, unit_s, at, build, {_COLUMNS})",
+    f"INSERT INTO rollup_figures (project_id, aspect, unit_s, at, build, {_COLUMNS})",
     "SELECT project_id, aspect, {unit_s:UInt32}, %START% AS start, {now_us:UInt64},",
     ", ".join((*DIMENSIONS, *OF_ROWS.values())),
-    "FROM rollup_rows WHERE project_id = {project_id:String} AND unit_s = {below_s:UInt32}",
+    "FROM rollup_figures WHERE project_id = {project_id:String} AND unit_s = {below_s:UInt32}",
     "AND at >= toDateTime({low_s:UInt32}, 'UTC') AND at < toDateTime({high_s:UInt32}, 'UTC')",
     "AND %START% IN {starts:Array(UInt32)}",
     "AND (at, build) IN (SELECT at, max(build) FROM rollup_builds WHERE project_id = {project_id:String}",
@@ -268,7 +268,7 @@ async def tidy(connection: Connection, layout: Layout, stale_s: float = _STALE_S
         "before_us": max(0, times.now_us - int(stale_s * 1e6)), "parts_s": times.now_us // 10**6 - _PARTS_KEPT_S,
     }  # fmt: skip
     await _forget_minutes(connection, layout, times.now_us)
-    count = " ".join(("SELECT countIf(", _STALE, ") AS stale, count() AS rows FROM rollup_rows"))
+    count = " ".join(("SELECT countIf(", _STALE, ") AS stale, count() AS rows FROM rollup_figures"))
     found = (await connection.select(Query("stale rollups", count, parameters), _Count))[0]
     if found.stale * 5 < found.rows or not found.stale:
         return 0

@@ -61,7 +61,7 @@ _SINGLE = "\n".join((
     "SELECT toUInt32(300) AS unit_s, toUnixTimestamp(five) AS at_s FROM (",
     "SELECT toStartOfFiveMinutes(started_at) AS five, count() AS there, toUInt64(0) AS counted FROM spans",
     f"WHERE {PROJECT} AND toStartOfFiveMinutes(started_at) {among('fives')} AND NOT deleted GROUP BY five",
-    "UNION ALL SELECT at, 0, sum(requests) FROM rollup_rows",
+    "UNION ALL SELECT at, 0, sum(requests) FROM rollup_figures",
     f"WHERE {PROJECT} AND aspect = 0 AND unit_s = 300 AND at {among('fives')} AND (unit_s, at, build) IN ({CURRENT})",
     "GROUP BY at) GROUP BY five HAVING sum(there) = sum(counted)",
 ))  # fmt: skip
@@ -76,6 +76,8 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
     to_ns: int
     cuts_ns: tuple[int, ...] = ()
     """Where times are told apart, beside whole steps."""
+    whole_before_ns: int = 0
+    """One of the cuts before which steps do not matter; 0 where there is none."""
 
 
 class Dirty(msgspec.Struct):

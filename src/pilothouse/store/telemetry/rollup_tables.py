@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pilothouse.store.telemetry.batches import BUCKETS
 from pilothouse.store.telemetry.figures import COUNTED, OUTPUT_TOTAL, RATE, UNPRICED
 
-ROLLUPS = "rollup_rows"
+ROLLUPS = "rollup_figures"
 BUILDS = "rollup_builds"
 MARKS = "rollup_marks"
 PARTS = "rollup_parts"
@@ -92,7 +92,7 @@ _STATE_COLUMNS = ",\n".join(
     f"    {name} AggregateFunction({_QUANTILES}, Float64, UInt8) CODEC(ZSTD(1))" for name in STATES
 )
 _ROLLUPS = f"""
-CREATE TABLE IF NOT EXISTS `$database`.rollup_rows$local $on_cluster
+CREATE TABLE IF NOT EXISTS `$database`.%TABLE%$local $on_cluster
 (
     project_id LowCardinality(String),
     aspect UInt8,
@@ -106,8 +106,11 @@ CREATE TABLE IF NOT EXISTS `$database`.rollup_rows$local $on_cluster
 ENGINE = ${{replicated}}ReplacingMergeTree(build)
 PARTITION BY toStartOfMonth(at)
 ORDER BY (project_id, aspect, unit_s, at, build, {", ".join(DIMENSIONS)})
-SETTINGS ${{deduplication_window}} = 1000
+SETTINGS ${{deduplication_window}} = 1000%SETTINGS%
 """
+_FIRST_BY_ASPECT = _ROLLUPS.replace("%TABLE%", "rollup_rows").replace("%SETTINGS%", "")
+_IN_SMALL_GRANULES = _ROLLUPS.replace("%TABLE%", ROLLUPS).replace("%SETTINGS%", ", index_granularity = 256")
+"""A reader makes all states of a granule, 2 us each, however few of its rows it wants."""
 _BUILDS = """
 CREATE TABLE IF NOT EXISTS `$database`.rollup_builds$local $on_cluster
 (
@@ -175,11 +178,17 @@ IN_PARTS = (_PARTS,)
 IN_PARTS_DISTRIBUTED = (_distributed(PARTS),)
 TABLES = (_FIRST_ROWS, _BUILDS, _MARKS)
 DISTRIBUTED = tuple(_distributed(table) for table in ("rollups", BUILDS, MARKS))
-BY_ASPECT = (
-    _ROLLUPS,
-    # Nothing of before holds for the new rows; without marks everything is marked by the next sweep.
-    f"TRUNCATE TABLE IF EXISTS `$database`.{BUILDS}$local $on_cluster",
-    f"TRUNCATE TABLE IF EXISTS `$database`.{MARKS}$local $on_cluster",
-    "DROP TABLE IF EXISTS `$database`.rollups$local $on_cluster SYNC",
+_NOTHING_HOLDS = tuple(f"TRUNCATE TABLE IF EXISTS `$database`.{table}$local $on_cluster" for table in (BUILDS, MARKS))
+"""Nothing of before holds for new rows; without marks everything is marked by the next sweep."""
+BY_ASPECT = (_FIRST_BY_ASPECT, *_NOTHING_HOLDS, "DROP TABLE IF EXISTS `$database`.rollups$local $on_cluster SYNC")
+BY_ASPECT_DISTRIBUTED = (_distributed("rollup_rows"), "DROP TABLE IF EXISTS `$database`.rollups $on_cluster SYNC")
+IN_SMALL_GRANULES = (
+    _IN_SMALL_GRANULES,
+    *_NOTHING_HOLDS,
+    f"TRUNCATE TABLE IF EXISTS `$database`.{PARTS}$local $on_cluster",
+    "DROP TABLE IF EXISTS `$database`.rollup_rows$local $on_cluster SYNC",
 )
-BY_ASPECT_DISTRIBUTED = (_distributed(ROLLUPS), "DROP TABLE IF EXISTS `$database`.rollups $on_cluster SYNC")
+IN_SMALL_GRANULES_DISTRIBUTED = (
+    _distributed(ROLLUPS),
+    "DROP TABLE IF EXISTS `$database`.rollup_rows $on_cluster SYNC",
+)

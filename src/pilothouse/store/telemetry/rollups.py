@@ -41,8 +41,11 @@ _UNITS: Mapping[int, str] = {
     MINUTE_S: f"(unit_s = 60 AND at NOT {among('raw')})",
 }
 """Which rollups make up the range, by the longest unit that may be used; of the units below only what is missing."""
+_BEFORE = "toDateTime({whole_before_s:UInt32}, 'UTC')"
+_WHOLE_BEFORE = f"((at < {_BEFORE} AND {_UNITS[DAY_S]}) OR (at >= {_BEFORE} AND %UNITS%))"
+"""The same, with the longest units of all before a cut."""
 _ROWS = "\n".join((
-    "SELECT %COLUMNS% toDateTime64(at, 9, 'UTC') AS started_at, %FIGURES% FROM rollup_rows",
+    "SELECT %COLUMNS% toDateTime64(at, 9, 'UTC') AS started_at, %FIGURES% FROM rollup_figures",
     f"WHERE {PROJECT} AND aspect = %ASPECT% AND ((at >= toDateTime({{first_s:UInt32}}, 'UTC')",
     "AND at < toDateTime({end_s:UInt32}, 'UTC')",
     f"AND %UNITS% AND (unit_s, %START%, build) IN ({CURRENT})) %PARTS%)",
@@ -109,6 +112,7 @@ async def figures(connection: Connection, of: Range, wanted: Sequence[Wanted]) -
     where, spans = _from_where(of, reading, least_s)
     parameters: dict[str, Parameter] = {
         **where.parameters, **bounds(of), **reading.parameters, **{f"cut_{n}": at for n, at in enumerate(of.cuts_ns)},
+        "whole_before_s": max(0, of.whole_before_ns // 10**9),
     }  # fmt: skip
     shared: dict[str, str] = {}
     sources: dict[int, str] = {}
@@ -117,7 +121,7 @@ async def figures(connection: Connection, of: Range, wanted: Sequence[Wanted]) -
         shared["tail"] = tail
     for aspect in sorted({aspect for aspect in aspects if aspect is not None}):
         asked = [one for one, its in zip(wanted, aspects, strict=True) if its == aspect]
-        rows = _rows(aspect, asked, reading, least_s)
+        rows = _rows(aspect, asked, reading, _units(asked, of, least_s))
         if tail:
             rest = _of_tail(asked) if "tail" in shared else _tail(asked, of, spans, least_s)
             rows = "\nUNION ALL\n".join((rows, rest))
@@ -196,12 +200,20 @@ def _from_where(of: Range, reading: Reading, least_s: int) -> tuple[Conditions, 
     return where, spans
 
 
-def _rows(aspect: int, asked: Sequence[Wanted], reading: Reading, least_s: int) -> str:
-    """Return what selects the rows of an aspect of rollups, and of parts of them."""
+def _units(asked: Sequence[Wanted], of: Range, least_s: int) -> tuple[int, str]:
+    """Return the longest unit that steps allow, and what selects the rollups that make up the range."""
+    if least_s == MINUTE_S:
+        return MINUTE_S, _UNITS[MINUTE_S]
     step_s = gcd(*(one.step_s for one in asked))
-    unit_s = next(unit for unit in (DAY_S, HOUR_S, least_s) if step_s % unit == 0) if least_s == FIVE_S else MINUTE_S
-    rows = _ROWS.replace("%UNITS%", _UNITS[unit_s]).replace("%ASPECT%", str(aspect))
-    rows = rows.replace("%START%", "toStartOfFiveMinutes(at)" if unit_s == MINUTE_S else "at")
+    unit_s = next(unit for unit in (DAY_S, HOUR_S, FIVE_S) if step_s % unit == 0)
+    units = _UNITS[unit_s]
+    return unit_s, _WHOLE_BEFORE.replace("%UNITS%", units) if of.whole_before_ns and unit_s != DAY_S else units
+
+
+def _rows(aspect: int, asked: Sequence[Wanted], reading: Reading, units: tuple[int, str]) -> str:
+    """Return what selects the rows of an aspect of rollups, and of parts of them."""
+    rows = _ROWS.replace("%UNITS%", units[1]).replace("%ASPECT%", str(aspect))
+    rows = rows.replace("%START%", "toStartOfFiveMinutes(at)" if units[0] == MINUTE_S else "at")
     rows = rows.replace("%PARTS%", f"OR ({reading.cut.rows})" if reading.cut is not None else "")
     return rows.replace("%COLUMNS%", _made(_columns(asked))).replace("%FIGURES%", ", ".join(_figures(asked)))
 

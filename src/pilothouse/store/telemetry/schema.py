@@ -189,6 +189,12 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(11, "fewer merges", (_FEWER_MERGES,)),
     Migration(12, "smaller merges", (_SMALLER_MERGES,)),
     Migration(13, "index of sessions", nearby.SESSION_INDEX_MIGRATION),
+    Migration(
+        14,
+        "rollups in small granules",
+        rollup_tables.IN_SMALL_GRANULES,
+        rollup_tables.IN_SMALL_GRANULES_DISTRIBUTED,
+    ),
 )
 LATEST = MIGRATIONS[-1].version
 
