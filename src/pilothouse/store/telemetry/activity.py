@@ -4,9 +4,9 @@ A list is made in two steps: which ones are on the page, and then their figures,
 activity, newest first and without conditions, the first step looks at the newest hours and widens the window until the
 page is full. Any other order, and any condition, looks at the whole range.
 
-Measured on 1,000,000 spans over 30 days in merged parts, on two busy cores: sessions by last activity 55 ms, by cost
-296, by traces 253, with a text 162; users 300 to 540, since a page of them has spans everywhere; one session or one
-user 70. Over one day each takes 45 to 190 ms.
+A session lies in few places, so its figures are read from around its traces; a page of users has spans everywhere.
+Measured on 10,000,000 spans over 30 days, two quiet cores: sessions by last activity over a day 69 ms, over 30 days
+132; users over a day 716.
 """
 
 import asyncio

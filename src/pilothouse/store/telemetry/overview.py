@@ -15,14 +15,8 @@ from pilothouse.store.telemetry.conditions import moment, nanoseconds, of_calls
 from pilothouse.store.telemetry.connection import Connection, Query
 from pilothouse.store.telemetry.figures import INPUT_BUCKETS, OUTPUT_BUCKETS
 from pilothouse.store.telemetry.rollup_cover import Range
-from pilothouse.store.telemetry.rollups import (
-    MERGED,
-    REGROUPED,
-    Wanted,
-    figures,
-    from_spans,
-    statement,
-)
+from pilothouse.store.telemetry.rollup_tables import MERGE, OF_ROWS, OF_SPANS, STATES
+from pilothouse.store.telemetry.rollups import Wanted, figures, from_spans, statement
 
 STEPS_S = (5, 15, 60, 120, 300, 900, 3600, 7200, 21600, 86400)
 """Neighbours are at most a factor of 4 apart, so that a range gets 30 to 120 points wherever that is possible."""
@@ -49,21 +43,29 @@ class _Row(msgspec.Struct):
     rate: list[float | None]
 
 
-_INPUT = f"({' + '.join(f'{bucket}_sum' for bucket in INPUT_BUCKETS)})"
-_OUTPUT = f"({' + '.join(f'{bucket}_sum' for bucket in OUTPUT_BUCKETS)})"
 _KEYS = {
     "previous": "started_at < fromUnixTimestamp64Nano({middle_ns:Int64})",
     "step": "if(started_at < fromUnixTimestamp64Nano({middle_ns:Int64}), 0,"
     " intDiv(toUnixTimestamp64Nano(started_at), {step_ns:Int64}))",
     "model": "model",
 }
+_SUMS = {
+    **{name: name for name in ("requests", "errors", "cancelled", "cost_sum", "unpriced")},
+    "input_sum": " + ".join(f"{bucket}_sum" for bucket in INPUT_BUCKETS),
+    "output_sum": " + ".join(f"{bucket}_sum" for bucket in OUTPUT_BUCKETS),
+    "cache_read_sum": "cache_read_tokens_sum",
+}
+"""What is added up, and of which figures. To plan a column takes the engine as long as to read many rows of it."""
+_FIGURES = tuple(name for name in OF_SPANS if name != "priced")
 _GROUPED = " ".join((
-    "SELECT", ", ".join(_KEYS), ",", REGROUPED, "FROM (%FIGURES%) GROUP BY", ", ".join(_KEYS),
+    "SELECT", ", ".join(_KEYS), ",", ", ".join(f"sum({made}) AS {name}" for name, made in _SUMS.items()), ",",
+    ", ".join(f"{OF_ROWS[name]} AS {name}" for name in STATES), "FROM (%FIGURES%) GROUP BY", ", ".join(_KEYS),
 ))  # fmt: skip
 _SQL = "\n".join((
     "SELECT previous, step, model, GROUPING(step) AS all_steps, GROUPING(model) AS all_models,",
-    f"sum({_INPUT}) AS input_sum, sum({_OUTPUT}) AS output_sum, sum(cache_read_tokens_sum) AS cache_read_sum,",
-    f"{MERGED} FROM ({_GROUPED})",
+    ", ".join(f"sum({name}) AS {name}" for name in _SUMS), ",",
+    ", ".join(f"{MERGE}({name}) AS {name}" for name in STATES),
+    f"FROM ({_GROUPED})",
     "GROUP BY GROUPING SETS ((previous), (previous, step), (previous, model), (previous, step, model))",
     "HAVING NOT (previous AND (all_steps = 0 OR all_models = 0))",
 ))  # fmt: skip
@@ -80,7 +82,7 @@ async def fetch(connection: Connection, wanted: OverviewFilter, *, rolled: bool 
     )  # fmt: skip
     asked = Wanted(
         keys=_KEYS, step_s=step_s, filter=of_calls(wanted).plus(middle_ns=from_ns, step_ns=step_s * 10**9),
-        columns=frozenset({"model", "is_call", "wrapper", "model_requested", "model_served"}),
+        columns=frozenset({"model", "is_call", "wrapper", "model_requested", "model_served"}), figures=_FIGURES,
     )  # fmt: skip
     found = await figures(connection, during, [asked]) if rolled else None
     if found is not None and found.found[0] is not None:

@@ -22,12 +22,10 @@ from pilothouse.store.telemetry.rollup_tables import (
     DIMENSIONS,
     FIVE_S,
     HOUR_S,
-    MERGE,
     MINUTE_S,
     OF_ROWS,
     OF_SPANS,
     STATES,
-    SUMS,
 )
 
 _WHOLE_DAY = f"unit_s = 86400 AND at NOT {among('days_apart')}"
@@ -59,18 +57,10 @@ _EXTRA: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "is_call": ("kind IN ('llm', 'embedding')", ("kind",)),
 }
 """What is made of other columns."""
-MERGED = ", ".join((
-    *(f"sum({name}) AS {name}" for name in SUMS), *(f"{MERGE}({name}) AS {name}" for name in STATES),
-))  # fmt: skip
-"""Columns that make figures of the rows of `Figures.sql`, in whatever groups."""
 
 
 def _aliased(made: Mapping[str, str], names: Iterable[str]) -> str:
     return ", ".join(f"{made[name]} AS {name}" for name in names)
-
-
-REGROUPED = _aliased(OF_ROWS, OF_ROWS)
-"""Columns that make fewer such rows of many."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
