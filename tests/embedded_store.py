@@ -16,15 +16,17 @@ SECRET = "only-for-tests"
 _BOOT = (
     "import sys; from pathlib import Path; from pilothouse.store.embedded.options import EmbeddedOptions as O;"
     "from pilothouse.store.embedded.server import run;"
-    "run(O(path=Path(sys.argv[1]), port_file=Path(sys.argv[2]), secret=sys.stdin.read()))"
+    "run(O(path=Path(sys.argv[1]), port_file=Path(sys.argv[2]), secret=sys.stdin.read(),"
+    " background_threads=int(sys.argv[3])))"
 )
 
 
 class StoreProcess:
     """A store process on `folder`; `start` returns once it answers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, background_threads: int = 2) -> None:
         self.folder = folder
+        self._background_threads = background_threads
         self._port_file = folder / "port"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -32,7 +34,8 @@ class StoreProcess:
         """Start a process without waiting for it; what it complains about ends in `errors`."""
         secret = self.folder / "secret"
         secret.write_text(SECRET)
-        command = [sys.executable, "-c", _BOOT, str(self.folder / "telemetry"), str(self._port_file)]
+        paths = str(self.folder / "telemetry"), str(self._port_file)
+        command = [sys.executable, "-c", _BOOT, *paths, str(self._background_threads)]
         with secret.open("rb") as stdin, self.errors.open("wb") as stderr:
             return subprocess.Popen(command, stdin=stdin, stderr=stderr)
 
@@ -77,9 +80,9 @@ class StoreProcess:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[StoreProcess]:
+def running(folder: Path, background_threads: int = 2) -> Iterator[StoreProcess]:
     """Run a store process of a test's own."""
-    store = StoreProcess(folder)
+    store = StoreProcess(folder, background_threads)
     store.start()
     try:
         yield store

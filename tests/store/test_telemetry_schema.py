@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from pilothouse.errors import DataFolderNewer, QueryRefused
 from pilothouse.store.telemetry import batches, schema
 from pilothouse.store.telemetry.client import Telemetry
 from pilothouse.store.telemetry.connection import Connection, Query
-from tests.embedded_store import StoreProcess
+from tests.embedded_store import StoreProcess, running
 from tests.spans import full_span
 
 ONE = schema.Layout()
@@ -83,6 +84,18 @@ async def test_many_processes_may_migrate_at_the_same_time(store_process: StoreP
     assert (await clients[0].stats()).schema_version == schema.LATEST
     for client in clients:
         await client.close()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+async def test_the_tables_take_any_number_of_merges_at_a_time(tmp_path: Path, threads: int) -> None:
+    for _ in ("first start", "second start"):
+        with running(tmp_path, threads) as store:
+            client = Telemetry(store.options())
+            await client.migrate()
+            await client.insert([full_span("p")], "one")
+            assert (await client.stats()).rows == 1
+            await client.close()
+            assert store.stop() == 0
 
 
 async def test_a_migration_does_not_wait_for_the_rows_that_are_there(store_process: StoreProcess) -> None:

@@ -81,8 +81,8 @@ class Engine:
         self._address = "&".join((
             f"{options.path}?max_server_memory_usage={options.max_server_memory_bytes}",
             f"background_pool_size={options.background_threads}",
-            # Twice as many would take turns, and twice the memory.
-            "background_merges_mutations_concurrency_ratio=1",
+            # More than threads would take turns, and memory; but a large merge leaves a place for small ones.
+            f"background_merges_mutations_concurrency_ratio={1 if options.background_threads > 1 else 2}",
         ))  # fmt: skip
         self._lock = -1
         self._root: _Handle | None = None

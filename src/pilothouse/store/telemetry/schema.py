@@ -174,7 +174,7 @@ ALTER TABLE `$database`.spans$local $on_cluster
         number_of_free_entries_in_pool_to_lower_max_size_of_merge = 2
 """
 """A merge takes some 25 MB for each of its parts, and twice that when it goes over all columns at once. The last one
-keeps a place free for small merges while a large one runs."""
+keeps a place free for small merges while a large one runs: there have to be as many places."""
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "spans", (_SPANS_1,), (_SPANS_1_DISTRIBUTED,)),
     Migration(2, "patched spans", (_SPANS_2,), (_SPANS_2_DISTRIBUTED,)),
