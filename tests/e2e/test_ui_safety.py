@@ -62,13 +62,17 @@ async def _unfold(panel: Locator) -> None:
 
 
 async def _hover(ada: Person, chart: str) -> None:
-    """Move over the end of a chart until it says what is there; the first move may come before it is drawn."""
+    """Move over the end of a chart until it says what is there.
+
+    How far it goes to the right depends on the minute: the last label may need room there. The first move may come
+    before it is drawn.
+    """
     drawn = ada.page.get_by_role("img", name=chart)
     for step in range(150):
         await drawn.scroll_into_view_if_needed()
         box = await drawn.bounding_box()
         assert box is not None
-        await ada.page.mouse.move(box["x"] + box["width"] - 6 - step % 3, box["y"] + box["height"] / 2)
+        await ada.page.mouse.move(box["x"] + box["width"] - 6 - 2 * (step % 12), box["y"] + box["height"] / 2)
         if await ada.page.locator(".chart-tip:visible").count():
             return
         await asyncio.sleep(0.1)
