@@ -48,7 +48,8 @@ def test_a_cluster_gets_replicated_and_distributed_tables(migration: schema.Migr
             assert "ReplicatedReplacingMergeTree" in statement or "Distributed('main', 'obs', '" in statement
         else:
             assert statement.lstrip().startswith(("ALTER TABLE `obs`.spans", "TRUNCATE TABLE IF EXISTS `obs`.rollup_",
-                                                  "DROP TABLE IF EXISTS `obs`.rollup"))  # fmt: skip
+                                                  "DROP TABLE IF EXISTS `obs`.rollups",
+                                                  "DROP TABLE IF EXISTS `obs`.rollup_rows"))  # fmt: skip
     assert text.count("_deduplication_window") == text.count("replicated_deduplication_window")
     assert "non_replicated" not in text
 

@@ -152,7 +152,7 @@ def _figures_of(own: str) -> str:
     ))  # fmt: skip
 
 
-_FIGURES = _figures_of("PREWHERE project_id = {project_id:String} AND has({trace_ids:Array(String)}, trace_id)")
+_FIGURES = _figures_of(summaries.OF_TRACES)
 # To look for hundreds of thousands of traces in an index takes far longer than to read them.
 _FIGURES_OF_MANY = _figures_of(_OWN_TRACES) + " SETTINGS use_skip_indexes = 0"
 _RECENT = "\n".join((

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pilothouse.store.telemetry.conditions import Conditions, sound, within
-from pilothouse.store.telemetry.connection import Connection, Query
+from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.summaries import REACH_NS
 
 MAX_TRACES = 2_000
@@ -23,16 +23,14 @@ SESSION_INDEX_MIGRATION = (
     # Goes on behind the migration; until it is through, older spans are looked at one by one.
     "ALTER TABLE `$database`.spans$local $on_cluster MATERIALIZE INDEX session_id_bloom",
 )
+_EXTENT = "toUnixTimestamp64Nano(min(started_at)) AS first_ns, toUnixTimestamp64Nano(max(started_at)) AS last_ns"
 _SQL = " ".join((
-    f"SELECT groupUniqArray({MAX_TRACES + 1})(trace_id) AS trace_ids,",
-    "toUnixTimestamp64Nano(min(started_at)) AS first_ns, toUnixTimestamp64Nano(max(started_at)) AS last_ns",
-    f"FROM spans WHERE %WHERE% AND has({{ids:Array(String)}}, {INDEXED})",
+    f"SELECT groupUniqArray({MAX_TRACES + 1})(trace_id) AS trace_ids,", _EXTENT,
+    "FROM spans WHERE %WHERE% AND has({ids:Array(String)},", f"{INDEXED})",
 ))  # fmt: skip
-
-
 _BOUNDS = " ".join((
-    "SELECT toUnixTimestamp64Nano(min(started_at)) AS first_ns, toUnixTimestamp64Nano(max(started_at)) AS last_ns,",
-    "count() AS spans FROM spans WHERE project_id = {project_id:String} AND", INDEXED, "= {session_id:String}",
+    "SELECT", _EXTENT, ", count() AS spans FROM spans",
+    "WHERE project_id = {project_id:String} AND %COLUMN% = {id:String}",
 ))  # fmt: skip
 
 
@@ -66,6 +64,16 @@ async def of_sessions(
 
 async def around_session(connection: Connection, project_id: str, session_id: str) -> tuple[int, int] | None:
     """Return between which starts the traces of a session lie, at most too wide; None when there is none."""
-    query = Query("session bounds", _BOUNDS, {"project_id": sound(project_id), "session_id": sound(session_id)})
-    found = (await connection.select(query, _Bounds))[0]
-    return (found.first_ns - REACH_NS, found.last_ns + REACH_NS) if found.spans else None
+    found = await bounds(connection, ("session bounds", INDEXED), project_id, session_id)
+    return (found[0] - REACH_NS, found[1] + REACH_NS) if found is not None else None
+
+
+async def bounds(connection: Connection, asked: tuple[str, str], project_id: str, value: str) -> tuple[int, int] | None:
+    """Return the first and last start of rows with a value, None without any; `asked` names the query and the column.
+
+    Without merging rows: those that were replaced make the range wider at most.
+    """
+    name, column = asked
+    parameters: dict[str, Parameter] = {"project_id": sound(project_id), "id": sound(value)}
+    found = (await connection.select(Query(name, _BOUNDS.replace("%COLUMN%", column), parameters), _Bounds))[0]
+    return (found.first_ns, found.last_ns) if found.spans else None

@@ -73,12 +73,14 @@ _COLUMNS = (
     f"countIf({COUNTED} AND {UNPRICED}) AS unpriced_count",
     "max(running) AS running",
 )
+OF_TRACES = "PREWHERE project_id = {project_id:String} AND has({trace_ids:Array(String)}, trace_id)"
+"""Looks at ids before rows are read. With FINAL the engine does so by itself for no condition; these are the same for
+all versions of a span."""
 _SQL = "\n".join((
     "SELECT",
     ",\n".join(f"    {column}" for column in _COLUMNS),
     "FROM (SELECT *, is_call, model, %OUTPUT% AS output_total FROM spans FINAL",
-    # With FINAL the engine does so by itself for no condition; these are the same for all versions of a span.
-    "PREWHERE project_id = {project_id:String} AND has({trace_ids:Array(String)}, trace_id) WHERE %WHERE%)",
+    OF_TRACES, "WHERE %WHERE%)",
     "GROUP BY trace_id",
 )).replace("%OUTPUT%", OUTPUT_TOTAL)  # fmt: skip
 

@@ -5,13 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from pilothouse.domain.reading import SpanDetail, Trace
-from pilothouse.store.telemetry import scores, summaries
+from pilothouse.store.telemetry import nearby, scores, summaries
 from pilothouse.store.telemetry.batches import BUCKETS
 from pilothouse.store.telemetry.conditions import Conditions, moment, nanoseconds, sound, within
-from pilothouse.store.telemetry.connection import Connection, Parameter, Query
+from pilothouse.store.telemetry.connection import Connection, Query
 from pilothouse.store.telemetry.figures import OUTPUT_TOTAL, RATE
 from pilothouse.store.telemetry.rows import PACKED, SpanRow, unpacked
 
@@ -22,12 +20,6 @@ MAX_SPANS = 10_000
 class _Row(SpanRow, kw_only=True):
     started_ns: int
     tokens_per_s: float | None
-
-
-class _Bounds(msgspec.Struct):
-    first_ns: int
-    last_ns: int
-    spans: int
 
 
 class _RowOfAny(_Row, kw_only=True):
@@ -47,11 +39,6 @@ _SQL = "\n".join((
     "ORDER BY started_at, span_id",
     "LIMIT {max_spans:UInt32}",
 ))  # fmt: skip
-_BOUNDS = (
-    "SELECT toUnixTimestamp64Nano(min(started_at)) AS first_ns, toUnixTimestamp64Nano(max(started_at)) AS last_ns,"
-    " count() AS spans FROM spans WHERE project_id = {project_id:String} AND trace_id = {trace_id:String}"
-)
-"""Without merging rows: those that were replaced make the range wider at most."""
 _SAME = tuple(name for name in _Row.__struct_fields__ if name in SpanDetail.__struct_fields__ and name not in PACKED)
 
 
@@ -87,10 +74,9 @@ async def ranges(
     if around is not None:
         at_ns = nanoseconds(around)
         yield at_ns - summaries.REACH_NS, at_ns + summaries.REACH_NS
-    named: dict[str, Parameter] = {"project_id": sound(project_id), "trace_id": sound(trace_id)}
-    found = (await connection.select(Query("trace bounds", _BOUNDS, named), _Bounds))[0]
-    if found.spans:
-        yield found.first_ns, found.last_ns + 1
+    found = await nearby.bounds(connection, ("trace bounds", "trace_id"), project_id, trace_id)
+    if found is not None:
+        yield found[0], found[1] + 1
 
 
 async def details(connection: Connection, where: Conditions, limit: int) -> dict[tuple[str, str], SpanDetail]:
