@@ -67,6 +67,7 @@ async def test_a_key_from_birth_to_end(house: House, ada: Person) -> None:
     await ada.button("Revoke support-bot").click()
     await expect(ada.dialog()).to_contain_text("refused within a second")
     await ada.dialog().get_by_role("button", name="Cancel").click()
+    await expect(ada.dialog()).to_have_count(0)
     assert (await _call(house, secret, "up/fake-chat")).status_code == 200
     await ada.button("Revoke support-bot").click()
     await ada.dialog().get_by_role("button", name="Revoke support-bot").click()

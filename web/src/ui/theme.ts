@@ -14,6 +14,7 @@ export const theme = createTheme({
   primaryColor: "accent",
   colors: { accent: shades("var(--accent-solid)"), danger: shades("var(--error-solid)") },
   autoContrast: false,
+  respectReducedMotion: true,
   components: {
     Button: { defaultProps: { size: "xs" } },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 28 } },
