@@ -11,7 +11,6 @@ Measured on 10,000,000 spans over 30 days, two quiet cores: sessions by last act
 
 import asyncio
 from decimal import Decimal
-from typing import Literal
 
 import msgspec
 
@@ -26,22 +25,20 @@ from pilothouse.domain.activity import (
     UserSummary,
 )
 from pilothouse.errors import InvalidRequest
-from pilothouse.store.telemetry import cursors, nearby, summaries
-from pilothouse.store.telemetry.batches import BUCKETS
+from pilothouse.store.telemetry import activity_sql, cursors, nearby, summaries, trace_rows
+from pilothouse.store.telemetry.activity_sql import Group, filled
 from pilothouse.store.telemetry.conditions import Conditions, moment, nanoseconds, sound, within
 from pilothouse.store.telemetry.connection import Connection, Query
-from pilothouse.store.telemetry.figures import COUNTED, FIRST, ROOT_FIRST, UNPRICED
 from pilothouse.store.telemetry.overview import choose_step
 from pilothouse.store.telemetry.query import condition_of
-from pilothouse.store.telemetry.search import EXACT
 
 MAX_LIMIT = 200
 _FIRST_WINDOW_NS = 120 * 10**9
 _WIDENING = 16
+_WIDE_NS = 3600 * 10**9
+"""From such a window on rows of traces are read, not spans."""
 _LAST = 2**62
 """Sorts what has no cost behind every other."""
-
-Group = Literal["session_id", "user_id"]
 
 
 class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -85,109 +82,8 @@ class _Step(msgspec.Struct):
 
 
 _cursors = msgspec.json.Decoder(_Cursor)
-_OTHER: dict[Group, Group] = {"session_id": "user_id", "user_id": "session_id"}
 _SEARCHED: dict[Group, tuple[str, ...]] = {"session_id": ("session_id", "user_id"), "user_id": ("user_id",)}
-_PREVIEWS: dict[Group, str] = {"session_id": "(input_preview, output_preview)", "user_id": "('', '')"}
-"""By far the widest columns; nobody looks at those of a user."""
-_COST = f"sumIf(cost_usd, {COUNTED} AND cost_status = 'priced')"
-
-
-def _named(column: str) -> str:
-    return f"argMinIf({column}, {FIRST}, {column} != '')"
-
-
-_TRACE_COLUMNS = (
-    "trace_id",
-    _named("%GROUP%") + " AS id",
-    _named("%OTHER%") + " AS other",
-    "toUnixTimestamp64Nano(min(started_at)) AS first_ns",
-    "toUnixTimestamp64Nano(maxIf(started_at, %GROUP% != '')) AS last_ns",
-    f"argMin(%PREVIEWS%, {ROOT_FIRST}) AS previews",
-    "countIf(status = 'error') > 0 AS failed",
-    f"countIf({COUNTED}) AS calls",
-    "groupUniqArrayIf(50)(model, model != '') AS models",
-    f"[{', '.join(f'sumIf({bucket}, {COUNTED})' for bucket in BUCKETS)}] AS tokens",
-    "max(usage_inconsistent) AS inconsistent",
-    f"{_COST} AS cost",
-    f"countIf({COUNTED} AND {UNPRICED}) AS unpriced",
-)
-_COLUMNS = (
-    "id",
-    "min(first_ns) AS first_ns",
-    "max(last_ns) AS last_ns",
-    "arraySort(groupUniqArrayIf(50)(other, other != '')) AS others",
-    "uniqExactIf(other, other != '') AS other_count",
-    "count() AS trace_count",
-    "sum(calls) AS call_count",
-    "arraySort(groupUniqArrayArray(50)(models)) AS models",
-    "sumForEach(tokens) AS tokens",
-    "max(inconsistent) AS usage_inconsistent",
-    "sum(cost) AS cost_usd",
-    "sum(unpriced) AS unpriced_count",
-    "countIf(failed) AS error_count",
-    "argMax(previews, (first_ns, trace_id)) AS previews",
-)
-# A superset is enough here, for figures are taken of those that the traces' last rows name; a trace's id never changes,
-# so it may be looked at before rows are merged.
-_OWN_TRACES = (
-    "PREWHERE project_id = {project_id:String} AND trace_id IN"
-    " (SELECT trace_id FROM spans WHERE %WHERE% AND has({ids:Array(String)}, %GROUP%))"
-)
-
-
-def _per_trace(columns: tuple[str, ...], own: str = _OWN_TRACES) -> str:
-    sql = "\n".join((
-        "SELECT", ",\n".join(f"    {column}" for column in columns),
-        "FROM (SELECT *, is_call, model FROM spans FINAL %OWN% WHERE %WHERE%)",
-        "GROUP BY trace_id",
-    ))  # fmt: skip
-    return sql.replace("%OWN%", own)
-
-
-def _figures_of(own: str) -> str:
-    return "\n".join((
-        "SELECT", ", ".join(_COLUMNS),
-        f"FROM ({_per_trace(_TRACE_COLUMNS, own)})",
-        "WHERE has({ids:Array(String)}, id) GROUP BY id",
-    ))  # fmt: skip
-
-
-_FIGURES = _figures_of(summaries.OF_TRACES)
-# To look for hundreds of thousands of traces in an index takes far longer than to read them.
-_FIGURES_OF_MANY = _figures_of(_OWN_TRACES) + " SETTINGS use_skip_indexes = 0"
-_RECENT = "\n".join((
-    "SELECT %GROUP% AS id, toUnixTimestamp64Nano(max(started_at)) AS key",
-    "FROM spans FINAL WHERE %WHERE% AND %GROUP% != ''",
-    "GROUP BY id HAVING %FITS%",
-    "ORDER BY key %ORDER%, id %ORDER% LIMIT {limit:UInt32}", EXACT,
-))  # fmt: skip
-_KEYS = {"cost": "ifNull(toInt64(sum(cost) * 1e9), %MISSING%)", "traces": "toInt64(count())"}
-_RANKED_COLUMNS = (
-    "argMinIf(%GROUP%, started_at, %GROUP% != '') AS id",
-    _COST.replace("cost_usd", "toFloat64(cost_usd)") + " AS cost",
-    "max(%MATCH%) AS match",
-)
-"""Floats, and no second thought on spans that start in the same nanosecond: they take half the time, and only rank."""
-_RANKED = "\n".join((
-    "SELECT id, %KEY% AS key FROM (",
-    _per_trace(_RANKED_COLUMNS, own=""),
-    ") WHERE id != ''",
-    "GROUP BY id HAVING %FITS%",
-    "ORDER BY key %ORDER%, id %ORDER% LIMIT {limit:UInt32}", EXACT,
-))  # fmt: skip
-_START = "toUnixTimestamp64Nano(min(started_at)) AS first_ns"
-_TURNS = "\n".join((
-    "SELECT trace_id AS id, first_ns AS key FROM (",
-    _per_trace(("trace_id", _named("session_id") + " AS session", _START)),
-    ") WHERE has({ids:Array(String)}, session) AND (key, id) > ({after_key:Int64}, {after_id:String})",
-    "ORDER BY key, id LIMIT {limit:UInt32} SETTINGS use_skip_indexes = 0",
-))  # fmt: skip
-_SERIES = "\n".join((
-    "SELECT intDiv(first_ns, {step_ns:Int64}) AS step, count() AS trace_count, countIf(failed) AS error_count,",
-    "sum(ifNull(cost, 0)) AS cost_usd FROM (",
-    _per_trace((_named("user_id") + " AS id", _START, "countIf(status = 'error') > 0 AS failed", f"{_COST} AS cost")),
-    ") WHERE has({ids:Array(String)}, id) GROUP BY step SETTINGS use_skip_indexes = 0",
-))  # fmt: skip
+_OF_USERS = activity_sql.COLUMNS_OF_ROWS | {"user_id_last_ns"}
 
 
 async def sessions(connection: Connection, wanted: ActivityFilter) -> SessionPage:
@@ -210,13 +106,15 @@ async def session(
     range_ns = await nearby.around_session(connection, project_id, session_id)
     if range_ns is None:
         return None
-    where = _of(within(project_id, *range_ns), [session_id])
+    where = within(project_id, *range_ns).plus(ids=_sound([session_id]))
     limit = max(1, min(limit, MAX_LIMIT))
     place = (after.key, after.id) if after else (-_LAST, "")
     turns = where.plus(after_key=place[0], after_id=sound(place[1]), limit=limit + 1)
     rows, found = await asyncio.gather(
-        _figures(connection, "session_id", project_id, range_ns, [session_id]),
-        connection.select(Query("turns", _filled(_TURNS, "session_id", turns.sql), turns.parameters), _Candidate),
+        _session_figures(connection, project_id, range_ns, [session_id]),
+        connection.select(
+            Query("turns", filled(activity_sql.TURNS, "session_id", turns.sql), turns.parameters), _Candidate
+        ),
     )
     if not rows:
         return None
@@ -234,12 +132,11 @@ async def user(connection: Connection, wanted: ActivityFilter) -> UserDetail | N
     from_ns, to_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
     step_s = choose_step(max(to_ns - from_ns, 1) / 1e9)
     step_ns = step_s * 10**9
-    where = _of(within(wanted.project_id, from_ns, to_ns), [wanted.user_id])
-    series = where.plus(step_ns=step_ns)
-    sql = _filled(_SERIES, "user_id", series.sql)
+    source = await trace_rows.source(connection, wanted.project_id, (from_ns, to_ns), _OF_USERS)
+    ids = [wanted.user_id]
     rows, steps = await asyncio.gather(
-        _figures(connection, "user_id", wanted.project_id, (from_ns, to_ns), [wanted.user_id]),
-        connection.select(Query("user series", sql, series.parameters), _Step),
+        connection.select(_of_users(activity_sql.FIGURES_OF_ROWS, source, ids), _Figures),
+        connection.select(_of_users(activity_sql.SERIES, source, ids, step_ns=step_ns), _Step),
     )
     if not rows:
         return None
@@ -260,7 +157,8 @@ async def _page(connection: Connection, group: Group, wanted: ActivityFilter) ->
         return [], None
     range_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
     found_ids = [one.id for one in page]
-    rows = {row.id: row for row in await _figures(connection, group, wanted.project_id, range_ns, found_ids)}
+    look = _session_figures if group == "session_id" else _user_figures
+    rows = {row.id: row for row in await look(connection, wanted.project_id, range_ns, found_ids)}
     # One that is only named by the later spans of others' traces has no trace of its own, and no figures.
     figures = [rows[one.id] for one in page if one.id in rows]
     return figures, _write_cursor(place, page[-1]) if len(found) > limit else None
@@ -270,41 +168,71 @@ async def _candidates(
     connection: Connection, group: Group, wanted: ActivityFilter, after: _Cursor | None, limit: int
 ) -> list[_Candidate]:
     from_ns, to_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
-    order, beyond, missing = ("DESC", "<", -_LAST) if wanted.descending else ("ASC", ">", _LAST)
     match = _match(group, wanted)
-    fits = ["max(match)" if wanted.sort != "last" else f"max({' AND '.join(match.parts)})"] if match.parts else ["1"]
     extra = Conditions((), match.parameters).plus(limit=limit)
     if after is not None:
-        fits.append(f"(key, id) {beyond} ({{cursor_key:Int64}}, {{cursor_id:String}})")
         extra = extra.plus(cursor_key=after.key, cursor_id=sound(after.id))
-    sql = _RECENT if wanted.sort == "last" else _RANKED.replace("%KEY%", _KEYS[wanted.sort])
-    sql = sql.replace("%FITS%", " AND ".join(fits)).replace("%ORDER%", order).replace("%MISSING%", str(missing))
-    sql = sql.replace("%MATCH%", " AND ".join(match.parts) or "1")
     newest_first = wanted.sort == "last" and wanted.descending and not match.parts
     window_ns = _FIRST_WINDOW_NS
     start_ns = min(to_ns, after.key) if after is not None else to_ns
     while True:
         floor_ns = max(from_ns, start_ns - window_ns) if newest_first else from_ns
-        where = within(wanted.project_id, floor_ns, to_ns).plus(**extra.parameters)
-        query = Query(f"{group} candidates", _filled(sql, group, where.sql), where.parameters)
-        found = await connection.select(query, _Candidate)
+        if match.parts or (newest_first and window_ns < _WIDE_NS):
+            where = within(wanted.project_id, floor_ns, to_ns)
+            sql = activity_sql.RECENT if wanted.sort == "last" else activity_sql.RANKED
+            sql = filled(sql.replace("%KEY%", activity_sql.KEYS.get(wanted.sort, "")), group, where.sql)
+            parameters = where.parameters
+        else:
+            names = {group, "cost" if wanted.sort == "cost" else f"{group}_last_ns"}
+            rows = await trace_rows.source(connection, wanted.project_id, (floor_ns, to_ns), names)
+            sql = activity_sql.RANKED_OF_ROWS.replace("%KEY%", activity_sql.KEYS_OF_ROWS[wanted.sort])
+            sql, parameters = filled(sql, group, rows.sql), rows.parameters
+        sql = _ordered(sql, wanted, match, after)
+        found = await connection.select(
+            Query(f"{group} candidates", sql, {**parameters, **extra.parameters}), _Candidate
+        )
         if len(found) >= limit or floor_ns <= from_ns:
             return found
         window_ns *= _WIDENING
 
 
-async def _figures(
-    connection: Connection, group: Group, project_id: str, range_ns: tuple[int, int], ids: list[str]
+def _ordered(sql: str, wanted: ActivityFilter, match: Conditions, after: _Cursor | None) -> str:
+    """Return a statement for candidates with what they have to fulfil, and in which order they come."""
+    order, beyond, missing = ("DESC", "<", -_LAST) if wanted.descending else ("ASC", ">", _LAST)
+    fits = ["max(match)" if wanted.sort != "last" else f"max({' AND '.join(match.parts)})"] if match.parts else ["1"]
+    if after is not None:
+        fits.append(f"(key, id) {beyond} ({{cursor_key:Int64}}, {{cursor_id:String}})")
+    sql = sql.replace("%FITS%", " AND ".join(fits)).replace("%ORDER%", order).replace("%MISSING%", str(missing))
+    return sql.replace("%MATCH%", " AND ".join(match.parts) or "1")
+
+
+async def _session_figures(
+    connection: Connection, project_id: str, range_ns: tuple[int, int], ids: list[str]
 ) -> list[_Figures]:
-    near = await nearby.of_sessions(connection, project_id, range_ns, ids) if group == "session_id" else None
-    where, sql = (near, _FIGURES) if near is not None else (within(project_id, *range_ns), _FIGURES_OF_MANY)
-    where = _of(where, ids)
-    query = Query(f"{group} figures", _filled(sql, group, where.sql), where.parameters)
+    near = await nearby.of_sessions(connection, project_id, range_ns, ids)
+    where, sql = (
+        (near, activity_sql.FIGURES) if near is not None
+        else (within(project_id, *range_ns), activity_sql.FIGURES_OF_MANY)
+    )  # fmt: skip
+    where = where.plus(ids=_sound(ids))
+    query = Query("session_id figures", filled(sql, "session_id", where.sql), where.parameters)
     return await connection.select(query, _Figures)
 
 
-def _of(where: Conditions, ids: list[str]) -> Conditions:
-    return where.plus(ids=[sound(one) for one in ids])
+async def _user_figures(
+    connection: Connection, project_id: str, range_ns: tuple[int, int], ids: list[str]
+) -> list[_Figures]:
+    source = await trace_rows.source(connection, project_id, range_ns, _OF_USERS)
+    return await connection.select(_of_users(activity_sql.FIGURES_OF_ROWS, source, ids), _Figures)
+
+
+def _of_users(sql: str, source: trace_rows.Source, ids: list[str], **more: int) -> Query:
+    parameters = {**source.parameters, "ids": _sound(ids), **more}
+    return Query("users", filled(sql, "user_id", source.sql), parameters)
+
+
+def _sound(ids: list[str]) -> list[str]:
+    return [sound(one) for one in ids]
 
 
 def _match(group: Group, wanted: ActivityFilter) -> Conditions:
@@ -317,11 +245,6 @@ def _match(group: Group, wanted: ActivityFilter) -> Conditions:
         found = found.plus("user_id = {user_id:String}", user_id=sound(wanted.user_id))
     asked = condition_of(wanted.query, wanted.project_id)
     return found.plus(*asked.parts, **asked.parameters)
-
-
-def _filled(sql: str, group: Group, where: str) -> str:
-    sql = sql.replace("%PREVIEWS%", _PREVIEWS[group])
-    return sql.replace("%GROUP%", group).replace("%OTHER%", _OTHER[group]).replace("%WHERE%", where)
 
 
 def _session(row: _Figures) -> SessionSummary:

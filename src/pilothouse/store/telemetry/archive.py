@@ -71,6 +71,8 @@ class Archive:
 
     async def hide_older(self, project_id: str, kind: Kind, before_ns: int) -> None:
         """Mark the rows of a project as gone that began before a time."""
+        if kind is Kind.SPANS:
+            await rollup_building.touched_before(self._connection, project_id, before_ns // 10**9)
         await removal.hide_older(self._connection, self._layout, project_id, kind, before_ns)
         if kind is Kind.SPANS:
             await rollup_building.touched_before(self._connection, project_id, before_ns // 10**9)

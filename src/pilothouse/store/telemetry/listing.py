@@ -9,9 +9,9 @@ import msgspec
 
 from pilothouse.domain.reading import SortField, TraceFilter, TracePage, TraceSummary
 from pilothouse.errors import InvalidRequest
-from pilothouse.store.telemetry import cursors, query_matches, summaries
+from pilothouse.store.telemetry import cursors, query_matches, summaries, trace_rows
 from pilothouse.store.telemetry.conditions import Conditions, nanoseconds, of_spans, sound, within
-from pilothouse.store.telemetry.connection import Connection, Query
+from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.figures import COUNTED, FIRST, INPUT_TOTAL, OUTPUT_TOTAL
 from pilothouse.store.telemetry.query import condition_of, split
 from pilothouse.store.telemetry.search import EXACT
@@ -65,6 +65,29 @@ class _Found(msgspec.Struct):
     summary: TraceSummary
 
 
+_KEYS_OF_ROWS: dict[SortField, str] = {
+    "started_at": "first_ns",
+    "duration": "ended_ns - first_ns",
+    "ttft": "toInt64(ttft_ns)",
+    "tokens": "toInt64(arraySum(tokens))",
+    "cost": "toInt64(toFloat64(cost) * 1e9)",
+}
+_ROW_COLUMNS: dict[SortField, frozenset[str]] = {
+    "started_at": frozenset({"first_ns"}),
+    "duration": frozenset({"first_ns", "ended_ns"}),
+    "ttft": frozenset({"ttft_ns"}),
+    "tokens": frozenset({"tokens"}),
+    "cost": frozenset({"cost"}),
+}
+_SORTED_SPANS = "\n".join((
+    "SELECT trace_id, ifNull(%KEY%, %MISSING%) AS key FROM spans FINAL WHERE %WHERE%",
+    "GROUP BY trace_id HAVING countIf(%LACKS%) = 0 AND %AFTER%",
+    "ORDER BY key %ORDER%, trace_id %ORDER% LIMIT {limit:UInt32}", EXACT,
+))  # fmt: skip
+_SORTED_ROWS = "\n".join((
+    "SELECT trace_id, ifNull(%KEY%, %MISSING%) AS key FROM (%SOURCE%) WHERE %AFTER%",
+    "ORDER BY key %ORDER%, trace_id %ORDER% LIMIT {limit:UInt32}", trace_rows.SPILLS,
+))  # fmt: skip
 _TRACES_WITH = "trace_id IN (SELECT trace_id FROM spans FINAL WHERE %WHERE%)"
 _cursors = msgspec.json.Decoder(_Cursor)
 
@@ -213,24 +236,19 @@ async def _sorted(connection: Connection, wanted: TraceFilter, cursor: _Cursor |
     limit = _limit(wanted)
     range_ns = nanoseconds(wanted.from_at), nanoseconds(wanted.to_at)
     conditions, lacks = _conditions(wanted)
-    where = within(wanted.project_id, *range_ns).plus(
-        **conditions.parameters, **lacks.parameters, limit=limit + 1
-    )  # fmt: skip
-    having = where
-    if conditions.parts:
-        having = having.plus(_TRACES_WITH.replace("%WHERE%", where.plus(*conditions.parts).sql))
+    if conditions.parts or lacks.parts:
+        sql, parameters = _sorted_spans(wanted, range_ns, conditions, lacks)
+    else:
+        rows = await trace_rows.source(connection, wanted.project_id, range_ns, _ROW_COLUMNS[wanted.sort])
+        sql = _SORTED_ROWS.replace("%KEY%", _KEYS_OF_ROWS[wanted.sort]).replace("%SOURCE%", rows.sql)
+        parameters = rows.parameters
     order, beyond, missing = ("DESC", "<", -_LAST) if wanted.descending else ("ASC", ">", _LAST)
-    after = [f"countIf({lacks.sql}) = 0"] if lacks.parts else []
+    after = "1"
     if cursor is not None:
-        having = having.plus(cursor_key=cursor.key, cursor_id=sound(cursor.trace_id))
-        after.append(f"(key, trace_id) {beyond} ({{cursor_key:Int64}}, {{cursor_id:String}})")
-    sql = "\n".join((
-        "SELECT trace_id,", f"ifNull({_KEYS[wanted.sort]}, {missing}) AS key",
-        "FROM spans FINAL WHERE", having.sql,
-        "GROUP BY trace_id", f"HAVING {' AND '.join(after)}" if after else "",
-        f"ORDER BY key {order}, trace_id {order}", "LIMIT {limit:UInt32}", EXACT,
-    ))  # fmt: skip
-    found = await connection.select(Query("sorted", sql, having.parameters), _Candidate)
+        parameters = {**parameters, "cursor_key": cursor.key, "cursor_id": sound(cursor.trace_id)}
+        after = f"(key, trace_id) {beyond} ({{cursor_key:Int64}}, {{cursor_id:String}})"
+    sql = sql.replace("%ORDER%", order).replace("%MISSING%", str(missing)).replace("%AFTER%", after)
+    found = await connection.select(Query("sorted", sql, {**parameters, "limit": limit + 1}), _Candidate)
     reach_ns = summaries.REACH_NS
     known = await summaries.fetch(
         connection,
@@ -244,6 +262,17 @@ async def _sorted(connection: Connection, wanted: TraceFilter, cursor: _Cursor |
         return TracePage(items, None)
     last = found[limit - 1]
     return TracePage(items, _write_cursor(wanted, last.key, last.trace_id, 0))
+
+
+def _sorted_spans(
+    wanted: TraceFilter, range_ns: tuple[int, int], conditions: Conditions, lacks: Conditions
+) -> tuple[str, dict[str, Parameter]]:
+    where = within(wanted.project_id, *range_ns).plus(**conditions.parameters, **lacks.parameters)
+    having = where
+    if conditions.parts:
+        having = having.plus(_TRACES_WITH.replace("%WHERE%", where.plus(*conditions.parts).sql))
+    sql = _SORTED_SPANS.replace("%KEY%", _KEYS[wanted.sort]).replace("%WHERE%", having.sql)
+    return sql.replace("%LACKS%", lacks.sql if lacks.parts else "0"), having.parameters
 
 
 def _place(found: _Found) -> tuple[int, str]:

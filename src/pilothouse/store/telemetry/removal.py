@@ -18,6 +18,8 @@ TABLES: dict[Kind, str] = {
     Kind.SPANS: "spans", Kind.SCORES: "scores", Kind.LOGS: "logs", Kind.METRICS: "metric_points",
     Kind.EXEMPLARS: "exemplars",
 }  # fmt: skip
+_MADE: dict[str, str] = {"rollup_figures": "user_id", "trace_figures": "trace_id"}
+"""What is made of spans and names people, and by what it is told whose it is."""
 _AT = {Kind.SPANS: "started_at", Kind.SCORES: "at", Kind.LOGS: "at", Kind.METRICS: "at", Kind.EXEMPLARS: "at"}
 _CHUNK = 500
 """Traces named in one statement."""
@@ -123,11 +125,24 @@ async def hide(connection: Connection, layout: Layout, wanted: Places, trace_ids
     for kind, where, parameters in pieces:
         sql = on_each_server(_DELETE.replace("%WHERE%", where), TABLES[kind], layout)
         await connection.change(Query("delete", sql, parameters), _NOW)
+    await _hide_made(connection, layout, wanted, trace_ids)
+
+
+async def _hide_made(connection: Connection, layout: Layout, wanted: Places, trace_ids: Sequence[str]) -> None:
+    """Mark rollups that name a user, and rows of traces, as gone: to replace them leaves them on the disk."""
+    ids = {"rollup_figures": [wanted.subject_id] if wanted.subject is Subject.USER else [], "trace_figures": trace_ids}
+    for table, column in _MADE.items():
+        for start in range(0, len(ids[table]), _CHUNK):
+            its = [sound(one) for one in ids[table][start : start + _CHUNK]]
+            named: dict[str, Parameter] = {"project_id": sound(wanted.project_id), "ids": its}
+            where = f"project_id = {{project_id:String}} AND {column} IN {{ids:Array(String)}}"
+            sql = on_each_server(_DELETE.replace("%WHERE%", where), table, layout)
+            await connection.change(Query("delete", sql, named), _NOW)
 
 
 async def erase(connection: Connection, layout: Layout) -> None:
     """Rewrite the files that hold marked rows; returns once they are written."""
-    for table in TABLES.values():
+    for table in (*TABLES.values(), *_MADE):
         sql = on_each_server("ALTER TABLE %TABLE% APPLY DELETED MASK", table, layout)
         await connection.change(Query("erase", sql), _NOW)
 
@@ -155,6 +170,10 @@ async def hide_older(connection: Connection, layout: Layout, project_id: str, ki
     parameters: dict[str, Parameter] = {"project_id": sound(project_id), "before_ns": max(0, before_ns)}
     sql = on_each_server(_DELETE.replace("%WHERE%", _older(kind)), TABLES[kind], layout)
     await connection.change(Query("delete older", sql, parameters), _NOW)
+    made = "project_id = {project_id:String} AND at < toStartOfFiveMinutes(fromUnixTimestamp64Nano({before_ns:Int64}))"
+    for table in _MADE if kind is Kind.SPANS else ():
+        sql = on_each_server(_DELETE.replace("%WHERE%", made), table, layout)
+        await connection.change(Query("delete older", sql, parameters), _NOW)
 
 
 async def with_bodies(connection: Connection, project_id: str, kind: Kind, before_ns: int) -> int:

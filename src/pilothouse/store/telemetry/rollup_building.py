@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import msgspec
 
-from pilothouse.store.telemetry import rollup_parts
+from pilothouse.store.telemetry import rollup_parts, trace_rows
 from pilothouse.store.telemetry.clause import sound
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.rollup_cover import SETTLED
@@ -31,7 +31,7 @@ from pilothouse.store.telemetry.writing import OVER_S
 
 MAX_UNITS = 4000
 """Built in one sweep; the newest first."""
-_LONGEST_S = {FIVE_S: DAY_S, HOUR_S: 7 * DAY_S, DAY_S: 60 * DAY_S}
+_LONGEST_S = {trace_rows.UNIT_S: DAY_S, FIVE_S: DAY_S, HOUR_S: 7 * DAY_S, DAY_S: 60 * DAY_S}
 """Of what one statement builds."""
 _BELOW = {HOUR_S: FIVE_S, DAY_S: HOUR_S}
 """What each unit is built of; five minutes are built of spans."""
@@ -67,6 +67,8 @@ _TOUCH_BEFORE = (
 _STATES_OF_UNITS = (
     "SELECT project_id, unit_s, at, touched_us, toUInt64(0) AS build FROM rollup_marks WHERE project_id != ''"
     " UNION ALL SELECT project_id, unit_s, at, 0, build FROM rollup_builds"
+    " UNION ALL SELECT project_id, toUInt32(301), at, touched_us, 0 FROM rollup_marks"
+    " WHERE project_id != '' AND unit_s = 300"
 )
 _DUE = "\n".join((
     "SELECT project_id, unit_s, toUnixTimestamp(at) AS at_s FROM (", _STATES_OF_UNITS,
@@ -133,6 +135,7 @@ _STALE = (
     " (SELECT project_id, unit_s, at, max(build) FROM rollup_builds GROUP BY project_id, unit_s, at)"
     " AND build < {before_us:UInt64})"
 )
+_REPLACED = ((ROLLUPS, _STALE), (trace_rows.TRACES, trace_rows.STALE))
 _PARTS_KEPT_S = 2 * HOUR_S
 """Longer than anybody reads them."""
 
@@ -195,7 +198,7 @@ async def sweep(
     due: list[_Due] = []
     fine_s = max(0, times.now_us // 10**6 - pace.minutes_s)
     # The longest first: so what they are built of was noted by a sweep before, and surely is there.
-    for unit_s in (DAY_S, HOUR_S, FIVE_S):
+    for unit_s in (DAY_S, HOUR_S, FIVE_S, trace_rows.UNIT_S):
         wanted: dict[str, Parameter] = {
             **now, "rested_us": rested_us, "unit_s": unit_s, "below_s": _BELOW.get(unit_s, 0), "limit": MAX_UNITS,
         }  # fmt: skip
@@ -268,11 +271,17 @@ async def tidy(connection: Connection, layout: Layout, stale_s: float = _STALE_S
         "before_us": max(0, times.now_us - int(stale_s * 1e6)), "parts_s": times.now_us // 10**6 - _PARTS_KEPT_S,
     }  # fmt: skip
     await _forget_minutes(connection, layout, times.now_us)
-    count = " ".join(("SELECT countIf(", _STALE, ") AS stale, count() AS rows FROM rollup_figures"))
+    return sum([await _tidy(connection, layout, *one, parameters) for one in _REPLACED])
+
+
+async def _tidy(
+    connection: Connection, layout: Layout, table: str, stale: str, parameters: dict[str, Parameter]
+) -> int:
+    count = " ".join(("SELECT countIf(", stale, ") AS stale, count() AS rows FROM", table))
     found = (await connection.select(Query("stale rollups", count, parameters), _Count))[0]
     if found.stale * 5 < found.rows or not found.stale:
         return 0
-    sql = on_each_server(" ".join(("DELETE FROM %TABLE% WHERE", _STALE)), ROLLUPS, layout)
+    sql = on_each_server(" ".join(("DELETE FROM %TABLE% WHERE", stale)), table, layout)
     await connection.change(Query("tidy rollups", sql, parameters), _NOW)
     return found.stale
 
@@ -300,7 +309,9 @@ async def _build(
         "project_id": sound(project_id), "unit_s": unit_s, "now_us": now_us, "starts": text,
         "low_s": starts[0], "high_s": min(starts[-1] + unit_s, 2**32 - 1), "below_s": _BELOW.get(unit_s, 0),
     }  # fmt: skip
-    if unit_s in _BELOW:
+    if unit_s == trace_rows.UNIT_S:
+        sql = trace_rows.BUILD
+    elif unit_s in _BELOW:
         sql = _JOIN.replace("%START%", _START[unit_s])
     else:
         sql = _BUILD_MINUTES if starts[0] >= fine_s else _BUILD_FIVES

@@ -167,7 +167,8 @@ SETTINGS ${deduplication_window} = 1000
 """Of a migration whose rows another replaced, and so without their figures."""
 
 
-def _distributed(table: str) -> str:
+def distributed(table: str) -> str:
+    """Return the statement that makes the table over a cluster of one whose rows of a project lie together."""
     return (
         f"CREATE TABLE IF NOT EXISTS `$database`.{table} $on_cluster AS `$database`.{table}$local\n"
         f"ENGINE = Distributed('$cluster', '$database', '{table}$local', cityHash64(project_id))"
@@ -175,13 +176,13 @@ def _distributed(table: str) -> str:
 
 
 IN_PARTS = (_PARTS,)
-IN_PARTS_DISTRIBUTED = (_distributed(PARTS),)
+IN_PARTS_DISTRIBUTED = (distributed(PARTS),)
 TABLES = (_FIRST_ROWS, _BUILDS, _MARKS)
-DISTRIBUTED = tuple(_distributed(table) for table in ("rollups", BUILDS, MARKS))
+DISTRIBUTED = tuple(distributed(table) for table in ("rollups", BUILDS, MARKS))
 _NOTHING_HOLDS = tuple(f"TRUNCATE TABLE IF EXISTS `$database`.{table}$local $on_cluster" for table in (BUILDS, MARKS))
 """Nothing of before holds for new rows; without marks everything is marked by the next sweep."""
 BY_ASPECT = (_FIRST_BY_ASPECT, *_NOTHING_HOLDS, "DROP TABLE IF EXISTS `$database`.rollups$local $on_cluster SYNC")
-BY_ASPECT_DISTRIBUTED = (_distributed("rollup_rows"), "DROP TABLE IF EXISTS `$database`.rollups $on_cluster SYNC")
+BY_ASPECT_DISTRIBUTED = (distributed("rollup_rows"), "DROP TABLE IF EXISTS `$database`.rollups $on_cluster SYNC")
 IN_SMALL_GRANULES = (
     _IN_SMALL_GRANULES,
     *_NOTHING_HOLDS,
@@ -189,6 +190,6 @@ IN_SMALL_GRANULES = (
     "DROP TABLE IF EXISTS `$database`.rollup_rows$local $on_cluster SYNC",
 )
 IN_SMALL_GRANULES_DISTRIBUTED = (
-    _distributed(ROLLUPS),
+    distributed(ROLLUPS),
     "DROP TABLE IF EXISTS `$database`.rollup_rows $on_cluster SYNC",
 )

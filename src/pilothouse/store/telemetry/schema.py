@@ -8,7 +8,7 @@ from string import Template
 
 import msgspec
 
-from pilothouse.store.telemetry import nearby, rollup_tables, scores, search, signals
+from pilothouse.store.telemetry import nearby, rollup_tables, scores, search, signals, trace_rows
 
 SPANS = "spans"
 
@@ -195,6 +195,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         rollup_tables.IN_SMALL_GRANULES,
         rollup_tables.IN_SMALL_GRANULES_DISTRIBUTED,
     ),
+    Migration(15, "rows of traces", trace_rows.TABLES, trace_rows.DISTRIBUTED),
 )
 LATEST = MIGRATIONS[-1].version
 
