@@ -1,6 +1,7 @@
 """Rows of traces: whatever came, changed or went, they say what the spans say."""
 
 import random
+import time
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -32,21 +33,22 @@ FIVE_NS = 300 * 10**9
 LOW_NS = BASE_NS // FIVE_NS * FIVE_NS
 LENGTH_NS = 8 * FIVE_NS
 NAMES = (
-    "user_id", "session_id", "user_id_last_ns", "session_id_last_ns", "first_ns", "ended_ns", "ttft_ns", "errors",
-    "calls", "tokens", "inconsistent", "cost", "unpriced", "models",
+    "user_id", "session_id", "user_id_last_ns", "session_id_last_ns", "first_ns", "last_ns", "ended_ns", "ttft_ns",
+    "errors", "calls", "tokens", "inconsistent", "cost", "unpriced", "models",
 )  # fmt: skip
 
 store_process = own_store()
 """Of this file's own: rows are built for all that is in it."""
 
 
-class _Row(msgspec.Struct, forbid_unknown_fields=True):
+class _Row(msgspec.Struct):
     trace_id: str
     user_id: str
     session_id: str
     user_id_last_ns: int
     session_id_last_ns: int
     first_ns: int
+    last_ns: int
     ended_ns: int
     ttft_ns: int | None
     errors: int
@@ -68,7 +70,8 @@ async def connection(telemetry: Telemetry, store_process: StoreProcess) -> Async
 class History:
     """Traces whose spans lie in several five minutes, and come, change and go."""
 
-    def __init__(self, seed: int, telemetry: Telemetry, connection: Connection) -> None:
+    def __init__(self, seed: int, telemetry: Telemetry, connection: Connection, low_ns: int = LOW_NS) -> None:
+        self.low_ns = low_ns
         self.rnd = random.Random(seed)
         self.project = new_project()
         self._telemetry = telemetry
@@ -81,7 +84,7 @@ class History:
         priced = rnd.random() < 0.6
         plain = make_span(
             self.project, trace_id=rnd.choice(self._traces), span_id=f"{rnd.getrandbits(64):016x}",
-            started_at_ns=LOW_NS + rnd.randrange(LENGTH_NS), duration_ns=rnd.randrange(900 * 10**9),
+            started_at_ns=self.low_ns + rnd.randrange(LENGTH_NS), duration_ns=rnd.randrange(900 * 10**9),
             kind=rnd.choice([SpanKind.LLM, SpanKind.LLM, SpanKind.TOOL]), wrapper=rnd.random() < 0.2,
             status=rnd.choice([SpanStatus.OK, SpanStatus.OK, SpanStatus.ERROR]),
             user_id=rnd.choice(["", "", "ada", "grace"]), session_id=rnd.choice(["", "one", "two"]),
@@ -96,7 +99,7 @@ class History:
     async def come(self) -> None:
         fresh = [self.span() for _ in range(15)]
         self.spans |= {(one.trace_id, one.span_id): one for one in fresh}
-        await self._telemetry.insert(fresh, uuid.uuid4().hex)
+        await self._telemetry.insert(fresh, uuid.uuid4().hex, [])
 
     async def change(self) -> None:
         rows: list[Span] = []
@@ -112,7 +115,7 @@ class History:
         gone = self.rnd.choice(sorted(self.spans))[0]
         starts = [one.started_at_ns // 10**9 for one in self.spans.values() if one.trace_id == gone]
         # Earlier versions of its spans may lie anywhere.
-        starts += [at_ns // 10**9 for at_ns in range(LOW_NS, LOW_NS + LENGTH_NS, FIVE_NS)]
+        starts += [at_ns // 10**9 for at_ns in range(self.low_ns, self.low_ns + LENGTH_NS, FIVE_NS)]
         sql = "DELETE FROM spans WHERE project_id = {project:String} AND trace_id = {trace:String}"
         query = Query("delete", sql, {"project": self.project, "trace": gone})
         await self._connection.change(query, {"lightweight_deletes_sync": 2})
@@ -121,6 +124,10 @@ class History:
 
     async def build(self) -> None:
         await sweep(self._connection, pace=AT_ONCE)
+
+    async def build_parts(self) -> None:
+        pace = Pace(settle_s=600, pause_s=0, part_rows=1)
+        await sweep(self._connection, time.time_ns() // 1000 + 1, pace, parts_from_s=self.low_ns // 10**9)
 
     async def settle(self) -> None:
         await self.build()
@@ -147,6 +154,7 @@ def _row(spans: list[Span]) -> _Row:
         user_id_last_ns=max((one.started_at_ns for one in spans if one.user_id), default=0),
         session_id_last_ns=max((one.started_at_ns for one in spans if one.session_id), default=0),
         first_ns=spans[0].started_at_ns,
+        last_ns=spans[-1].started_at_ns,
         ended_ns=max(one.started_at_ns + one.duration_ns for one in spans),
         ttft_ns=next((one.first_token_ns for one in calls if one.first_token_ns is not None), None),
         errors=sum(one.status is SpanStatus.ERROR for one in spans),
@@ -168,8 +176,9 @@ async def _rows(connection: Connection, project: str, low_ns: int, high_ns: int)
 
 
 async def _agree(history: History, connection: Connection) -> None:
-    ranges = [(LOW_NS, LOW_NS + LENGTH_NS), (LOW_NS - 7, LOW_NS + LENGTH_NS // 2)]
-    low_ns = LOW_NS + history.rnd.randrange(LENGTH_NS)
+    start_ns = history.low_ns
+    ranges = [(start_ns, start_ns + LENGTH_NS), (start_ns - 7, start_ns + LENGTH_NS // 2 + 10**9)]
+    low_ns = start_ns + history.rnd.randrange(LENGTH_NS)
     ranges.append((low_ns, low_ns + history.rnd.randrange(LENGTH_NS)))
     for low_ns, high_ns in ranges:
         assert await _rows(connection, history.project, low_ns, high_ns) == history.told(low_ns, high_ns)
@@ -191,9 +200,27 @@ async def test_rows_say_what_the_spans_say(telemetry: Telemetry, connection: Con
     await _agree(history, connection)
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_parts_say_what_the_spans_say(telemetry: Telemetry, connection: Connection, seed: int) -> None:
+    low_ns = (time.time_ns() - LENGTH_NS) // FIVE_NS * FIVE_NS
+    history = History(seed, telemetry, connection, low_ns)
+    told = 0
+    for _ in range(9):
+        await history.come()
+        await history.rnd.choice([history.change, history.build_parts, history.build_parts, history.build_parts])()
+        await _agree(history, connection)
+        found = await trace_rows.source(connection, history.project, (low_ns, low_ns + LENGTH_NS), NAMES)
+        told += "part_0" in found.parameters
+        if history.rnd.random() < 0.3:
+            # Other five minutes have parts again.
+            history.low_ns = low_ns = low_ns - LENGTH_NS // 2
+    assert told
+
+
 async def _raw(connection: Connection, history: History) -> object:
     found = await trace_rows.source(connection, history.project, (LOW_NS, LOW_NS + LENGTH_NS), NAMES)
-    return found.parameters["raw"]
+    return found.parameters["unheld"]
 
 
 async def test_lists_of_users_and_of_traces_by_cost_are_made_of_rows(

@@ -94,12 +94,7 @@ _BUILD = "\n".join((
 )).replace("%ASPECT%", "multiIf(GROUPING(user_id) = 0, 2, GROUPING(key_id) = 0, 1, 0)")  # fmt: skip
 _FIVES = tuple(f"(project_id, five, {', '.join(names)})" for names in ASPECTS)
 _MINUTES = tuple(f"(project_id, five, minute, {', '.join(names)})" for names in ASPECTS)
-_BUILD_WHOLE = _BUILD.replace("%SOURCE%", "spans FINAL").replace(
-    "%WHERE%",
-    "toStartOfFiveMinutes(started_at) >= toDateTime({low_s:UInt32}, 'UTC')"
-    " AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')"
-    " AND toStartOfFiveMinutes(started_at) IN {starts:Array(UInt32)}",
-)
+_BUILD_WHOLE = _BUILD.replace("%SOURCE%", "spans FINAL").replace("%WHERE%", trace_rows.OF_STARTS)
 _BUILD_FIVES = (
     _BUILD_WHOLE.replace("%UNIT%", f"toUInt32({FIVE_S})").replace("%AT%", "five").replace("%SETS%", ", ".join(_FIVES))
 )
@@ -110,14 +105,9 @@ _BUILD_MINUTES = (
 )
 _BUILD_PART = (
     _BUILD.replace("%UNIT%", f"toUInt32({PART_S})").replace("%AT%", "minute").replace("%SETS%", ", ".join(_MINUTES))
-    .replace("%SOURCE%", "spans")
-    .replace(
-        "%WHERE%",
-        "toStartOfFiveMinutes(started_at) = toDateTime({at_s:UInt32}, 'UTC')"
-        " AND inserted_at >= fromUnixTimestamp64Micro({since_us:Int64})"
-        " AND inserted_at < fromUnixTimestamp64Micro({upper_us:Int64})",
-    )
+    .replace("%SOURCE%", "spans").replace("%WHERE%", rollup_parts.OF_PART)
 )  # fmt: skip
+_BUILD_PARTS = (_BUILD_PART, trace_rows.BUILD_PART)
 _JOIN = "\n".join((
     f"INSERT INTO rollup_figures (project_id, aspect, unit_s, at, build, {_COLUMNS})",
     "SELECT project_id, aspect, {unit_s:UInt32}, %START% AS start, {now_us:UInt64},",
@@ -211,7 +201,7 @@ async def sweep(
     made: list[rollup_parts.Made] = []
     if settled_us is not None and parts_from_s is not None:
         stretch = rollup_parts.Stretch(times.settled_us, settled_us, parts_from_s, pace.part_rows)
-        made = await rollup_parts.build(connection, stretch, times.now_us, _BUILD_PART)
+        made = await rollup_parts.build(connection, stretch, times.now_us, _BUILD_PARTS)
     if due or made:
         await asyncio.sleep(pace.pause_s)
         await rollup_parts.note(connection, made, settled_us or 0, times.now_us)

@@ -50,13 +50,21 @@ _VOID_BEFORE = " ".join((
     "SELECT DISTINCT project_id, at, toUInt64(0), {void_us:UInt64} FROM rollup_parts",
     "WHERE", _PROJECT, "AND at <= toDateTime({before_s:UInt32}, 'UTC')",
 ))  # fmt: skip
-_ROWS = " ".join((
-    f"unit_s = {PART_S} AND toStartOfFiveMinutes(at) IN {{part_fives:Array(UInt32)}}",
-    "AND at >= toDateTime({part_low_s:UInt32}, 'UTC') AND at < toDateTime({part_high_s:UInt32}, 'UTC')",
-    "AND at NOT IN {part_edges:Array(UInt32)} AND (toStartOfFiveMinutes(at), build) IN",
-    "(SELECT at, build FROM rollup_parts WHERE", _PROJECT,
+_NOTED = " ".join((
+    "%FIVE% IN {part_fives:Array(UInt32)} AND (%FIVE%, build) IN (SELECT at, build FROM rollup_parts WHERE", _PROJECT,
     "AND at IN {part_fives:Array(UInt32)}) AND (%KNOWN%)",
 ))  # fmt: skip
+_MINUTES = " ".join((
+    f"unit_s = {PART_S}",
+    "AND at >= toDateTime({part_low_s:UInt32}, 'UTC') AND at < toDateTime({part_high_s:UInt32}, 'UTC')",
+    "AND at NOT IN {part_edges:Array(UInt32)} AND",
+))  # fmt: skip
+OF_PART = " ".join((
+    "toStartOfFiveMinutes(started_at) = toDateTime({at_s:UInt32}, 'UTC')",
+    "AND inserted_at >= fromUnixTimestamp64Micro({since_us:Int64})",
+    "AND inserted_at < fromUnixTimestamp64Micro({upper_us:Int64})",
+))  # fmt: skip
+"""The condition of the spans that a part is made of."""
 _FIVE = "toStartOfFiveMinutes(started_at)"
 _MINUTE = "toStartOfMinute(identity(started_at))"
 
@@ -117,25 +125,37 @@ class Cut(msgspec.Struct, frozen=True):
         return named
 
     @property
-    def rows(self) -> str:
+    def minutes(self) -> str:
         """The condition of the rows of parts among all rows of rollups."""
-        known = (
-            f"(toStartOfFiveMinutes(at) = toDateTime({{part_{number}:UInt32}}, 'UTC')"
-            f" AND build <= {{build_{number}:UInt64}})"
-            for number in range(len(self.parts))
-        )
-        return _ROWS.replace("%KNOWN%", " OR ".join(known))
+        return f"{_MINUTES} {self._noted('toStartOfFiveMinutes(at)')}"
 
     @property
-    def spans(self) -> str:
-        """The condition of the spans that are in no part: what came since, and the minutes at the edges."""
+    def fives_rows(self) -> str:
+        """The condition of their rows in a table by five minutes."""
+        return self._noted("at")
+
+    def _noted(self, five: str) -> str:
+        known = (
+            f"({five} = toDateTime({{part_{number}:UInt32}}, 'UTC') AND build <= {{build_{number}:UInt64}})"
+            for number in range(len(self.parts))
+        )
+        return _NOTED.replace("%FIVE%", five).replace("%KNOWN%", " OR ".join(known))
+
+    @property
+    def since(self) -> str:
+        """The condition of the spans that came behind the parts."""
         since = " OR ".join(
             f"({_FIVE} = toDateTime({{part_{number}:UInt32}}, 'UTC')"
             f" AND inserted_at >= fromUnixTimestamp64Micro({{upper_{number}:Int64}}))"
             for number in range(len(self.parts))
         )
+        return f"({since})"
+
+    @property
+    def spans(self) -> str:
+        """The condition of the spans that are in no part: what came since, and the minutes at the edges."""
         at_edges = f"{_FIVE} IN {{part_fives:Array(UInt32)}} AND {_MINUTE} IN {{part_edges:Array(UInt32)}}"
-        return f"({since} OR ({at_edges}))"
+        return f"({self.since} OR ({at_edges}))"
 
 
 async def known(connection: Connection, project_id: str, from_ns: int, to_ns: int) -> list[Part]:
@@ -165,8 +185,8 @@ def cut(times_ns: tuple[int, int], edges_ns: Iterable[int], parts: Sequence[Part
     )
 
 
-async def build(connection: Connection, of: Stretch, build_us: int, sql: str) -> list[Made]:
-    """Write the rows of parts by a statement that makes them; they are read once they are noted."""
+async def build(connection: Connection, of: Stretch, build_us: int, statements: Sequence[str]) -> list[Made]:
+    """Write the rows of parts by statements that make them; they are read once they are noted."""
     now_s = int(time.time())
     named: dict[str, Parameter] = {
         "seen_us": of.seen_us, "upper_us": of.upper_us, "from_s": max(of.from_s, now_s - _BUILT_S), "rows": of.rows,
@@ -180,7 +200,8 @@ async def build(connection: Connection, of: Stretch, build_us: int, sql: str) ->
             # Voided, or nothing has settled since.
             continue
         its |= {"since_us": since_us, "upper_us": of.upper_us, "now_us": build_us}
-        await connection.change(Query("build rollups", sql, its), {"async_insert": 0, "max_threads": 1})
+        for sql in statements:
+            await connection.change(Query("build rollups", sql, its), {"async_insert": 0, "max_threads": 1})
         made.append(one)
     return made
 

@@ -204,7 +204,7 @@ def _rows(aspect: int, asked: Sequence[Wanted], reading: Reading, units: tuple[i
     """Return what selects the rows of an aspect of rollups, and of parts of them."""
     rows = _ROWS.replace("%UNITS%", units[1]).replace("%ASPECT%", str(aspect))
     rows = rows.replace("%START%", "toStartOfFiveMinutes(at)" if units[0] == MINUTE_S else "at")
-    rows = rows.replace("%PARTS%", f"OR ({reading.cut.rows})" if reading.cut is not None else "")
+    rows = rows.replace("%PARTS%", f"OR ({reading.cut.minutes})" if reading.cut is not None else "")
     return rows.replace("%COLUMNS%", _made(_columns(asked))).replace("%FIGURES%", ", ".join(_figures(asked)))
 
 

@@ -195,7 +195,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         rollup_tables.IN_SMALL_GRANULES,
         rollup_tables.IN_SMALL_GRANULES_DISTRIBUTED,
     ),
-    Migration(15, "rows of traces", trace_rows.TABLES, trace_rows.DISTRIBUTED),
+    Migration(15, "rows of traces", trace_rows.MIGRATION, trace_rows.DISTRIBUTED),
 )
 LATEST = MIGRATIONS[-1].version
 
