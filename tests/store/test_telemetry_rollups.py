@@ -257,7 +257,9 @@ class Lately:
     async def agree(self) -> None:
         for low_s in (0, self.rnd.randrange(900), self.rnd.randrange(900)):
             from_at = datetime.fromtimestamp(self._now_ns / 1e9 - 900 + low_s, UTC)
-            to_at = datetime.fromtimestamp(self._now_ns / 1e9 + 10, UTC)
+            # Behind all spans, at the last of them, or among them.
+            past_s = self.rnd.choice([-10, 0, self.rnd.randrange(900)])
+            to_at = max(from_at, datetime.fromtimestamp(self._now_ns / 1e9 - past_s, UTC))
             asked = OverviewFilter(project_id=self.project, from_at=from_at, to_at=to_at)
             assert await overview.fetch(self._connection, asked) == await overview.fetch(
                 self._connection, asked, rolled=False

@@ -29,7 +29,8 @@ _MOST_READ = 3
 _MOST_KNOWN = 50_000
 _PROJECT = "project_id = {project_id:String}"
 _KNOWN = " ".join((
-    "SELECT toUnixTimestamp(at) AS at_s, max(upper_us) AS upper, max(build) AS build FROM rollup_parts WHERE", _PROJECT,
+    "SELECT toUnixTimestamp(at) AS at_s, max(upper_us) AS upper, max(build) AS build, max(newest_ns) AS newest",
+    "FROM rollup_parts WHERE", _PROJECT,
     "AND at >= toDateTime({low_s:UInt32}, 'UTC') AND at < toDateTime({high_s:UInt32}, 'UTC')",
     f"GROUP BY at HAVING upper < {VOID_US} ORDER BY at DESC LIMIT {{most:UInt32}}",
 ))  # fmt: skip
@@ -65,6 +66,9 @@ OF_PART = " ".join((
     "AND inserted_at < fromUnixTimestamp64Micro({upper_us:Int64})",
 ))  # fmt: skip
 """The condition of the spans that a part is made of."""
+_NEWEST = " ".join((
+    "SELECT toUnixTimestamp64Nano(max(started_at)) AS newest_ns FROM spans WHERE", _PROJECT, "AND", OF_PART,
+))  # fmt: skip
 _FIVE = "toStartOfFiveMinutes(started_at)"
 _MINUTE = "toStartOfMinute(identity(started_at))"
 
@@ -77,6 +81,17 @@ class Part(msgspec.Struct, frozen=True):
     """All that was inserted before this many microseconds since 1970 is in the parts."""
     build: int
     """The number of the last of them."""
+    newest: int = 0
+    """When the last span in them began, in nanoseconds since 1970: what ends behind it does not divide them."""
+
+
+class _Busy(msgspec.Struct):
+    project_id: str
+    at_s: int
+
+
+class _Newest(msgspec.Struct):
+    newest_ns: int
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -84,6 +99,8 @@ class Made(msgspec.Struct, frozen=True):
 
     project_id: str
     at_s: int
+    newest_ns: int
+    """When the last span in the part began."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -171,11 +188,13 @@ async def known(connection: Connection, project_id: str, from_ns: int, to_ns: in
 
 
 def cut(times_ns: tuple[int, int], edges_ns: Iterable[int], parts: Sequence[Part]) -> Cut | None:
-    """Return what parts tell of a range; None where there are none. Edges are those that divide a minute."""
+    """Return what parts tell of a range; None where there are none. Edges may divide a minute, also the range's own."""
     if not parts:
         return None
     fives = {one.at_s for one in parts}
-    minutes = {edge // 10**9 // MINUTE_S * MINUTE_S for edge in edges_ns}
+    to_ns, newest_ns = times_ns[1], max(one.newest for one in parts)
+    # Mostly a range ends now, behind all that there is.
+    minutes = {edge // 10**9 // MINUTE_S * MINUTE_S for edge in edges_ns if edge != to_ns or newest_ns >= to_ns}
     low_s, high_s = times_ns[0] // 10**9 // MINUTE_S * MINUTE_S, -(-times_ns[1] // (MINUTE_S * 10**9)) * MINUTE_S
     return Cut(
         tuple(parts),
@@ -192,7 +211,7 @@ async def build(connection: Connection, of: Stretch, build_us: int, statements: 
         "seen_us": of.seen_us, "upper_us": of.upper_us, "from_s": max(of.from_s, now_s - _BUILT_S), "rows": of.rows,
     }  # fmt: skip
     made: list[Made] = []
-    for one in await connection.select(Query("busy minutes", _BUSY, named), Made):
+    for one in await connection.select(Query("busy minutes", _BUSY, named), _Busy):
         its: dict[str, Parameter] = {"project_id": sound(one.project_id), "at_s": one.at_s}
         last = await connection.select(Query("rollup parts", _LAST, its), Part)
         since_us = last[0].upper if last else 0
@@ -202,19 +221,21 @@ async def build(connection: Connection, of: Stretch, build_us: int, statements: 
         its |= {"since_us": since_us, "upper_us": of.upper_us, "now_us": build_us}
         for sql in statements:
             await connection.change(Query("build rollups", sql, its), {"async_insert": 0, "max_threads": 1})
-        made.append(one)
+        newest = await connection.select(Query("rollup parts", _NEWEST, its), _Newest)
+        made.append(Made(one.project_id, one.at_s, newest[0].newest_ns))
     return made
 
 
 async def note(connection: Connection, made: Sequence[Made], upper_us: int, build_us: int) -> None:
     """Have readers take parts whose rows they surely see."""
-    await _insert(connection, [(one.project_id, one.at_s, build_us, upper_us) for one in made], f"parts-{build_us}")
+    rows = [(one.project_id, one.at_s, build_us, upper_us, one.newest_ns) for one in made]
+    await _insert(connection, rows, f"parts-{build_us}")
 
 
 async def void(connection: Connection, project_id: str, fives: Iterable[int]) -> None:
     """Have nobody read the parts of these five minutes, in seconds since 1970, now or later."""
     after_s = time.time() - _VOIDED_S
-    rows = [(project_id, at_s, 0, VOID_US) for at_s in fives if at_s >= after_s]
+    rows = [(project_id, at_s, 0, VOID_US, 0) for at_s in fives if at_s >= after_s]
     await _insert(connection, rows, "")
 
 
@@ -245,10 +266,11 @@ class Voided:
         self._known |= fresh
 
 
-async def _insert(connection: Connection, rows: Sequence[tuple[str, int, int, int]], token: str) -> None:
+async def _insert(connection: Connection, rows: Sequence[tuple[str, int, int, int, int]], token: str) -> None:
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
-        names, types = ("project_id", "at", "build", "upper_us"), ("String", "DateTime('UTC')", "UInt64", "UInt64")
+        names = ("project_id", "at", "build", "upper_us", "newest_ns")
+        types = ("String", "DateTime('UTC')", "UInt64", "UInt64", "Int64")
         await connection.insert(PARTS, names, types, lambda: columns, token or f"void-{time.time_ns()}")
 
 

@@ -177,6 +177,14 @@ def distributed(table: str) -> str:
 
 IN_PARTS = (_PARTS,)
 IN_PARTS_DISTRIBUTED = (distributed(PARTS),)
+NEWEST_OF_PARTS = (
+    "ALTER TABLE `$database`.rollup_parts$local $on_cluster ADD COLUMN IF NOT EXISTS newest_ns Int64 CODEC(ZSTD(1))",
+    # Of those that were noted before nobody knows it, nor are there rows of their traces.
+    "TRUNCATE TABLE IF EXISTS `$database`.rollup_parts$local $on_cluster",
+)
+NEWEST_OF_PARTS_DISTRIBUTED = (
+    "ALTER TABLE `$database`.rollup_parts $on_cluster ADD COLUMN IF NOT EXISTS newest_ns Int64",
+)
 TABLES = (_FIRST_ROWS, _BUILDS, _MARKS)
 DISTRIBUTED = tuple(distributed(table) for table in ("rollups", BUILDS, MARKS))
 _NOTHING_HOLDS = tuple(f"TRUNCATE TABLE IF EXISTS `$database`.{table}$local $on_cluster" for table in (BUILDS, MARKS))

@@ -195,7 +195,12 @@ MIGRATIONS: tuple[Migration, ...] = (
         rollup_tables.IN_SMALL_GRANULES,
         rollup_tables.IN_SMALL_GRANULES_DISTRIBUTED,
     ),
-    Migration(15, "rows of traces", trace_rows.MIGRATION, trace_rows.DISTRIBUTED),
+    Migration(
+        15,
+        "rows of traces",
+        (*trace_rows.TABLES, *rollup_tables.NEWEST_OF_PARTS),
+        (*trace_rows.DISTRIBUTED, *rollup_tables.NEWEST_OF_PARTS_DISTRIBUTED),
+    ),
 )
 LATEST = MIGRATIONS[-1].version
 

@@ -98,11 +98,7 @@ PARTITION BY toStartOfMonth(at)
 ORDER BY (project_id, at, build, trace_id)
 SETTINGS ${{deduplication_window}} = 1000
 """
-MIGRATION = (
-    _TABLE,
-    # Of parts that were noted before there are no such rows.
-    "TRUNCATE TABLE IF EXISTS `$database`.rollup_parts$local $on_cluster",
-)
+TABLES = (_TABLE,)
 DISTRIBUTED = (distributed(TRACES),)
 _FIVE = "toStartOfFiveMinutes(started_at)"
 OF_STARTS = " ".join((
