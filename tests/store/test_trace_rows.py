@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from pilothouse.domain.activity import ActivityFilter
-from pilothouse.domain.keeping import Subject
+from pilothouse.domain.keeping import Kind, Subject
 from pilothouse.domain.money import CostStatus
 from pilothouse.domain.reading import TraceFilter
 from pilothouse.domain.span import Span, SpanKind, SpanStatus
@@ -21,7 +21,7 @@ from pilothouse.store.telemetry import listing, trace_rows
 from pilothouse.store.telemetry.archive import Archive
 from pilothouse.store.telemetry.batches import BUCKETS
 from pilothouse.store.telemetry.client import Telemetry
-from pilothouse.store.telemetry.connection import Connection, Query
+from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.removal import Places
 from pilothouse.store.telemetry.rollup_building import Pace, sweep, tidy, touched
 from pilothouse.store.telemetry.schema import Layout
@@ -275,4 +275,26 @@ async def test_nothing_of_a_user_who_was_removed_stays_in_rows(
         sql = f"{'SELECT'} count() AS n FROM {table} WHERE project_id = {{project:String}} AND user_id = 'ada'"
         found = await connection.select(Query("left", sql, {"project": history.project}), dict[str, int])
         assert found == [{"n": 0}], table
+    await archive.close()
+
+
+async def test_what_is_too_old_goes_from_rows_with_its_spans(
+    telemetry: Telemetry, connection: Connection, store_process: StoreProcess
+) -> None:
+    history = History(6, telemetry, connection)
+    await history.come()
+    await history.settle()
+    archive = Archive(store_process.options())
+    before_ns = LOW_NS + LENGTH_NS // 2 + 60 * 10**9
+    await archive.hide_older(history.project, Kind.SPANS, before_ns)
+    history.spans = {
+        key: one for key, one in history.spans.items() if one.started_at_ns >= before_ns // FIVE_NS * FIVE_NS
+    }
+    await _agree(history, connection)
+    for table in ("trace_figures", "rollup_figures"):
+        sql = f"{'SELECT'} count() AS n FROM {table} WHERE project_id = {{project:String}} AND at < {{before:DateTime}}"
+        its: dict[str, Parameter] = {"project": history.project, "before": before_ns // FIVE_NS * 300}
+        assert await connection.select(Query("left", sql, its), dict[str, int]) == [{"n": 0}], table
+    await history.settle()
+    await _agree(history, connection)
     await archive.close()
