@@ -92,7 +92,7 @@ class History:
             usage=Usage(input_tokens=rnd.randrange(99), output_tokens=rnd.randrange(99),
                         inconsistent=rnd.random() < 0.1),
             cost_usd=Decimal(rnd.randrange(10**6)) / 10**9 if priced else None,
-            cost_status=CostStatus.PRICED if priced else CostStatus.UNPRICED,
+            cost_status=CostStatus.PRICED if priced else CostStatus.UNPRICED, running=rnd.random() < 0.3,
         )  # fmt: skip
         return msgspec.structs.replace(plain, **same)
 
@@ -110,6 +110,14 @@ class History:
             rows.append(after)
             self.spans[key] = after
         await self._telemetry.insert(rows, uuid.uuid4().hex)
+
+    async def end(self) -> None:
+        running = sorted(((key, one) for key, one in self.spans.items() if one.running), key=lambda item: item[0])
+        for key, before in self.rnd.sample(running, min(5, len(running))):
+            same = {name: getattr(before, name) for name in ("trace_id", "span_id", "started_at_ns")}
+            self.spans[key] = after = self.span(**same)
+            # As ingest says: no row of a span that had ended is replaced.
+            await self._telemetry.insert([after], uuid.uuid4().hex, [])
 
     async def go(self) -> None:
         gone = self.rnd.choice(sorted(self.spans))[0]
@@ -208,7 +216,8 @@ async def test_parts_say_what_the_spans_say(telemetry: Telemetry, connection: Co
     told = 0
     for _ in range(9):
         await history.come()
-        await history.rnd.choice([history.change, history.build_parts, history.build_parts, history.build_parts])()
+        await history.rnd.choice([history.change, history.end, history.build_parts, history.build_parts])()
+        await history.rnd.choice([history.end, history.build_parts])()
         await _agree(history, connection)
         found = await trace_rows.source(connection, history.project, (low_ns, low_ns + LENGTH_NS), NAMES)
         told += "part_0" in found.parameters

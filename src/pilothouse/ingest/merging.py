@@ -327,7 +327,8 @@ class _Batch:
                 if bucket != here and not one.deleted
             ]
             if gone or last.get(here) is not made.row:
-                found.append(Piece((made.row, *gone), tuple(made.sources)))
+                fresh = all(one.span.running or one.span.deleted for one in made.before)
+                found.append(Piece((made.row, *gone), tuple(made.sources), fresh=fresh))
         return found
 
 

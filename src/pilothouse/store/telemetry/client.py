@@ -171,8 +171,8 @@ class Telemetry:
     async def insert(self, spans: Sequence[Span], token: str, revised: Sequence[Span] | None = None) -> None:
         """Store spans, durably when this returns; the same token is stored once, also after a restart.
 
-        A span with the project, trace, id and start of an earlier one replaces it; `revised` are those that may do so,
-        None says that any may. Best in batches of 1,000 to 10,000.
+        A span with the project, trace, id and start of an earlier one replaces it; `revised` are those that may replace
+        one that had ended, None says that any may. Best in batches of 1,000 to 10,000.
         """
         if not spans:
             return

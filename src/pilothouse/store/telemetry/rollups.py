@@ -11,6 +11,7 @@ from math import gcd
 import msgspec
 
 from pilothouse.domain.query.nodes import And, Flag, Has, Is, Node, Not, Or
+from pilothouse.store.telemetry import rollup_parts
 from pilothouse.store.telemetry.clause import Conditions
 from pilothouse.store.telemetry.conditions import within
 from pilothouse.store.telemetry.connection import Connection, Parameter
@@ -187,6 +188,8 @@ def _from_where(of: Range, reading: Reading, least_s: int) -> tuple[Conditions, 
         apart = [f"{start} {among('single')}"] if reading.single else []
         apart += [reading.cut.spans] if reading.cut is not None else []
         spans.append(("spans", where.plus(f"{start} {among('unmerged')}", f"({' OR '.join(apart)})").sql))
+    if reading.cut is not None and reading.cut.is_running:
+        spans.append((rollup_parts.OF_RUNNING, where.plus(rollup_parts.RUNNING).sql))
     return where, spans
 
 

@@ -209,9 +209,11 @@ def _spans(where: Conditions, cut: rollup_parts.Cut | None, *, raw: bool, edges:
     if raw:
         found.append(_Spans("spans FINAL", where.plus(f"{_FIVE} {among('raw')}").sql))
     if cut is not None:
-        # No row replaces another where parts hold.
-        since = where.plus(f"{_FIVE} {among('part_fives')}", cut.since, *([f"NOT ({divided})"] if edges else []))
-        found.append(_Spans("spans", since.sql))
+        # No row replaces another where parts hold, but those of spans that had not ended.
+        told = where.plus(f"{_FIVE} {among('part_fives')}", *([f"NOT ({divided})"] if edges else []))
+        found.append(_Spans("spans", told.plus(cut.since).sql))
+        if cut.is_running:
+            found.append(_Spans(rollup_parts.OF_RUNNING, told.plus(rollup_parts.RUNNING).sql))
     if edges:
         found.append(_Spans("spans FINAL", where.plus(divided).sql))
     return found
