@@ -31,8 +31,9 @@ _MOST_KNOWN = 50_000
 _PROJECT = "project_id = {project_id:String}"
 _KNOWN = " ".join((
     "SELECT at_s, max(upper_us) AS upper, max(part) AS build, max(newest_ns) AS newest, max(is_running) AS running",
-    "FROM (SELECT toUnixTimestamp(at) AS at_s, upper_us, build AS part, newest_ns, false AS is_running FROM rollup_parts",
-    "WHERE", _PROJECT, "AND at >= toDateTime({low_s:UInt32}, 'UTC') AND at < toDateTime({high_s:UInt32}, 'UTC')",
+    "FROM (SELECT toUnixTimestamp(at) AS at_s, upper_us, build AS part, newest_ns, false AS is_running",
+    "FROM rollup_parts WHERE", _PROJECT,
+    "AND at >= toDateTime({low_s:UInt32}, 'UTC') AND at < toDateTime({high_s:UInt32}, 'UTC')",
     "UNION ALL SELECT DISTINCT toUnixTimestamp(toStartOfFiveMinutes(started_at)), 0, 0, 0, true FROM spans",
     "WHERE", _PROJECT, "AND toStartOfFiveMinutes(started_at) >= toDateTime({seen_s:UInt32}, 'UTC')",
     "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC') AND running",
@@ -213,9 +214,9 @@ def cut(times_ns: tuple[int, int], edges_ns: Iterable[int], parts: Sequence[Part
     if not parts:
         return None
     fives = {one.at_s for one in parts}
-    to_ns, newest_ns = times_ns[1], max(one.newest for one in parts)
     # Mostly a range ends now, behind all that there is.
-    minutes = {edge // 10**9 // MINUTE_S * MINUTE_S for edge in edges_ns if edge != to_ns or newest_ns >= to_ns}
+    behind_ns = times_ns[1] if times_ns[0] < times_ns[1] > max(one.newest for one in parts) else None
+    minutes = {edge // 10**9 // MINUTE_S * MINUTE_S for edge in edges_ns if edge != behind_ns}
     low_s, high_s = times_ns[0] // 10**9 // MINUTE_S * MINUTE_S, -(-times_ns[1] // (MINUTE_S * 10**9)) * MINUTE_S
     return Cut(
         tuple(parts),
