@@ -171,6 +171,40 @@ async def test_the_same_again_writes_nothing(telemetry: Telemetry, project: str)
     assert await writer.bring(patches) == 0
 
 
+class Noting(Telemetry):
+    """A store that notes which rows it was told may replace one of a span that had ended."""
+
+    def __init__(self, store: Telemetry) -> None:
+        self.__dict__.update(store.__dict__)
+        self.revised: list[list[str]] = []
+
+    async def insert(self, spans: Sequence[Span], token: str, revised: Sequence[Span] | None = None) -> None:
+        """Write all."""
+        assert revised is not None
+        self.revised.append([span.output for span in revised])
+        await super().insert(spans, token, revised)
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_only_rows_that_replace_an_ended_one_are_told_as_such(
+    telemetry: Telemetry, project: str, *, forgets: bool
+) -> None:
+    store = Noting(telemetry)
+    writer = Writer(store)
+    begun = whole(project, uuid.uuid4().hex, "c" * 16, whole=False, ended_at_ns=None, status=None)
+    said = [
+        begun,
+        msgspec.structs.replace(begun, at_ns=BASE_NS + 4 * S, output="half"),
+        msgspec.structs.replace(begun, at_ns=BASE_NS + 5 * S, output="all", ended_at_ns=BASE_NS + 5 * S),
+        msgspec.structs.replace(begun, at_ns=BASE_NS + 6 * S, output="more"),
+    ]
+    for patch in said:
+        await writer.bring([patch])
+        if forgets:
+            writer.restart(told=[(project, begun.trace_id)])
+    assert store.revised == [[], [], [], ["more"]]
+
+
 async def test_a_start_that_is_said_later_moves_the_row(telemetry: Telemetry, project: str) -> None:
     trace_id, span_id = uuid.uuid4().hex, "a" * 16
     writer = Writer(telemetry)
