@@ -143,9 +143,14 @@ class Connection:
 
         def call(client: _Client) -> None:
             said = filled(names, types, build())
-            client.insert(
-                table, said.values, said.names, column_type_names=said.types, column_oriented=True, settings=settings
-            )
+            columns = list(said.values)
+            try:
+                client.insert(
+                    table, columns, said.names, column_type_names=said.types, column_oriented=True, settings=settings
+                )
+            finally:
+                # What the library makes of it refers to itself: whole batches would wait for the collector of cycles.
+                columns.clear()
 
         await self._writes.run("insert", "insert", call)
 
