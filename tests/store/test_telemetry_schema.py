@@ -47,7 +47,8 @@ def test_a_cluster_gets_replicated_and_distributed_tables(migration: schema.Migr
         if statement.lstrip().startswith("CREATE"):
             assert "ReplicatedReplacingMergeTree" in statement or "Distributed('main', 'obs', '" in statement
         else:
-            assert statement.lstrip().startswith(("ALTER TABLE `obs`.spans", "TRUNCATE TABLE IF EXISTS `obs`.rollup_",
+            assert statement.lstrip().startswith(("ALTER TABLE `obs`.spans", "ALTER TABLE `obs`.rollup_parts",
+                                                  "TRUNCATE TABLE IF EXISTS `obs`.rollup_",
                                                   "DROP TABLE IF EXISTS `obs`.rollups",
                                                   "DROP TABLE IF EXISTS `obs`.rollup_rows"))  # fmt: skip
     assert text.count("_deduplication_window") == text.count("replicated_deduplication_window")

@@ -1,7 +1,9 @@
 """Any text goes in and comes back as it was."""
 
 import asyncio
+import gc
 import uuid
+import weakref
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from pilothouse.domain.span import Span
 from pilothouse.store.telemetry.client import Telemetry
+from pilothouse.store.telemetry.connection import Connection, Query
 from tests.embedded_store import StoreProcess
 from tests.spans import make_span, new_project
 
@@ -72,3 +75,26 @@ def _check(store: StoreProcess, texts: list[str]) -> None:
     for detail in back:
         span = sent[detail.span_id]
         assert {name: getattr(detail, name) for name in FIELDS} == {name: getattr(span, name) for name in FIELDS}
+
+
+async def test_a_search_looks_at_all_words_that_hold_a_piece(store_process: StoreProcess) -> None:
+    """The engine gives up at 50 of them, and then reads all texts."""
+    connection = Connection(store_process.options())
+    sql = "SELECT getSetting('text_index_like_max_postings_to_read') AS most"
+    assert await connection.select(Query("setting", sql), dict[str, int]) == [{"most": 10_000}]
+    await connection.close()
+
+
+async def test_nothing_of_a_batch_waits_for_the_collector_of_cycles(telemetry: Telemetry) -> None:
+    class Text(str):
+        __slots__ = ("__weakref__",)
+
+    text = Text("a long text" * 100)
+    known = weakref.ref(text)
+    gc.disable()
+    try:
+        await telemetry.insert([make_span(new_project(), input=text)], uuid.uuid4().hex)
+        del text
+        assert known() is None
+    finally:
+        gc.enable()

@@ -177,7 +177,7 @@ def _row(spans: list[Span]) -> _Row:
 
 async def _rows(connection: Connection, project: str, low_ns: int, high_ns: int) -> dict[str, _Row]:
     found = await trace_rows.source(connection, project, (low_ns, high_ns), NAMES)
-    rows = await connection.select(Query("rows", found.sql, found.parameters), _Row)
+    rows = await connection.select(Query("rows", found.statement("%SOURCE%"), found.parameters), _Row)
     by_id = {row.trace_id: msgspec.structs.replace(row, models=sorted(row.models)) for row in rows}
     assert len(by_id) == len(rows)
     return by_id

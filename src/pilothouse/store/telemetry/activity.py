@@ -9,6 +9,7 @@ of users has spans everywhere, and nobody looks at their texts.
 """
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -27,7 +28,7 @@ from pilothouse.errors import InvalidRequest
 from pilothouse.store.telemetry import activity_sql, cursors, nearby, summaries, trace_rows
 from pilothouse.store.telemetry.activity_sql import Group, filled
 from pilothouse.store.telemetry.conditions import Conditions, moment, nanoseconds, sound, within
-from pilothouse.store.telemetry.connection import Connection, Query
+from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.overview import choose_step
 from pilothouse.store.telemetry.query import condition_of
 
@@ -175,8 +176,8 @@ async def _candidates(
     while True:
         floor_ns = max(from_ns, start_ns - window_ns) if newest_first else from_ns
         look = _of_spans if match.parts else _of_rows
-        asked = await look(connection, group, wanted, (floor_ns, to_ns))
-        sql, parameters = _ordered(asked.sql, wanted, match, after), {**asked.parameters, **extra.parameters}
+        found_sql, found_parameters = await look(connection, group, wanted, (floor_ns, to_ns))
+        sql, parameters = _ordered(found_sql, wanted, match, after), {**found_parameters, **extra.parameters}
         found = await connection.select(Query(f"{group} candidates", sql, parameters), _Candidate)
         if len(found) >= limit or floor_ns <= from_ns:
             return found
@@ -185,22 +186,22 @@ async def _candidates(
 
 async def _of_spans(
     connection: Connection, group: Group, wanted: ActivityFilter, range_ns: tuple[int, int]
-) -> trace_rows.Source:
+) -> tuple[str, Mapping[str, Parameter]]:
     """Return the statement for candidates by what their spans are."""
     where = within(wanted.project_id, *range_ns)
     sql = activity_sql.RECENT if wanted.sort == "last" else activity_sql.RANKED
     sql = filled(sql.replace("%KEY%", activity_sql.KEYS.get(wanted.sort, "")), group, where.sql)
-    return trace_rows.Source(sql, where.parameters)
+    return sql, where.parameters
 
 
 async def _of_rows(
     connection: Connection, group: Group, wanted: ActivityFilter, range_ns: tuple[int, int]
-) -> trace_rows.Source:
+) -> tuple[str, Mapping[str, Parameter]]:
     """Return the statement for all there are."""
     names = {group, "cost" if wanted.sort == "cost" else f"{group}_last_ns"}
     rows = await trace_rows.source(connection, wanted.project_id, range_ns, names)
     sql = activity_sql.RANKED_OF_ROWS.replace("%KEY%", activity_sql.KEYS_OF_ROWS[wanted.sort])
-    return trace_rows.Source(filled(sql, group, rows.sql), rows.parameters)
+    return filled(rows.statement(sql), group), rows.parameters
 
 
 def _ordered(sql: str, wanted: ActivityFilter, match: Conditions, after: _Cursor | None) -> str:
@@ -235,7 +236,7 @@ async def _user_figures(
 
 def _of_users(sql: str, source: trace_rows.Source, ids: list[str], **more: int) -> Query:
     parameters = {**source.parameters, "ids": _sound(ids), **more}
-    return Query("users", filled(sql, "user_id", source.sql), parameters)
+    return Query("users", filled(source.statement(sql), "user_id"), parameters)
 
 
 def _sound(ids: list[str]) -> list[str]:

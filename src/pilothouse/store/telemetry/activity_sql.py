@@ -6,7 +6,6 @@ from pilothouse.store.telemetry import summaries
 from pilothouse.store.telemetry.batches import BUCKETS
 from pilothouse.store.telemetry.figures import COUNTED, FIRST, ROOT_FIRST, UNPRICED
 from pilothouse.store.telemetry.search import EXACT
-from pilothouse.store.telemetry.trace_rows import SPILLS
 
 Group = Literal["session_id", "user_id"]
 
@@ -113,7 +112,7 @@ _OF_ROW = ", ".join((
 FIGURES_OF_ROWS = "\n".join((
     "SELECT", ", ".join((*_COLUMNS, "('', '') AS previews")),
     "FROM (SELECT", _OF_ROW, "FROM (%SOURCE%))",
-    "WHERE has({ids:Array(String)}, id) GROUP BY id", SPILLS,
+    "WHERE has({ids:Array(String)}, id) GROUP BY id",
 ))  # fmt: skip
 KEYS_OF_ROWS = {
     "last": "max(%GROUP%_last_ns)",
@@ -123,19 +122,19 @@ KEYS_OF_ROWS = {
 RANKED_OF_ROWS = "\n".join((
     "SELECT %GROUP% AS id, %KEY% AS key FROM (%SOURCE%) WHERE id != ''",
     "GROUP BY id HAVING %FITS%",
-    "ORDER BY key %ORDER%, id %ORDER% LIMIT {limit:UInt32}", SPILLS,
+    "ORDER BY key %ORDER%, id %ORDER% LIMIT {limit:UInt32}",
 ))  # fmt: skip
 SERIES = "\n".join((
     "SELECT intDiv(first_ns, {step_ns:Int64}) AS step, count() AS trace_count, countIf(errors > 0) AS error_count,",
     "sum(ifNull(cost, 0)) AS cost_usd FROM (%SOURCE%)",
-    "WHERE has({ids:Array(String)}, user_id) GROUP BY step", SPILLS,
+    "WHERE has({ids:Array(String)}, user_id) GROUP BY step",
 ))  # fmt: skip
 COLUMNS_OF_ROWS = frozenset({
     "user_id", "session_id", "first_ns", "errors", "calls", "models", "tokens", "inconsistent", "cost", "unpriced",
 })  # fmt: skip
 
 
-def filled(sql: str, group: Group, source: str) -> str:
-    """Return a statement for one group, of conditions on spans or a sub-query of rows of traces."""
-    sql = sql.replace("%PREVIEWS%", _PREVIEWS[group]).replace("%SOURCE%", source).replace("%WHERE%", source)
+def filled(sql: str, group: Group, where: str = "") -> str:
+    """Return a statement for one group, of spans with conditions on them."""
+    sql = sql.replace("%PREVIEWS%", _PREVIEWS[group]).replace("%WHERE%", where)
     return sql.replace("%GROUP%", group).replace("%OTHER%", _OTHER[group])

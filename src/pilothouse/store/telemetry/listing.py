@@ -86,7 +86,7 @@ _SORTED_SPANS = "\n".join((
 ))  # fmt: skip
 _SORTED_ROWS = "\n".join((
     "SELECT trace_id, ifNull(%KEY%, %MISSING%) AS key FROM (%SOURCE%) WHERE %AFTER%",
-    "ORDER BY key %ORDER%, trace_id %ORDER% LIMIT {limit:UInt32}", trace_rows.SPILLS,
+    "ORDER BY key %ORDER%, trace_id %ORDER% LIMIT {limit:UInt32}",
 ))  # fmt: skip
 _TRACES_WITH = "trace_id IN (SELECT trace_id FROM spans FINAL WHERE %WHERE%)"
 _cursors = msgspec.json.Decoder(_Cursor)
@@ -240,8 +240,7 @@ async def _sorted(connection: Connection, wanted: TraceFilter, cursor: _Cursor |
         sql, parameters = _sorted_spans(wanted, range_ns, conditions, lacks)
     else:
         rows = await trace_rows.source(connection, wanted.project_id, range_ns, _ROW_COLUMNS[wanted.sort])
-        sql = _SORTED_ROWS.replace("%KEY%", _KEYS_OF_ROWS[wanted.sort]).replace("%SOURCE%", rows.sql)
-        parameters = rows.parameters
+        sql, parameters = rows.statement(_SORTED_ROWS.replace("%KEY%", _KEYS_OF_ROWS[wanted.sort])), rows.parameters
     order, beyond, missing = ("DESC", "<", -_LAST) if wanted.descending else ("ASC", ">", _LAST)
     after = "1"
     if cursor is not None:

@@ -81,8 +81,9 @@ _COLUMNS: Mapping[str, _Column] = {
     ),
 }  # fmt: skip
 _ORDER = {"user_id": "user_id_first_ns", "session_id": "session_id_first_ns", "ttft_ns": "ttft_at_ns"}
-SPILLS = "SETTINGS max_bytes_before_external_group_by = 400000000"
-"""For statements over all traces of a range: their number must not be what refuses them."""
+_SETTINGS = "\nSETTINGS max_bytes_before_external_group_by = 400000000"
+"""The number of traces must not be what refuses a statement."""
+_KEPT = ", enable_materialized_cte = 1"
 _DEFINED = ",\n".join(f"    {name} {column.kind} CODEC(ZSTD(1))" for name, column in _COLUMNS.items())
 _TABLE = f"""
 CREATE TABLE IF NOT EXISTS `$database`.{TRACES}$local $on_cluster
@@ -91,6 +92,7 @@ CREATE TABLE IF NOT EXISTS `$database`.{TRACES}$local $on_cluster
     at DateTime('UTC') CODEC(Delta, ZSTD(1)),
     build UInt64 CODEC(ZSTD(1)),
     trace_id String CODEC(ZSTD(1)),
+    trace_hash UInt64 MATERIALIZED sipHash64(trace_id) CODEC(NONE),
 {_DEFINED}
 )
 ENGINE = ${{replicated}}ReplacingMergeTree(build)
@@ -126,14 +128,17 @@ _DIRTY = "\n".join((
     "AND inserted_at >= fromUnixTimestamp64Micro(ifNull(settled_us, 0)) GROUP BY at",
     "UNION ALL SELECT at, touched_us, 0 FROM rollup_marks WHERE %TIMES% AND unit_s = 300",
     "UNION ALL SELECT at, 0, build FROM rollup_builds WHERE %TIMES% AND unit_s = 301",
+    # Stores that can keep what a statement reads several times say so by the year 1970.
+    "UNION ALL SELECT toDateTime(0, 'UTC'), 1, 1 FROM system.settings WHERE name = 'enable_materialized_cte'",
     ") GROUP BY at HAVING max(touched_us) >= max(built)",
 )).replace("%SETTLED%", SETTLED).replace("%PROJECT%", PROJECT).replace("%TIMES%", _TIMES)  # fmt: skip
 _DIVIDED = " ".join((
-    "(SELECT trace_id FROM trace_figures WHERE", PROJECT, "AND at", among("edges"),
+    "SELECT trace_id FROM trace_figures WHERE", PROJECT, "AND at", among("edges"),
     "AND ((first_ns < {from_ns:Int64} AND last_ns >= {from_ns:Int64})",
-    "OR (first_ns < {to_ns:Int64} AND last_ns >= {to_ns:Int64})))",
+    "OR (first_ns < {to_ns:Int64} AND last_ns >= {to_ns:Int64}))",
 ))  # fmt: skip
 """Traces with spans on both sides of an end of the range in one of the rows that were ever built."""
+_OF_DIVIDED = "(SELECT trace_id FROM divided)"
 _HELD = " ".join((
     PROJECT, "AND at >= toDateTime({first_s:UInt32}, 'UTC') AND at < toDateTime({end_s:UInt32}, 'UTC')",
     "AND ((at NOT", among("unheld"), "AND (at, build) IN (SELECT at, max(build) FROM rollup_builds",
@@ -141,10 +146,10 @@ _HELD = " ".join((
     "AND first_ns >= {from_ns:Int64} AND last_ns < {to_ns:Int64} %WHOLE%",
 ))  # fmt: skip
 # Of spans all versions: who is named too often is only put together in vain.
-_SEVERAL = "SELECT sipHash64(trace_id) AS id FROM trace_figures WHERE %HELD% GROUP BY id HAVING count() > 1"
+_SEVERAL = "SELECT trace_hash AS hash FROM trace_figures WHERE %HELD% GROUP BY hash HAVING count() > 1"
 _NAMED = "SELECT DISTINCT sipHash64(trace_id) FROM spans WHERE %WHERE%"
-_ONE = "SELECT trace_id, %COLUMNS% FROM trace_figures WHERE %HELD% AND sipHash64(trace_id) NOT IN (%SEVERAL%)"
-_OTHERS = "SELECT trace_id, %COLUMNS% FROM trace_figures WHERE %HELD% AND sipHash64(trace_id) IN (%SEVERAL%)"
+_ONE = "SELECT trace_id, %COLUMNS% FROM trace_figures WHERE %HELD% AND trace_hash NOT IN (SELECT hash FROM several)"
+_OTHERS = "SELECT trace_id, %COLUMNS% FROM trace_figures WHERE %HELD% AND trace_hash IN (SELECT hash FROM several)"
 _MERGED = "SELECT trace_id, %OF_ROWS% FROM (%ROWS%) GROUP BY trace_id"
 _OF_SPANS = " ".join((
     "SELECT trace_id, %OF_SPANS% FROM %SPANS% WHERE %WHERE% GROUP BY trace_id",
@@ -159,8 +164,18 @@ STALE = (
 class Source(msgspec.Struct, frozen=True):
     """A sub-query with one row for each trace, and what it names."""
 
-    sql: str
+    rows: str
     parameters: dict[str, Parameter]
+    shared: dict[str, str] = {}
+    """What it reads several times, by name."""
+    kept: bool = False
+    """Whether the store reads what is shared once."""
+
+    def statement(self, sql: str) -> str:
+        """Return a statement with the sub-query in place of `%SOURCE%`, and what it needs around."""
+        kept, settings = (" MATERIALIZED", _SETTINGS + _KEPT) if self.kept else ("", _SETTINGS)
+        shared = ",\n".join(f"{name} AS{kept} ({rows})" for name, rows in self.shared.items())
+        return "".join((f"WITH {shared}\n" if shared else "", sql.replace("%SOURCE%", self.rows), settings))
 
 
 class _Spans(msgspec.Struct, frozen=True):
@@ -186,7 +201,7 @@ async def source(connection: Connection, project_id: str, range_ns: tuple[int, i
     first_s, end_s = (
         at // FIVE_S * FIVE_S for at in (range_ns[0] // 10**9, -(-range_ns[1] // 10**9) + FIVE_S - 1)
     )  # fmt: skip
-    unheld = {one.at_s for one in dirty if first_s <= one.at_s < end_s}
+    unheld = {one.at_s for one in dirty if one.at_s and first_s <= one.at_s < end_s}
     if len(unheld) > MAX_RAW:
         return Source(_filled(_merged([_Spans("spans FINAL", where.sql)]), names), where.parameters)
     cut = rollup_parts.cut(range_ns, (), [one for one in parts if one.at_s in unheld])
@@ -198,13 +213,17 @@ async def source(connection: Connection, project_id: str, range_ns: tuple[int, i
         **(cut.parameters if cut is not None else {}),
     }  # fmt: skip
     held = _HELD.replace("%PARTS%", cut.fives_rows if cut is not None else "0")
-    held = held.replace("%WHOLE%", f"AND NOT (at {among('edges')} AND trace_id IN {_DIVIDED})" if edges else "")
-    return Source(_filled(_whole(held, _spans(where, cut, raw=bool(raw), edges=bool(edges))), names), parameters)
+    held = held.replace("%WHOLE%", f"AND NOT (at {among('edges')} AND trace_id IN {_OF_DIVIDED})" if edges else "")
+    spans = _spans(where, cut, raw=bool(raw), edges=bool(edges))
+    several = " UNION ALL ".join((_SEVERAL, *(_NAMED.replace("%WHERE%", one.where) for one in spans)))
+    shared = {**({"divided": _DIVIDED} if edges else {}), "several": several.replace("%HELD%", held)}
+    rows = " UNION ALL ".join((_ONE, _merged(spans, _OTHERS))).replace("%HELD%", held)
+    return Source(_filled(rows, names), parameters, shared, kept=any(one.at_s == 0 for one in dirty))
 
 
 def _spans(where: Conditions, cut: rollup_parts.Cut | None, *, raw: bool, edges: bool) -> list[_Spans]:
     """Return what is read of spans: where no row tells of them, behind parts, and of traces that an end divides."""
-    divided = f"{_FIVE} {among('edges')} AND trace_id IN {_DIVIDED}"
+    divided = f"{_FIVE} {among('edges')} AND trace_id IN {_OF_DIVIDED}"
     found: list[_Spans] = []
     if raw:
         found.append(_Spans("spans FINAL", where.plus(f"{_FIVE} {among('raw')}").sql))
@@ -217,13 +236,6 @@ def _spans(where: Conditions, cut: rollup_parts.Cut | None, *, raw: bool, edges:
     if edges:
         found.append(_Spans("spans FINAL", where.plus(divided).sql))
     return found
-
-
-def _whole(held: str, spans: Sequence[_Spans]) -> str:
-    """Return what selects the traces: those with one row as they are, the others and those with spans put together."""
-    several = " UNION ALL ".join((_SEVERAL, *(_NAMED.replace("%WHERE%", one.where) for one in spans)))
-    sql = " UNION ALL ".join((_ONE, _merged(spans, _OTHERS)))
-    return sql.replace("%SEVERAL%", several).replace("%HELD%", held)
 
 
 def _merged(spans: Sequence[_Spans], *rows: str) -> str:
