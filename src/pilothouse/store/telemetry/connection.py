@@ -49,6 +49,10 @@ _SETTINGS_WHERE_KNOWN: dict[str, str | int] = {
     "text_index_like_max_postings_to_read": 10_000,
 }
 """For servers that have them."""
+_SETTINGS_OF_CLUSTERS: dict[str, str | int] = {
+    # A server of several asks all of them what a list in a condition holds; as it comes the engine refuses such lists.
+    "distributed_product_mode": "global",
+}
 
 
 class _Client(Protocol):
@@ -122,6 +126,7 @@ class Connection:
     ) -> T:
         bounds = {
             **_READ_SETTINGS,
+            **(_SETTINGS_OF_CLUSTERS if self._options.cluster else {}),
             "max_threads": self._options.max_query_threads,
             "max_memory_usage": self._options.max_query_memory_bytes,
             "max_execution_time": self._options.query_timeout_s,
