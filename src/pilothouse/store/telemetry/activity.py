@@ -33,7 +33,7 @@ from pilothouse.store.telemetry.overview import choose_step
 from pilothouse.store.telemetry.query import condition_of
 
 MAX_LIMIT = 200
-_FIRST_WINDOW_NS = 1800 * 10**9
+_FIRST_WINDOW_NS = 300 * 10**9
 _WIDENING = 16
 _LAST = 2**62
 """Sorts what has no cost behind every other."""
