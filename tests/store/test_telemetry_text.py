@@ -103,14 +103,14 @@ async def test_nothing_of_a_batch_waits_for_the_collector_of_cycles(telemetry: T
     # The first one makes the client.
     await telemetry.insert([make_span(new_project())], uuid.uuid4().hex)
     text = Text("a long text" * 100)
-    known = weakref.ref(text)
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    known = weakref.ref(text, lambda _: loop.call_soon_threadsafe(gone.set))
     gc.disable()
     try:
         await telemetry.insert([make_span(new_project(), input=text)], uuid.uuid4().hex)
         del text
         async with asyncio.timeout(10):
-            # The thread of the insert lets go of it after its answer.
-            while known() is not None:
-                await asyncio.sleep(0.005)
+            await gone.wait()
+        assert known() is None
     finally:
         gc.enable()
