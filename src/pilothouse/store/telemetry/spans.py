@@ -1,10 +1,12 @@
 """Single spans, newest first, whatever their traces.
 
 The places of the spans of a page are looked for first, in windows that widen from the newest on, and only then are
-their rows read: a condition looks at few columns, a row has many and large ones.
+their rows read: a condition looks at few columns, a row has many and large ones. What is met among all rows is looked
+at again among the last ones of their spans.
 """
 
 import time
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,9 +16,12 @@ from pilothouse.store.telemetry.conditions import Conditions, floors, moment, na
 from pilothouse.store.telemetry.connection import Connection, Query
 from pilothouse.store.telemetry.query import condition_of
 from pilothouse.store.telemetry.search import EXACT
+from pilothouse.store.telemetry.summaries import OF_TRACES
 
 MAX_LIMIT = 200
 MAX_VALUES = 1_000
+_AT_ONCE = 2
+"""Rows that are met for each that is wanted: some were replaced."""
 _LAST = 2**62
 _PLACE = "(toUnixTimestamp64Nano(started_at), trace_id, span_id)"
 
@@ -84,24 +89,56 @@ async def values(connection: Connection, wanted: SpanFilter, attribute: str) -> 
 
 async def _places(connection: Connection, wanted: SpanFilter, after: _Place | None, limit: int) -> list[_Found]:
     from_ns, to_ns = _range(wanted)
-    newest_ns = min(to_ns, after.started_ns + 1 if after else _LAST)
+    upper_ns = min(to_ns, after.started_ns + 1 if after else _LAST)
     found: list[_Found] = []
-    for floor_ns in floors(from_ns, min(newest_ns, time.time_ns())):
-        where = _conditions(wanted, floor_ns, newest_ns).plus(limit=limit)
-        if after is not None:
-            where = where.plus(
-                f"{_PLACE} < ({{after_ns:Int64}}, {{after_trace:String}}, {{after_span:String}})",
-                after_ns=after.started_ns, after_trace=sound(after.trace_id), after_span=sound(after.span_id),
-            )  # fmt: skip
-        sql = "\n".join((
-            "SELECT toUnixTimestamp64Nano(started_at) AS started_ns, trace_id, span_id FROM spans FINAL",
-            "WHERE", where.sql,
-            "ORDER BY started_ns DESC, trace_id DESC, span_id DESC LIMIT {limit:UInt32}", EXACT,
-        ))  # fmt: skip
-        found = await connection.select(Query("span places", sql, where.parameters), _Found)
+    for floor_ns in floors(from_ns, min(upper_ns, time.time_ns())):
+        more = True
+        while more and len(found) < limit:
+            met = await _met(connection, _behind(_conditions(wanted, floor_ns, upper_ns), after), limit * _AT_ONCE)
+            more = len(met) == limit * _AT_ONCE
+            if met:
+                found += await _still(connection, wanted, met)
+                after = _Place(met[-1].started_ns, met[-1].trace_id, met[-1].span_id)
         if len(found) >= limit:
             break
-    return found
+        upper_ns = floor_ns
+    return found[:limit]
+
+
+async def _met(connection: Connection, where: Conditions, limit: int) -> list[_Found]:
+    """Return the newest rows that fulfil the conditions, also those that were replaced: to merge rows takes far longer
+    than to read them, and few are met where few are wanted."""
+    sql = "\n".join((
+        "SELECT toUnixTimestamp64Nano(started_at) AS started_ns, trace_id, span_id FROM spans",
+        "WHERE", where.sql,
+        "ORDER BY started_ns DESC, trace_id DESC, span_id DESC LIMIT {limit:UInt32}",
+    ))  # fmt: skip
+    return await connection.select(Query("span places", sql, {**where.parameters, "limit": limit}), _Found)
+
+
+async def _still(connection: Connection, wanted: SpanFilter, met: Sequence[_Found]) -> list[_Found]:
+    """Return those of them that are the last rows of their spans, in their order."""
+    where = _conditions(wanted, met[-1].started_ns, met[0].started_ns + 1).plus(
+        "has({span_ids:Array(String)}, span_id)",
+        trace_ids=sorted({one.trace_id for one in met}), span_ids=sorted({one.span_id for one in met}),
+    )  # fmt: skip
+    sql = "\n".join((
+        "SELECT toUnixTimestamp64Nano(started_at) AS started_ns, trace_id, span_id FROM spans FINAL", OF_TRACES,
+        "WHERE", where.sql, EXACT,
+    ))  # fmt: skip
+    rows = await connection.select(Query("span places", sql, where.parameters), _Found)
+    last = {(one.started_ns, one.trace_id, one.span_id) for one in rows}
+    by_place = {(one.started_ns, one.trace_id, one.span_id): one for one in met}
+    return [one for place, one in by_place.items() if place in last]
+
+
+def _behind(where: Conditions, after: _Place | None) -> Conditions:
+    if after is None:
+        return where
+    return where.plus(
+        f"{_PLACE} < ({{after_ns:Int64}}, {{after_trace:String}}, {{after_span:String}})",
+        after_ns=after.started_ns, after_trace=sound(after.trace_id), after_span=sound(after.span_id),
+    )  # fmt: skip
 
 
 def _range(wanted: SpanFilter) -> tuple[int, int]:
