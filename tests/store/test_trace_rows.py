@@ -93,6 +93,7 @@ class History:
                         inconsistent=rnd.random() < 0.1),
             cost_usd=Decimal(rnd.randrange(10**6)) / 10**9 if priced else None,
             cost_status=CostStatus.PRICED if priced else CostStatus.UNPRICED, running=rnd.random() < 0.3,
+            source=rnd.choice(["gateway", "langfuse"]), native_id=rnd.choice(["", "", "trace 7"]),
         )  # fmt: skip
         return msgspec.structs.replace(plain, **same)
 
@@ -112,9 +113,10 @@ class History:
         await self._telemetry.insert(rows, uuid.uuid4().hex)
 
     async def end(self) -> None:
-        running = sorted(((key, one) for key, one in self.spans.items() if one.running), key=lambda item: item[0])
+        running = sorted(((key, one) for key, one in self.spans.items() if one.is_open), key=lambda item: item[0])
         for key, before in self.rnd.sample(running, min(5, len(running))):
-            same = {name: getattr(before, name) for name in ("trace_id", "span_id", "started_at_ns")}
+            names = ("trace_id", "span_id", "started_at_ns", "source", "native_id")
+            same = {name: getattr(before, name) for name in names}
             self.spans[key] = after = self.span(**same)
             # As ingest says: no row of a span that had ended is replaced.
             await self._telemetry.insert([after], uuid.uuid4().hex, [])

@@ -73,6 +73,10 @@ class AttemptDetail(msgspec.Struct, frozen=True, gc=False):
     upstream_request_id: str = ""
 
 
+SAID_IN_EVENTS = "langfuse"
+"""The source of which any later event may say more of a span, also after its end; such spans have a native id."""
+
+
 class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the store's span table."""
 
@@ -150,3 +154,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the other fields do not tell of the patches it was made of; empty of a gateway call."""
     deleted: bool = False
     """Marks that the span is no longer at this start, but at another that was said later."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more is to be expected of it: it has not ended, or is said in events."""
+        return self.running or (self.source == SAID_IN_EVENTS and self.native_id != "")

@@ -34,7 +34,7 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     """The span itself; behind it marks for starts that hold no longer."""
     sources: tuple[Source, ...] = ()
     fresh: bool = False
-    """The store holds no earlier row of the span, as far as anybody knows, or only of when it had not ended."""
+    """The store holds no earlier row of the span, as far as anybody knows, or only such of which more was expected."""
 
 
 Refusal = tuple[Piece, Exception]
@@ -46,7 +46,7 @@ class SpanSink(Protocol):
     async def insert(self, spans: Sequence[Span], token: str, revised: Sequence[Span] | None = None) -> None:
         """Write the spans; the same token again writes nothing twice. Raises `StoreUnavailable`, `QueryRefused`.
 
-        `revised` are those that may replace rows of spans that had ended; None says that any may.
+        `revised` are those that may replace rows of which nothing more was expected; None says that any may.
         """
         ...
 

@@ -327,7 +327,7 @@ class _Batch:
                 if bucket != here and not one.deleted
             ]
             if gone or last.get(here) is not made.row:
-                fresh = all(one.span.running or one.span.deleted for one in made.before)
+                fresh = all(one.span.is_open or one.span.deleted for one in made.before)
                 found.append(Piece((made.row, *gone), tuple(made.sources), fresh=fresh))
         return found
 

@@ -172,7 +172,8 @@ class Telemetry:
         """Store spans, durably when this returns; the same token is stored once, also after a restart.
 
         A span with the project, trace, id and start of an earlier one replaces it; `revised` are those that may replace
-        one that had ended, None says that any may. Best in batches of 1,000 to 10,000.
+        one of which nothing more was expected (`Span.is_open`), None says that any may. Best in batches of 1,000 to
+        10,000.
         """
         if not spans:
             return

@@ -4,7 +4,8 @@ Many spans a second make those minutes dear to read, and they cannot be built be
 of the rows that were inserted between the part before it and a time by which all inserts were over. Rows are taken as
 they come, so parts hold only while no row of the five minutes replaces one of them. Whoever writes such a row, or
 removes one, voids the parts of its five minutes before; these are then read from the spans until they are built whole.
-A span that has not ended is in no part, for its row will be replaced: its trace is read from the spans.
+A span that has not ended, or of which events may say more, is in no part, for its row will be replaced: its trace is
+read from the spans.
 """
 
 import time
@@ -12,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from pilothouse.domain.span import Span
+from pilothouse.domain.span import SAID_IN_EVENTS, Span
 from pilothouse.store.telemetry.batches import LATEST_NS
 from pilothouse.store.telemetry.clause import sound
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
@@ -29,14 +30,16 @@ _MOST_READ = 3
 """Five minutes whose parts one statement reads, the newest."""
 _MOST_KNOWN = 50_000
 _PROJECT = "project_id = {project_id:String}"
+OPEN = f"(running OR (source = '{SAID_IN_EVENTS}' AND native_id != ''))"
+"""`Span.is_open`, of a row."""
 _KNOWN = " ".join((
-    "SELECT at_s, max(upper_us) AS upper, max(part) AS build, max(newest_ns) AS newest, max(is_running) AS running",
-    "FROM (SELECT toUnixTimestamp(at) AS at_s, upper_us, build AS part, newest_ns, false AS is_running",
+    "SELECT at_s, max(upper_us) AS upper, max(part) AS build, max(newest_ns) AS newest, max(is_open) AS open",
+    "FROM (SELECT toUnixTimestamp(at) AS at_s, upper_us, build AS part, newest_ns, false AS is_open",
     "FROM rollup_parts WHERE", _PROJECT,
     "AND at >= toDateTime({low_s:UInt32}, 'UTC') AND at < toDateTime({high_s:UInt32}, 'UTC')",
     "UNION ALL SELECT DISTINCT toUnixTimestamp(toStartOfFiveMinutes(started_at)), 0, 0, 0, true FROM spans",
     "WHERE", _PROJECT, "AND toStartOfFiveMinutes(started_at) >= toDateTime({seen_s:UInt32}, 'UTC')",
-    "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC') AND running",
+    "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC') AND", OPEN,
     f") GROUP BY at_s HAVING max(upper_us) < {VOID_US} AND max(part) > 0 ORDER BY at_s DESC LIMIT {{most:UInt32}}",
 ))  # fmt: skip
 _BUSY = " ".join((
@@ -68,17 +71,17 @@ _MINUTES = " ".join((
 OF_PART = " ".join((
     "toStartOfFiveMinutes(started_at) = toDateTime({at_s:UInt32}, 'UTC')",
     "AND inserted_at >= fromUnixTimestamp64Micro({since_us:Int64})",
-    "AND inserted_at < fromUnixTimestamp64Micro({upper_us:Int64}) AND NOT running",
+    "AND inserted_at < fromUnixTimestamp64Micro({upper_us:Int64}) AND NOT", OPEN,
 ))  # fmt: skip
 """The condition of the spans that a part is made of."""
 _NEWEST = " ".join((
     "SELECT toUnixTimestamp64Nano(max(started_at)) AS newest_ns FROM spans WHERE", _PROJECT, "AND", OF_PART,
 ))  # fmt: skip
-RUNNING = "toStartOfFiveMinutes(started_at) IN {part_fives:Array(UInt32)} AND running"
-"""The condition of the spans in five minutes with parts that have not ended, and whose rows are merged."""
-OF_RUNNING = " ".join((
+IN_NO_PART = " ".join(("toStartOfFiveMinutes(started_at) IN {part_fives:Array(UInt32)} AND", OPEN))
+"""The condition of the spans in five minutes with parts of which more is expected, and whose rows are merged."""
+OF_OPEN = " ".join((
     "spans FINAL PREWHERE", _PROJECT, "AND trace_id IN",
-    "(SELECT trace_id FROM spans WHERE", _PROJECT, "AND", RUNNING, ")",
+    "(SELECT trace_id FROM spans WHERE", _PROJECT, "AND", IN_NO_PART, ")",
 ))  # fmt: skip
 """Where they are read. Few traces have any, and only the rows of these are merged."""
 _FIVE = "toStartOfFiveMinutes(started_at)"
@@ -95,8 +98,8 @@ class Part(msgspec.Struct, frozen=True):
     """The number of the last of them."""
     newest: int = 0
     """When the last span in them began, in nanoseconds since 1970: what ends behind it does not divide them."""
-    running: bool = True
-    """Whether some row of these five minutes is of a span that has not ended."""
+    open: bool = True
+    """Whether some row of these five minutes is of a span of which more is expected."""
 
 
 class _Busy(msgspec.Struct):
@@ -180,18 +183,18 @@ class Cut(msgspec.Struct, frozen=True):
             f" AND inserted_at >= fromUnixTimestamp64Micro({{upper_{number}:Int64}}))"
             for number in range(len(self.parts))
         )
-        return f"(({since}) AND NOT running)"
+        return f"(({since}) AND NOT {OPEN})"
 
     @property
     def spans(self) -> str:
         """The same, and of those in the minutes at the edges."""
         at_edges = f"{_FIVE} IN {{part_fives:Array(UInt32)}} AND {_MINUTE} IN {{part_edges:Array(UInt32)}}"
-        return f"({self.since} OR ({at_edges} AND NOT running))"
+        return f"({self.since} OR ({at_edges} AND NOT {OPEN}))"
 
     @property
-    def is_running(self) -> bool:
-        """Whether there are spans that have not ended."""
-        return any(one.running for one in self.parts)
+    def is_open(self) -> bool:
+        """Whether there are spans of which more is expected."""
+        return any(one.open for one in self.parts)
 
 
 async def known(connection: Connection, project_id: str, from_ns: int, to_ns: int) -> list[Part]:
@@ -206,7 +209,7 @@ async def known(connection: Connection, project_id: str, from_ns: int, to_ns: in
         "project_id": sound(project_id), "low_s": low_s, "high_s": high_s, "seen_s": seen_s, "most": _MOST_READ,
     }  # fmt: skip
     found = await connection.select(Query("rollup parts", _KNOWN, named), Part)
-    return [msgspec.structs.replace(one, running=one.running or one.at_s < seen_s) for one in found]
+    return [msgspec.structs.replace(one, open=one.open or one.at_s < seen_s) for one in found]
 
 
 def cut(times_ns: tuple[int, int], edges_ns: Iterable[int], parts: Sequence[Part]) -> Cut | None:

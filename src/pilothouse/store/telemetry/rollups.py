@@ -188,8 +188,8 @@ def _from_where(of: Range, reading: Reading, least_s: int) -> tuple[Conditions, 
         apart = [f"{start} {among('single')}"] if reading.single else []
         apart += [reading.cut.spans] if reading.cut is not None else []
         spans.append(("spans", where.plus(f"{start} {among('unmerged')}", f"({' OR '.join(apart)})").sql))
-    if reading.cut is not None and reading.cut.is_running:
-        spans.append((rollup_parts.OF_RUNNING, where.plus(rollup_parts.RUNNING).sql))
+    if reading.cut is not None and reading.cut.is_open:
+        spans.append((rollup_parts.OF_OPEN, where.plus(rollup_parts.IN_NO_PART).sql))
     return where, spans
 
 

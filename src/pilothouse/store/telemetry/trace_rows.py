@@ -228,11 +228,11 @@ def _spans(where: Conditions, cut: rollup_parts.Cut | None, *, raw: bool, edges:
     if raw:
         found.append(_Spans("spans FINAL", where.plus(f"{_FIVE} {among('raw')}").sql))
     if cut is not None:
-        # No row replaces another where parts hold, but those of spans that had not ended.
+        # No row replaces another where parts hold, but those of spans of which more was expected.
         told = where.plus(f"{_FIVE} {among('part_fives')}", *([f"NOT ({divided})"] if edges else []))
         found.append(_Spans("spans", told.plus(cut.since).sql))
-        if cut.is_running:
-            found.append(_Spans(rollup_parts.OF_RUNNING, told.plus(rollup_parts.RUNNING).sql))
+        if cut.is_open:
+            found.append(_Spans(rollup_parts.OF_OPEN, told.plus(rollup_parts.IN_NO_PART).sql))
     if edges:
         found.append(_Spans("spans FINAL", where.plus(divided).sql))
     return found
