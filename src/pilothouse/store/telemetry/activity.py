@@ -69,7 +69,8 @@ class _Figures(msgspec.Struct):
     cost_usd: Decimal | None
     unpriced_count: int
     error_count: int
-    previews: tuple[str, str]
+    previews: tuple[str, str] = ("", "")
+    """Of a session; by far the widest columns, and nobody looks at those of a user."""
 
 
 class _Step(msgspec.Struct):

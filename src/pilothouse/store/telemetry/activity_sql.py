@@ -3,36 +3,22 @@
 from typing import Literal
 
 from pilothouse.store.telemetry import summaries
-from pilothouse.store.telemetry.batches import BUCKETS
-from pilothouse.store.telemetry.figures import COUNTED, FIRST, ROOT_FIRST, UNPRICED
+from pilothouse.store.telemetry.figures import ROOT_FIRST
 from pilothouse.store.telemetry.search import EXACT
+from pilothouse.store.telemetry.trace_rows import OF_SPANS, first_named
 
 Group = Literal["session_id", "user_id"]
 
 _OTHER: dict[Group, Group] = {"session_id": "user_id", "user_id": "session_id"}
-_PREVIEWS: dict[Group, str] = {"session_id": "(input_preview, output_preview)", "user_id": "('', '')"}
-"""By far the widest columns; nobody looks at those of a user."""
-_COST = f"sumIf(cost_usd, {COUNTED} AND cost_status = 'priced')"
-
-
-def _named(column: str) -> str:
-    return f"argMinIf({column}, {FIRST}, {column} != '')"
-
-
 _TRACE_COLUMNS = (
     "trace_id",
-    _named("%GROUP%") + " AS id",
-    _named("%OTHER%") + " AS other",
-    "toUnixTimestamp64Nano(min(started_at)) AS first_ns",
+    first_named("%GROUP%") + " AS id",
+    first_named("%OTHER%") + " AS other",
+    f"{OF_SPANS['first_ns']} AS first_ns",
     "toUnixTimestamp64Nano(maxIf(started_at, %GROUP% != '')) AS last_ns",
-    f"argMin(%PREVIEWS%, {ROOT_FIRST}) AS previews",
-    "countIf(status = 'error') > 0 AS failed",
-    f"countIf({COUNTED}) AS calls",
-    "groupUniqArrayIf(50)(model, model != '') AS models",
-    f"[{', '.join(f'sumIf({bucket}, {COUNTED})' for bucket in BUCKETS)}] AS tokens",
-    "max(usage_inconsistent) AS inconsistent",
-    f"{_COST} AS cost",
-    f"countIf({COUNTED} AND {UNPRICED}) AS unpriced",
+    f"argMin((input_preview, output_preview), {ROOT_FIRST}) AS previews",
+    f"{OF_SPANS['errors']} > 0 AS failed",
+    *(f"{OF_SPANS[name]} AS {name}" for name in ("calls", "models", "tokens", "inconsistent", "cost", "unpriced")),
 )
 _COLUMNS = (
     "id",
@@ -87,7 +73,7 @@ RECENT = "\n".join((
 KEYS = {"cost": "ifNull(toInt64(sum(cost) * 1e9), %MISSING%)", "traces": "toInt64(count())"}
 _RANKED_COLUMNS = (
     "argMinIf(%GROUP%, started_at, %GROUP% != '') AS id",
-    _COST.replace("cost_usd", "toFloat64(cost_usd)") + " AS cost",
+    OF_SPANS["cost"].replace("cost_usd", "toFloat64(cost_usd)") + " AS cost",
     "max(%MATCH%) AS match",
 )
 """Floats, and no second thought on spans that start in the same nanosecond: they take half the time, and only rank."""
@@ -98,10 +84,9 @@ RANKED = "\n".join((
     "GROUP BY id HAVING %FITS%",
     "ORDER BY key %ORDER%, id %ORDER% LIMIT {limit:UInt32}", EXACT,
 ))  # fmt: skip
-_START = "toUnixTimestamp64Nano(min(started_at)) AS first_ns"
 TURNS = "\n".join((
     "SELECT trace_id AS id, first_ns AS key FROM (",
-    _per_trace(("trace_id", _named("session_id") + " AS session", _START)),
+    _per_trace(("trace_id", first_named("session_id") + " AS session", f"{OF_SPANS['first_ns']} AS first_ns")),
     ") WHERE has({ids:Array(String)}, session) AND (key, id) > ({after_key:Int64}, {after_id:String})",
     "ORDER BY key, id LIMIT {limit:UInt32} SETTINGS use_skip_indexes = 0",
 ))  # fmt: skip
@@ -110,7 +95,7 @@ _OF_ROW = ", ".join((
     "models", "tokens", "inconsistent", "cost", "unpriced",
 ))  # fmt: skip
 FIGURES_OF_ROWS = "\n".join((
-    "SELECT", ", ".join((*_COLUMNS, "('', '') AS previews")),
+    "SELECT", ", ".join(_COLUMNS),
     "FROM (SELECT", _OF_ROW, "FROM (%SOURCE%))",
     "WHERE has({ids:Array(String)}, id) GROUP BY id",
 ))  # fmt: skip
@@ -136,5 +121,4 @@ COLUMNS_OF_ROWS = frozenset({
 
 def filled(sql: str, group: Group, where: str = "") -> str:
     """Return a statement for one group, of spans with conditions on them."""
-    sql = sql.replace("%PREVIEWS%", _PREVIEWS[group]).replace("%WHERE%", where)
-    return sql.replace("%GROUP%", group).replace("%OTHER%", _OTHER[group])
+    return sql.replace("%WHERE%", where).replace("%GROUP%", group).replace("%OTHER%", _OTHER[group])

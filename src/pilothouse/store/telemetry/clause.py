@@ -1,4 +1,6 @@
-"""What stands behind `WHERE`: fixed text and server-side parameters."""
+"""What stands behind `WHERE`, fixed text and server-side parameters, and what stands in front of a statement."""
+
+from collections.abc import Mapping
 
 import msgspec
 
@@ -19,6 +21,17 @@ class Conditions(msgspec.Struct, frozen=True):
     def plus(self, *parts: str, **parameters: Parameter) -> "Conditions":
         """Return these conditions and more."""
         return Conditions((*self.parts, *parts), {**self.parameters, **parameters})
+
+
+KEPT = "enable_materialized_cte = 1"
+"""The setting with which the store keeps what is to be kept in front of a statement."""
+
+
+def in_front(shared: Mapping[str, str], *, kept: bool) -> str:
+    """Return what names sub-queries that a statement reads several times; `kept` where the store can read them once."""
+    materialized = " MATERIALIZED" if kept else ""
+    named = ",\n".join(f"{name} AS{materialized} ({rows})" for name, rows in shared.items())
+    return f"WITH {named}\n" if named else ""
 
 
 def sound(text: str) -> str:

@@ -43,12 +43,12 @@ _MINUTES = (
 )
 """Minutes are marked by their five, and lacking where only these were built."""
 PROJECT = "project_id = {project_id:String}"
-_AT = f"{PROJECT} AND at >= toDateTime({{low_s:UInt32}}, 'UTC') AND at < toDateTime({{high_s:UInt32}}, 'UTC')"
-_RANGE = (
+AT = f"{PROJECT} AND at >= toDateTime({{low_s:UInt32}}, 'UTC') AND at < toDateTime({{high_s:UInt32}}, 'UTC')"
+RANGE = (
     f"{PROJECT} AND toStartOfFiveMinutes(started_at) >= toDateTime({{low_s:UInt32}}, 'UTC')"
     " AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')"
 )
-CURRENT = " ".join(("SELECT unit_s, at, max(build) FROM rollup_builds WHERE", _AT, "GROUP BY unit_s, at"))
+CURRENT = " ".join(("SELECT unit_s, at, max(build) FROM rollup_builds WHERE", AT, "GROUP BY unit_s, at"))
 
 
 def among(name: str) -> str:
@@ -174,7 +174,7 @@ def cover(of: Range, dirty: Collection[Dirty], least_s: int = FIVE_S) -> Cover |
 async def _dirty(connection: Connection, of: Range, least_s: int) -> list[Dirty]:
     parameters = {**bounds(of), "project_id": sound(of.project_id)}
     sql = _DIRTY.replace("%MINUTES%", _MINUTES if least_s == MINUTE_S else "")
-    sql = sql.replace("%RANGE%", _RANGE).replace("%AT%", _AT)
+    sql = sql.replace("%RANGE%", RANGE).replace("%AT%", AT)
     return await connection.select(Query("rollups", sql, parameters), Dirty)
 
 

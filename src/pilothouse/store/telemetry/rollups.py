@@ -12,7 +12,7 @@ import msgspec
 
 from pilothouse.domain.query.nodes import And, Flag, Has, Is, Node, Not, Or
 from pilothouse.store.telemetry import rollup_parts
-from pilothouse.store.telemetry.clause import Conditions
+from pilothouse.store.telemetry.clause import KEPT, Conditions, in_front
 from pilothouse.store.telemetry.conditions import within
 from pilothouse.store.telemetry.connection import Connection, Parameter
 from pilothouse.store.telemetry.query import TEXTS
@@ -139,9 +139,8 @@ def from_spans(of: Range, wanted: Wanted) -> tuple[str, dict[str, Parameter]]:
 
 def statement(found: Figures, sql: str) -> str:
     """Return a statement over the sub-queries with what these share in front."""
-    kept, settings = (" MATERIALIZED", "\nSETTINGS enable_materialized_cte = 1") if found.kept else ("", "")
-    shared = ",\n".join(f"{name} AS{kept} ({rows})" for name, rows in found.shared.items())
-    return f"WITH {shared}\n{sql}{settings}" if shared else sql
+    settings = f"\nSETTINGS {KEPT}" if found.kept and found.shared else ""
+    return f"{in_front(found.shared, kept=found.kept)}{sql}{settings}"
 
 
 def aspect_of(columns: Collection[str]) -> int | None:

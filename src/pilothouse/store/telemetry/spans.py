@@ -32,7 +32,7 @@ class _Place(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     span_id: str
 
 
-class _Found(msgspec.Struct):
+class _Found(msgspec.Struct, frozen=True):
     started_ns: int
     trace_id: str
     span_id: str
@@ -98,7 +98,7 @@ async def _places(connection: Connection, wanted: SpanFilter, after: _Place | No
             more = len(met) == limit * _AT_ONCE
             if met:
                 found += await _still(connection, wanted, met)
-                after = _Place(met[-1].started_ns, met[-1].trace_id, met[-1].span_id)
+                after = _Place(*msgspec.structs.astuple(met[-1]))
         if len(found) >= limit:
             break
         upper_ns = floor_ns
@@ -126,10 +126,8 @@ async def _still(connection: Connection, wanted: SpanFilter, met: Sequence[_Foun
         "SELECT toUnixTimestamp64Nano(started_at) AS started_ns, trace_id, span_id FROM spans FINAL", OF_TRACES,
         "WHERE", where.sql, EXACT,
     ))  # fmt: skip
-    rows = await connection.select(Query("span places", sql, where.parameters), _Found)
-    last = {(one.started_ns, one.trace_id, one.span_id) for one in rows}
-    by_place = {(one.started_ns, one.trace_id, one.span_id): one for one in met}
-    return [one for place, one in by_place.items() if place in last]
+    last = set(await connection.select(Query("span places", sql, where.parameters), _Found))
+    return [one for one in dict.fromkeys(met) if one in last]
 
 
 def _behind(where: Conditions, after: _Place | None) -> Conditions:

@@ -2,9 +2,7 @@
 
 Built of final rows as rollups are, and in parts as they are. Most traces lie within five minutes, and their row is all
 there is; only what has several is put together. Of the five minutes that no such rows tell of, the spans are read, and
-so are they of traces that an end of the range divides.
-
-Measured on 10,000,000 traces over 30 days, processor time: figures of a day's users 0.1 s, of a week's 0.5 s.
+so are they of traces that an end of the range divides. Decision 0043 says why, and has figures.
 """
 
 import asyncio
@@ -14,11 +12,11 @@ import msgspec
 
 from pilothouse.store.telemetry import rollup_parts
 from pilothouse.store.telemetry.batches import BUCKETS
-from pilothouse.store.telemetry.clause import Conditions
+from pilothouse.store.telemetry.clause import KEPT, Conditions, in_front
 from pilothouse.store.telemetry.conditions import within
 from pilothouse.store.telemetry.connection import Connection, Parameter, Query
 from pilothouse.store.telemetry.figures import COUNTED, FIRST, UNPRICED
-from pilothouse.store.telemetry.rollup_cover import MAX_RAW, PROJECT, SETTLED, Range, among, bounds
+from pilothouse.store.telemetry.rollup_cover import AT, MAX_RAW, PROJECT, RANGE, SETTLED, Range, among, bounds
 from pilothouse.store.telemetry.rollup_parts import listed
 from pilothouse.store.telemetry.rollup_tables import FIVE_S, distributed
 
@@ -34,13 +32,16 @@ class _Column(msgspec.Struct, frozen=True):
     """How rows of one trace make one."""
 
 
+def first_named(column: str) -> str:
+    """Return what the first span of a trace says that says it."""
+    return f"argMinIf({column}, {FIRST}, {column} != '')"
+
+
 def _named(column: str) -> dict[str, _Column]:
     """Return what the first span says that says it, and when the first and the last do."""
     first, last = f"{column}_first_ns", f"{column}_last_ns"
     return {
-        column: _Column(
-            "String", f"argMinIf({column}, {FIRST}, {column} != '')", f"argMinIf({column}, {first}, {column} != '')"
-        ),
+        column: _Column("String", first_named(column), f"argMinIf({column}, {first}, {column} != '')"),
         first: _Column(
             "Int64", f"toUnixTimestamp64Nano(minIf(started_at, {column} != ''))", f"minIf({first}, {column} != '')"
         ),
@@ -80,10 +81,11 @@ _COLUMNS: Mapping[str, _Column] = {
         "Array(LowCardinality(String))", "groupUniqArrayIf(50)(model, model != '')", "groupUniqArrayArray(50)(models)"
     ),
 }  # fmt: skip
+OF_SPANS: Mapping[str, str] = {name: column.of_spans for name, column in _COLUMNS.items()}
+"""How each column is made of the spans of a trace."""
 _ORDER = {"user_id": "user_id_first_ns", "session_id": "session_id_first_ns", "ttft_ns": "ttft_at_ns"}
 _SETTINGS = "\nSETTINGS max_bytes_before_external_group_by = 400000000"
 """The number of traces must not be what refuses a statement."""
-_KEPT = ", enable_materialized_cte = 1"
 _DEFINED = ",\n".join(f"    {name} {column.kind} CODEC(ZSTD(1))" for name, column in _COLUMNS.items())
 _TABLE = f"""
 CREATE TABLE IF NOT EXISTS `$database`.{TRACES}$local $on_cluster
@@ -119,19 +121,16 @@ _BUILD = "\n".join((
 ))  # fmt: skip
 BUILD = _BUILD.replace("%SOURCE%", "spans FINAL").replace("%WHERE%", OF_STARTS)
 BUILD_PART = _BUILD.replace("%SOURCE%", "spans").replace("%WHERE%", rollup_parts.OF_PART)
-_TIMES = f"{PROJECT} AND at >= toDateTime({{low_s:UInt32}}, 'UTC') AND at < toDateTime({{high_s:UInt32}}, 'UTC')"
 _DIRTY = "\n".join((
     "WITH (%SETTLED%) AS settled_us SELECT toUnixTimestamp(at) AS at_s FROM (",
     "SELECT toStartOfFiveMinutes(started_at) AS at, toUInt64(-1) AS touched_us, toUInt64(0) AS built FROM spans",
-    "WHERE %PROJECT% AND toStartOfFiveMinutes(started_at) >= toDateTime({low_s:UInt32}, 'UTC')",
-    "AND toStartOfFiveMinutes(started_at) < toDateTime({high_s:UInt32}, 'UTC')",
-    "AND inserted_at >= fromUnixTimestamp64Micro(ifNull(settled_us, 0)) GROUP BY at",
+    "WHERE %RANGE% AND inserted_at >= fromUnixTimestamp64Micro(ifNull(settled_us, 0)) GROUP BY at",
     "UNION ALL SELECT at, touched_us, 0 FROM rollup_marks WHERE %TIMES% AND unit_s = 300",
     "UNION ALL SELECT at, 0, build FROM rollup_builds WHERE %TIMES% AND unit_s = 301",
     # Stores that can keep what a statement reads several times say so by the year 1970.
     "UNION ALL SELECT toDateTime(0, 'UTC'), 1, 1 FROM system.settings WHERE name = 'enable_materialized_cte'",
     ") GROUP BY at HAVING max(touched_us) >= max(built)",
-)).replace("%SETTLED%", SETTLED).replace("%PROJECT%", PROJECT).replace("%TIMES%", _TIMES)  # fmt: skip
+)).replace("%SETTLED%", SETTLED).replace("%RANGE%", RANGE).replace("%TIMES%", AT)  # fmt: skip
 _DIVIDED = " ".join((
     "SELECT trace_id FROM trace_figures WHERE", PROJECT, "AND at", among("edges"),
     "AND ((first_ns < {from_ns:Int64} AND last_ns >= {from_ns:Int64})",
@@ -142,7 +141,7 @@ _OF_DIVIDED = "(SELECT trace_id FROM divided)"
 _HELD = " ".join((
     PROJECT, "AND at >= toDateTime({first_s:UInt32}, 'UTC') AND at < toDateTime({end_s:UInt32}, 'UTC')",
     "AND ((at NOT", among("unheld"), "AND (at, build) IN (SELECT at, max(build) FROM rollup_builds",
-    "WHERE", _TIMES, "AND unit_s = 301 GROUP BY at)) OR (%PARTS%))",
+    "WHERE", AT, "AND unit_s = 301 GROUP BY at)) OR (%PARTS%))",
     "AND first_ns >= {from_ns:Int64} AND last_ns < {to_ns:Int64} %WHOLE%",
 ))  # fmt: skip
 # Of spans all versions: who is named too often is only put together in vain.
@@ -151,9 +150,7 @@ _NAMED = "SELECT DISTINCT sipHash64(trace_id) FROM spans WHERE %WHERE%"
 _ONE = "SELECT trace_id, %COLUMNS% FROM trace_figures WHERE %HELD% AND trace_hash NOT IN (SELECT hash FROM several)"
 _OTHERS = "SELECT trace_id, %COLUMNS% FROM trace_figures WHERE %HELD% AND trace_hash IN (SELECT hash FROM several)"
 _MERGED = "SELECT trace_id, %OF_ROWS% FROM (%ROWS%) GROUP BY trace_id"
-_OF_SPANS = " ".join((
-    "SELECT trace_id, %OF_SPANS% FROM %SPANS% WHERE %WHERE% GROUP BY trace_id",
-))  # fmt: skip
+_OF_SPANS = "SELECT trace_id, %OF_SPANS% FROM %SPANS% WHERE %WHERE% GROUP BY trace_id"
 STALE = (
     "(project_id, at, build) NOT IN (SELECT project_id, at, max(build) FROM rollup_builds WHERE unit_s = 301"
     " GROUP BY project_id, at) AND build < {before_us:UInt64} AND at < toDateTime({parts_s:UInt32}, 'UTC')"
@@ -173,9 +170,8 @@ class Source(msgspec.Struct, frozen=True):
 
     def statement(self, sql: str) -> str:
         """Return a statement with the sub-query in place of `%SOURCE%`, and what it needs around."""
-        kept, settings = (" MATERIALIZED", _SETTINGS + _KEPT) if self.kept else ("", _SETTINGS)
-        shared = ",\n".join(f"{name} AS{kept} ({rows})" for name, rows in self.shared.items())
-        return "".join((f"WITH {shared}\n" if shared else "", sql.replace("%SOURCE%", self.rows), settings))
+        settings = f"{_SETTINGS}, {KEPT}" if self.kept else _SETTINGS
+        return f"{in_front(self.shared, kept=self.kept)}{sql.replace('%SOURCE%', self.rows)}{settings}"
 
 
 class _Spans(msgspec.Struct, frozen=True):
